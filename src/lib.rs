@@ -1,0 +1,4 @@
+//! Presence for SIP stacks to embed.
+
+pub mod engine;
+pub mod sip;
