@@ -77,6 +77,14 @@ impl<T> Window<T> {
         self.open.get(key).map(|open| &open.about)
     }
 
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.open.get_mut(key).map(|open| &mut open.about)
+    }
+
+    pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
+        self.open.key_at(index)
+    }
+
     /// The transaction is over; nothing when it was not open.
     pub(crate) fn close(&mut self, key: Key) -> Option<T> {
         let slow = self.open.get(key)?.slow;
