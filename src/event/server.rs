@@ -374,28 +374,23 @@ impl<P: Package> Server<P> {
         keys.len()
     }
 
-    /// Changes what the application has set for a resource, named canonically. Watchers are told
-    /// when their document becomes another.
-    pub fn update_state<R>(
+    /// Changes what the application has set for a resource, named canonically; `change` tells
+    /// whether it did. Watchers are told when their document becomes another.
+    pub fn update_state(
         &mut self,
         now: Timestamp,
         resource: &str,
-        change: impl FnOnce(&mut P::State) -> R,
-    ) -> R {
+        change: impl FnOnce(&mut P::State) -> bool,
+    ) -> bool {
         self.advance(now);
-        let key = self
-            .resources
-            .find_or_insert(resource, || Resource::new(resource));
-        // Found or made just now; the default stands in for what cannot happen.
-        let mut spare = P::State::default();
-        let state = match self.resources.get_mut(key) {
-            Some(resource) => &mut resource.state,
-            None => &mut spare,
-        };
-        let result = change(state);
-        self.touch(key);
+        let key = self.resources.find_or_insert(resource, || Resource::new(resource));
+        let changed =
+            self.resources.get_mut(key).is_some_and(|resource| change(&mut resource.state));
+        if changed {
+            self.touch(key);
+        }
         self.drop_if_unused(key);
-        result
+        changed
     }
 
     /// The job of a deferred publication is done, or failed. Without effect when it is over.
