@@ -141,3 +141,117 @@ fn parse_quality(text: &str) -> Option<u16> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIDF: &str = "application/pidf+xml";
+
+    fn accept<'a>(values: &[&'a str]) -> Accept<'a> {
+        Accept::parse(values.iter().copied()).unwrap_or_else(|error| panic!("{values:?}: {error}"))
+    }
+
+    // PA-20: no field is not an empty field.
+    #[test]
+    fn an_absent_field_and_an_empty_one_differ() {
+        let absent = accept(&[]);
+        assert!(absent.is_absent());
+        assert_eq!(absent.quality(PIDF), 1000);
+        for empty in [&[""][..], &[" "], &["", ""], &[","]] {
+            assert!(!accept(empty).is_absent(), "{empty:?}");
+            assert_eq!(accept(empty).quality(PIDF), 0, "{empty:?}");
+        }
+    }
+
+    // PA-23
+    #[test]
+    fn the_most_specific_range_decides() {
+        for (text, quality) in [
+            ("application/pidf+xml", 1000),
+            ("APPLICATION/PIDF+XML;q=0.5", 500),
+            ("application / pidf+xml ; Q = 0.001", 1),
+            ("application/*", 1000),
+            ("*/*;q=0.3", 300),
+            ("*/pidf+xml", 0),
+            ("text/*", 0),
+            ("text/plain", 0),
+            ("application/pidf+xml;q=0", 0),
+            ("application/pidf+xml;q=0, */*", 0),
+            ("*/*, application/*;q=0.2, application/pidf+xml;q=0.1", 100),
+            ("*/*;q=0.9, application/*;q=0.2", 200),
+            (
+                "application/pidf+xml;q=0.2, application/pidf+xml;q=0.4;x=y",
+                400,
+            ),
+            ("application/pidf+xml;version=1", 1000),
+            ("application/pidf+xml;charset=\"UTF-8\"", 1000),
+            ("application/pidf+xml;charset=utf-16", 0),
+            ("application/pidf+xml;charset=utf-16, */*;q=0.1", 100),
+            ("text/plain , , \r\n application/pidf+xml;q=1.000", 1000),
+        ] {
+            assert_eq!(accept(&[text]).quality(PIDF), quality, "{text:?}");
+        }
+        assert_eq!(
+            accept(&["text/plain", "application/pidf+xml;q=0.7"]).quality(PIDF),
+            700
+        );
+        assert_eq!(accept(&["*/*"]).quality("nonsense"), 0);
+    }
+
+    #[test]
+    fn a_broken_field_is_refused() {
+        for text in [
+            "application",
+            "*",
+            "application/pidf+xml;q",
+            "application/pidf+xml;q=",
+            "a/b;q=2",
+            "a/b;q=1.1",
+            "a/b;q=1.001",
+            "a/b;q=0.1234",
+            "a/b;q=-1",
+            "a/b;q=.5",
+            "a/b;q=0.x",
+            "a/b;q=\"1\"",
+            "a/b;q=1;q=1",
+            "a/b c/d",
+            "a/b;",
+            "a/b,c",
+            "a/b\r\n",
+            "a/b;x=\"",
+            "a/b;q=0.5é",
+        ] {
+            let error = Accept::parse([text]).unwrap_err();
+            assert_eq!(error.name(), Some(HeaderName::Accept), "{text:?}");
+        }
+        for (text, quality) in [("a/b;q=1.", 1000), ("a/b;q=0.", 0), ("a/b;q=0.01", 10)] {
+            assert_eq!(accept(&[text]).quality("a/b"), quality, "{text:?}");
+        }
+    }
+
+    // CVE-2018-7284
+    #[test]
+    fn any_number_of_values_is_read_in_one_pass() {
+        for count in [0, 1, 33, 10_000] {
+            let fields = vec!["text/x;q=0.1"; count];
+            assert_eq!(
+                accept(&fields).quality("text/x"),
+                if count == 0 { 1000 } else { 100 }
+            );
+            let mut list = "text/x,".repeat(count);
+            list.push_str(PIDF);
+            assert_eq!(accept(&[&list]).quality(PIDF), 1000);
+        }
+    }
+
+    #[test]
+    fn it_is_written_as_one_list() {
+        let values = ["text/plain ;q=0.5,application/*", "*/*;q=0"];
+        assert_eq!(
+            accept(&values).to_string(),
+            "text/plain;q=0.5, application/*, */*;q=0"
+        );
+        assert_eq!(accept(&[]).to_string(), "");
+    }
+}

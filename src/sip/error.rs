@@ -61,3 +61,35 @@ impl HeaderError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_field_and_the_place() {
+        let error = HeaderError::Malformed {
+            name: None,
+            offset: 3,
+            expected: "a token",
+        };
+        assert_eq!(
+            error.to_string(),
+            "a header field is malformed at octet 3: expected a token"
+        );
+        let named = error.in_field(HeaderName::To);
+        assert_eq!(
+            named.to_string(),
+            "To header field is malformed at octet 3: expected a token"
+        );
+        assert_eq!(named.clone().in_field(HeaderName::From), named);
+        let missing = HeaderError::Missing {
+            name: HeaderName::CallId,
+        };
+        assert_eq!(missing.to_string(), "no Call-ID header field");
+        assert_eq!(
+            missing.in_field(HeaderName::To).name(),
+            Some(HeaderName::CallId)
+        );
+    }
+}

@@ -3,10 +3,9 @@
 use core::fmt;
 
 use nom::Parser;
-use nom::error::context;
 
 use super::expires::once_seconds;
-use super::grammar::{Parsed, fail, is_token, token, whole};
+use super::grammar::{Parsed, fail, is_token, token_for, whole};
 use super::{HeaderError, HeaderName, Params};
 
 /// An Event value (RFC 6665 section 8.2.1). A message has one at most.
@@ -49,7 +48,7 @@ impl fmt::Display for Event<'_> {
 }
 
 fn event(input: &str) -> Parsed<'_, Event<'_>> {
-    let (rest, event_type) = context("an event package", token).parse(input)?;
+    let (rest, event_type) = token_for("an event package").parse(input)?;
     // A package and its templates are tokens without a full stop.
     if event_type.split('.').any(str::is_empty) {
         return fail(input, "an event package");
@@ -219,7 +218,7 @@ impl fmt::Display for Reason<'_> {
 }
 
 fn subscription_state(input: &str) -> Parsed<'_, SubscriptionState<'_>> {
-    let (rest, state) = context("a state", token)
+    let (rest, state) = token_for("a state")
         .map(Substate::from_token)
         .parse(input)?;
     let (mut reason, mut expires, mut retry_after) = (None, None, None);
@@ -248,4 +247,124 @@ fn subscription_state(input: &str) -> Parsed<'_, SubscriptionState<'_>> {
             params,
         },
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // PA-06
+    #[test]
+    fn an_event_has_a_type_with_its_case_and_an_id() {
+        let event = Event::parse("presence").unwrap();
+        assert_eq!((event.event_type(), event.id()), ("presence", None));
+        let event = Event::parse(" Presence.winfo.winfo \r\n ; ID = aB ;max-rate=0.25").unwrap();
+        assert_eq!(
+            (event.event_type(), event.id()),
+            ("Presence.winfo.winfo", Some("aB"))
+        );
+        assert_eq!(event.params().get("max-rate"), Some(Some("0.25")));
+        assert_eq!(
+            event.to_string(),
+            "Presence.winfo.winfo;ID=aB;max-rate=0.25"
+        );
+    }
+
+    // SUB-06
+    #[test]
+    fn one_event_and_no_list_of_them() {
+        for text in [
+            "",
+            " ",
+            "presence, dialog",
+            "presence,",
+            "presence dialog",
+            ".",
+            ".winfo",
+            "presence.",
+            "presence..winfo",
+            "presence;id",
+            "presence;id=",
+            "presence;id=\"1\"",
+            "presence;id=1;id=1",
+            "presence;",
+            "présence",
+            "presence\r\n",
+            "presence\0",
+            "a/b",
+        ] {
+            let error = Event::parse(text).unwrap_err();
+            assert_eq!(error.name(), Some(HeaderName::Event), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_subscription_state_is_read_without_case() {
+        let parsed = SubscriptionState::parse("Active ; Expires=3599;x=\"y\"").unwrap();
+        assert_eq!(
+            (parsed.state, parsed.expires),
+            (Substate::Active, Some(3_599))
+        );
+        assert_eq!((parsed.reason, parsed.retry_after), (None, None));
+        assert_eq!(parsed.params.unquoted("x").as_deref(), Some("y"));
+        assert_eq!(parsed.to_string(), "active;Expires=3599;x=\"y\"");
+        let parsed =
+            SubscriptionState::parse("terminated;reason=GIVEUP;retry-after=99999999999").unwrap();
+        assert_eq!(parsed.state, Substate::Terminated);
+        assert_eq!(
+            (parsed.reason, parsed.retry_after),
+            (Some(Reason::GiveUp), Some(u32::MAX))
+        );
+        assert_eq!(
+            SubscriptionState::parse("pending").map(|one| one.state),
+            Ok(Substate::Pending)
+        );
+        let parsed = SubscriptionState::parse("paused;reason=why-not").unwrap();
+        assert_eq!(parsed.state, Substate::Other("paused"));
+        assert_eq!(parsed.reason, Some(Reason::Other("why-not")));
+    }
+
+    #[test]
+    fn every_reason_is_read_as_it_is_written() {
+        for reason in REASONS {
+            let text = format!("terminated;reason={reason}");
+            assert_eq!(
+                SubscriptionState::parse(&text).map(|one| one.reason),
+                Ok(Some(reason))
+            );
+        }
+        for state in SUBSTATES {
+            assert_eq!(
+                SubscriptionState::parse(state.as_str()).map(|one| one.state),
+                Ok(state)
+            );
+        }
+    }
+
+    #[test]
+    fn a_broken_subscription_state_is_refused() {
+        for text in [
+            "",
+            ";reason=timeout",
+            "active, pending",
+            "active expires=1",
+            "active;expires",
+            "active;expires=",
+            "active;expires=-1",
+            "active;expires=1;expires=1",
+            "terminated;reason",
+            "terminated;reason=\"a\"",
+            "terminated;reason=a;reason=a",
+            "terminated;retry-after=soon",
+            "active;",
+            "active\r\nX: y",
+        ] {
+            let error = SubscriptionState::parse(text).unwrap_err();
+            assert_eq!(
+                error.name(),
+                Some(HeaderName::SubscriptionState),
+                "{text:?}"
+            );
+        }
+    }
 }

@@ -83,3 +83,82 @@ pub(super) fn once_seconds(before: Option<u32>, value: Option<&str>) -> Result<u
         _ => Err(EXPECTED),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_digits_and_nothing_else() {
+        let parse = |text: &str| parse_delta_seconds(HeaderName::Expires, text);
+        assert_eq!(parse("0"), Ok(0));
+        assert_eq!(parse(" \r\n 00600\t"), Ok(600));
+        assert_eq!(parse("4294967295"), Ok(u32::MAX));
+        assert_eq!(parse("4294967296"), Ok(u32::MAX));
+        assert_eq!(parse(&"9".repeat(64 * 1024)), Ok(u32::MAX));
+        for text in [
+            "",
+            " ",
+            "-1",
+            "+1",
+            "1.5",
+            "0x10",
+            "1 2",
+            "1,2",
+            "1;a",
+            "٣",
+            "Mon, 01 Jan 2029 00:00:00 GMT",
+            "1\r\n",
+            "1\n",
+            "\01",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.name(), Some(HeaderName::Expires), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn retry_after_has_a_comment_and_parameters() {
+        let text = "18000 (back (soon)\r\n again) ; Duration = 3600 ;x";
+        let parsed = RetryAfter::parse(text).unwrap();
+        assert_eq!((parsed.seconds, parsed.duration), (18_000, Some(3_600)));
+        assert_eq!(parsed.comment, Some("(back (soon)\r\n again)"));
+        assert_eq!(parsed.params.get("x"), Some(None));
+        assert_eq!(
+            parsed.to_string(),
+            "18000 (back (soon) again);Duration=3600;x"
+        );
+        let plain = RetryAfter::parse("5").unwrap();
+        assert_eq!(
+            (plain.seconds, plain.duration, plain.comment),
+            (5, None, None)
+        );
+        assert_eq!(plain.to_string(), "5");
+        assert_eq!(
+            RetryAfter::parse("99999999999").map(|value| value.seconds),
+            Ok(u32::MAX)
+        );
+    }
+
+    #[test]
+    fn a_broken_retry_after_is_refused() {
+        let deep = "1 ".to_owned() + &"(".repeat(64 * 1024);
+        for text in [
+            "",
+            "(x)",
+            "1 (x",
+            "1 x)",
+            "1 (a) (b)",
+            "1;duration",
+            "1;duration=x",
+            "1;duration=\"1\"",
+            "1;duration=1;duration=1",
+            "1;",
+            "1 (a\nb)",
+            &deep,
+        ] {
+            let error = RetryAfter::parse(text).unwrap_err();
+            assert_eq!(error.name(), Some(HeaderName::RetryAfter), "{text:?}");
+        }
+    }
+}

@@ -210,7 +210,14 @@ pub(super) fn separator<'a>(which: char) -> impl Parser<&'a str, Output = char, 
 }
 
 pub(super) fn token(input: &str) -> Parsed<'_, &str> {
-    context("a token", take_while1(is_token_char)).parse(input)
+    token_for("a token").parse(input)
+}
+
+/// A token that is meant to be `what`.
+pub(super) fn token_for<'a>(
+    what: &'static str,
+) -> impl Parser<&'a str, Output = &'a str, Error = Mismatch> {
+    context(what, take_while1(is_token_char))
 }
 
 /// Digits; a number above the range of `u32` counts as the highest there is.
@@ -282,8 +289,125 @@ fn parameter_value(input: &str) -> Parsed<'_, &str> {
 /// A parameter: its name, and its value if it has one.
 pub(super) fn parameter(input: &str) -> Parsed<'_, (&str, Option<&str>)> {
     pair(
-        context("a parameter name", token),
+        token_for("a parameter name"),
         opt(preceded(separator('='), cut(parameter_value))),
     )
     .parse(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(error: Result<(), HeaderError>) -> (usize, &'static str) {
+        match error {
+            Err(HeaderError::Malformed {
+                offset, expected, ..
+            }) => (offset, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn white_space_may_be_folded_and_nothing_else() {
+        for text in ["", " ", "\t ", "\r\n ", " \r\n\t", "  \r\n \r\n  "] {
+            assert_eq!(sws(text), Ok(("", ())), "{text:?}");
+        }
+        for (text, rest) in [
+            ("\r\nx", "\r\nx"),
+            (" \r\n", "\r\n"),
+            ("\n ", "\n "),
+            ("\r ", "\r "),
+        ] {
+            assert_eq!(sws(text), Ok((rest, ())), "{text:?}");
+        }
+        assert!(lws("x").is_err());
+        assert_eq!(lws("\r\n x"), Ok(("x", ())));
+    }
+
+    #[test]
+    fn quoted_strings_hold_escapes_foldings_and_utf8() {
+        for text in [
+            r#""""#,
+            r#""a""#,
+            r#""\"\\""#,
+            "\"a\r\n b\"",
+            "\"a\tb\"",
+            "\"äöü 日本\"",
+            r#""\a, <;>""#,
+        ] {
+            assert_eq!(quoted_string(text), Ok(("", text)), "{text:?}");
+        }
+        for text in [
+            "\"",
+            "\"a",
+            "\"a\\\"",
+            "\"\\",
+            "\"a\nb\"",
+            "\"a\r\nb\"",
+            "\"a\rb\"",
+            "\"\0\"",
+            "\"\\\0\"",
+            "\"\\\r\n \"",
+            "\"\u{7f}\"",
+            "\"\u{85}\"",
+            "\"\\é\"",
+        ] {
+            assert!(
+                matches!(quoted_string(text), Err(nom::Err::Failure(_))),
+                "{text:?}"
+            );
+        }
+        assert!(matches!(quoted_string("a"), Err(nom::Err::Error(_))));
+    }
+
+    #[test]
+    fn comments_nest_to_any_depth() {
+        for text in [
+            "()",
+            "(a)",
+            "(a (b) (c (d)))",
+            r"(a \) b)",
+            "(a\r\n b)",
+            "(日本)",
+        ] {
+            assert_eq!(comment(text), Ok(("", text)), "{text:?}");
+        }
+        for text in ["(", "(()", "(a\\", r"(\)", "(\0)", "(a\r\nb)"] {
+            assert!(comment(text).is_err(), "{text:?}");
+        }
+        let deep = "(".repeat(100_000) + &")".repeat(100_000);
+        assert_eq!(comment(&deep), Ok(("", deep.as_str())));
+        assert!(comment(&deep[1..]).is_ok_and(|(rest, _)| rest == ")"));
+        assert!(comment(&"(".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn an_error_tells_where_and_what() {
+        let read = |text| whole(None, text, parameter).map(drop);
+        assert_eq!(at(read("")), (0, "a parameter name"));
+        assert_eq!(at(read("name = ")), (7, "a parameter value"));
+        assert_eq!(at(read("name=\"abc")), (9, "a closing quote"));
+        assert_eq!(at(read("name value")), (5, "the end"));
+        assert_eq!(at(read("name=a\r\n")), (6, "the end"));
+        let list = |text| each_member(None, text, token, drop);
+        assert_eq!(at(list("a, b c")), (5, "a comma or the end"));
+        assert_eq!(at(list("a, (b)")), (3, "a token"));
+    }
+
+    #[test]
+    fn parameters_have_tokens_hosts_and_strings() {
+        for (text, value) in [
+            ("a", None),
+            ("a=b", Some("b")),
+            ("a \r\n = \r\n b", Some("b")),
+            ("a=[2001:db8::1]", Some("[2001:db8::1]")),
+            ("a=\"x;y\"", Some("\"x;y\"")),
+        ] {
+            assert_eq!(parameter(text), Ok(("", ("a", value))), "{text:?}");
+        }
+        for text in ["", "=b", "a=", "a=;", "a=<", "é"] {
+            assert!(parameter(text).is_err(), "{text:?}");
+        }
+    }
 }

@@ -62,3 +62,76 @@ where
     }
     Ok(list)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Vec<&str> {
+        split_list(text).collect()
+    }
+
+    #[test]
+    fn commas_separate_where_nothing_encloses_them() {
+        assert_eq!(split("a, b ,\r\n c"), ["a", "b", "c"]);
+        assert_eq!(
+            split("\"x, \\\", y\" <sip:a,b@c>, d"),
+            ["\"x, \\\", y\" <sip:a,b@c>", "d"]
+        );
+        assert_eq!(
+            split("18 (in, (two, \\) days)), 20"),
+            ["18 (in, (two, \\) days))", "20"]
+        );
+        assert_eq!(split("<a\",b>, \"<\", c"), ["<a\",b>", "\"<\"", "c"]);
+        assert_eq!(split("é,日"), ["é", "日"]);
+    }
+
+    #[test]
+    fn empty_members_are_passed_over() {
+        for text in ["", " ", ",", " , ,\t,"] {
+            assert!(split(text).is_empty(), "{text:?}");
+        }
+        assert_eq!(split(",a,,b,"), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_never_closed_reaches_to_the_end() {
+        for text in ["\"a, b", "<a, b", "(a, b", "\"a\\", "((), b"] {
+            assert_eq!(split(text), [text], "{text:?}");
+        }
+        assert_eq!(split("a), b"), ["a)", "b"]);
+    }
+
+    #[test]
+    fn long_lists_cost_one_pass() {
+        assert_eq!(split_list(&"a,".repeat(100_000)).count(), 100_000);
+        assert_eq!(split_list(&",".repeat(100_000)).count(), 0);
+        assert_eq!(split_list(&"(".repeat(100_000)).count(), 1);
+    }
+
+    #[test]
+    fn tokens_come_from_one_field_or_several() {
+        let parse =
+            |values: &[&'static str]| parse_tokens(HeaderName::Supported, values.iter().copied());
+        assert_eq!(
+            parse(&["eventlist, 100rel", "", "gruu ,"]),
+            Ok(vec!["eventlist", "100rel", "gruu"])
+        );
+        assert_eq!(parse(&[]), Ok(vec![]));
+        // An empty Supported is in ordinary use.
+        assert_eq!(parse(&[""]), Ok(vec![]));
+        assert_eq!(
+            parse(&["presence, presence.winfo"]),
+            Ok(vec!["presence", "presence.winfo"])
+        );
+        for text in ["a b", "a;b", "\"a\"", "a,\nb", "é", "a/b"] {
+            let error = parse(&[text]).unwrap_err();
+            assert_eq!(error.name(), Some(HeaderName::Supported), "{text:?}");
+        }
+        let many = "a,".repeat(10_000);
+        assert_eq!(
+            parse_tokens(HeaderName::Allow, [many.as_str()]).map(|list| list.len()),
+            Ok(10_000)
+        );
+    }
+}

@@ -7,7 +7,7 @@ use nom::Parser;
 use nom::error::context;
 use nom::sequence::separated_pair;
 
-use super::grammar::{Parsed, separator, token, whole};
+use super::grammar::{Parsed, separator, token, token_for, whole};
 use super::{HeaderError, HeaderName, Params};
 
 /// A media type with its parameters: a Content-Type value (RFC 3261 section 20.15).
@@ -57,8 +57,12 @@ pub(super) fn media_type<'a>(
     input: &'a str,
     mut visit: impl FnMut(&'a str, Option<&'a str>) -> Result<(), &'static str>,
 ) -> Parsed<'a, MediaType<'a>> {
-    let (rest, (type_, subtype)) =
-        context("a media type", separated_pair(token, separator('/'), token)).parse(input)?;
+    let (rest, (type_, subtype)) = separated_pair(
+        token_for("a type"),
+        context("a slash", separator('/')),
+        token_for("a subtype"),
+    )
+    .parse(input)?;
     let (rest, params) = Params::read(rest, |name, value| {
         if value.is_none() {
             return Err("a parameter with a value");
@@ -116,5 +120,81 @@ impl<'a> ContentDisposition<'a> {
 impl fmt::Display for ContentDisposition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.disposition, self.params)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_media_type_compares_without_case_and_parameters() {
+        for text in [
+            "application/pidf+xml",
+            "APPLICATION / PIDF+XML",
+            "application\r\n /pidf+xml ; charset = \"UTF-8\"",
+            "application/pidf+xml;charset=utf-8;x=y",
+        ] {
+            let media = MediaType::parse(text).unwrap();
+            assert!(media.essence_eq("application/pidf+xml"), "{text:?}");
+            assert!(!media.essence_eq("application/pidf"), "{text:?}");
+            assert!(!media.essence_eq("application"), "{text:?}");
+        }
+        let media = MediaType::parse(
+            "multipart/related;type=\"application/pidf+xml\" ; boundary=\"a\\\"b\"",
+        );
+        let media = media.unwrap();
+        assert_eq!(media.param("Boundary").as_deref(), Some("a\"b"));
+        assert_eq!((media.type_, media.subtype), ("multipart", "related"));
+        let written = "multipart/related;type=\"application/pidf+xml\";boundary=\"a\\\"b\"";
+        assert_eq!(media.to_string(), written);
+    }
+
+    // CVE-2026-45084
+    #[test]
+    fn a_broken_content_type_is_refused() {
+        for text in [
+            "",
+            "/",
+            "text",
+            "text/",
+            "/plain",
+            "text/plain/x",
+            "text/plain;",
+            "text/plain;charset",
+            "text/plain;charset=",
+            "text/plain;=x",
+            "text plain",
+            "text/plain, text/html",
+            "text/plain;a=\"b",
+            "text/pl\0ain",
+            "text/plain\r\n",
+            "t\u{e9}xt/plain",
+        ] {
+            let error = MediaType::parse(text).unwrap_err();
+            assert_eq!(error.name(), Some(HeaderName::ContentType), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn handling_is_required_unless_it_is_optional() {
+        let parse = |text| ContentDisposition::parse(text).unwrap();
+        assert!(!parse("render").handling_optional());
+        assert!(!parse("render;handling=required").handling_optional());
+        assert!(!parse("render;handling").handling_optional());
+        assert!(parse("early-session ; Handling = OPTIONAL").handling_optional());
+        assert_eq!(parse("Signal;filename=\"a b\"").disposition, "Signal");
+        assert_eq!(
+            parse("signal ; filename=\"a b\"").to_string(),
+            "signal;filename=\"a b\""
+        );
+        for text in ["", ";handling=optional", "a b", "a;", "a,b", "a\n"] {
+            let error = ContentDisposition::parse(text).unwrap_err();
+            assert_eq!(
+                error.name(),
+                Some(HeaderName::ContentDisposition),
+                "{text:?}"
+            );
+        }
     }
 }

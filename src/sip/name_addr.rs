@@ -259,3 +259,250 @@ fn one_space_between_words(words: &str) -> Cow<'_, str> {
     }
     Cow::Owned(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> NameAddr<'_> {
+        NameAddr::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"))
+    }
+
+    #[test]
+    fn the_forms_of_an_address_are_read_and_written_as_one() {
+        let uri = "sip:ann@example.com";
+        for (text, name, written) in [
+            ("sip:ann@example.com", None, "<sip:ann@example.com>"),
+            ("<sip:ann@example.com>", None, "<sip:ann@example.com>"),
+            (
+                " \r\n <sip:ann@example.com> \r\n ",
+                None,
+                "<sip:ann@example.com>",
+            ),
+            (
+                "Ann<sip:ann@example.com>",
+                Some("Ann"),
+                "\"Ann\" <sip:ann@example.com>",
+            ),
+            (
+                "Ann  B.\r\n Cole <sip:ann@example.com>",
+                Some("Ann B. Cole"),
+                "\"Ann B. Cole\" <sip:ann@example.com>",
+            ),
+            (
+                "Zoë 日本 <sip:ann@example.com>",
+                Some("Zoë 日本"),
+                "\"Zoë 日本\" <sip:ann@example.com>",
+            ),
+            (
+                "\"\" <sip:ann@example.com>",
+                None,
+                "\"\" <sip:ann@example.com>",
+            ),
+            (
+                "\"A \\\"x\\\\ <sip:no@example.com>, 日\"<sip:ann@example.com>",
+                Some("A \"x\\ <sip:no@example.com>, 日"),
+                "\"A \\\"x\\\\ <sip:no@example.com>, 日\" <sip:ann@example.com>",
+            ),
+            (
+                "\"two\r\n lines\" <sip:ann@example.com>",
+                Some("two lines"),
+                "\"two lines\" <sip:ann@example.com>",
+            ),
+        ] {
+            let address = parse(text);
+            assert_eq!(address.uri(), uri, "{text:?}");
+            assert_eq!(address.display_name().as_deref(), name, "{text:?}");
+            assert_eq!(address.to_string(), written, "{text:?}");
+            let again = parse(written);
+            assert_eq!(again.display_name(), address.display_name());
+            assert_eq!(again.to_string(), written);
+        }
+    }
+
+    #[test]
+    fn without_brackets_parameters_belong_to_the_field() {
+        let address = parse("sip:ann@example.com;transport=tcp ; tag=1");
+        assert_eq!(address.uri(), "sip:ann@example.com");
+        assert_eq!(address.params().get("transport"), Some(Some("tcp")));
+        assert_eq!(address.tag(), Some("1"));
+        let address = parse("<sip:ann@example.com;transport=tcp?a=b,c>;TAG=x.Y-z");
+        assert_eq!(address.uri(), "sip:ann@example.com;transport=tcp?a=b,c");
+        assert_eq!(address.params().get("transport"), None);
+        assert_eq!(address.tag(), Some("x.Y-z"));
+        // What the grammar keeps out of a URI without brackets.
+        for text in [
+            "sip:ann@example.com?a=b",
+            "sip:ann,b@example.com",
+            "sip:a;b@example.com",
+        ] {
+            assert!(NameAddr::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn other_schemes_and_odd_parameters_are_let_pass() {
+        assert_eq!(
+            parse("<pres:ann@example.com>").uri(),
+            "pres:ann@example.com"
+        );
+        assert_eq!(parse("tel:+15550100;tag=1").uri(), "tel:+15550100");
+        let contact =
+            parse("<sip:[2001:db8::9]:5080;ob>;+sip.instance=\"<urn:uuid:0>\";expires=60");
+        assert_eq!(contact.uri(), "sip:[2001:db8::9]:5080;ob");
+        assert_eq!(
+            contact.params().unquoted("+SIP.instance").as_deref(),
+            Some("<urn:uuid:0>")
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            " ",
+            "*",
+            "<>",
+            "<sip:>",
+            "<sip:a@b",
+            "sip:a@b>",
+            "ann@example.com",
+            "<ann>",
+            "<:a>",
+            "<1sip:a@b>",
+            "Ann, B <sip:a@b>",
+            "Ann (x) <sip:a@b>",
+            "\"Ann <sip:a@b>",
+            "a\"b\" <sip:a@b>",
+            "< sip:a@b>",
+            "<sip:a@b >",
+            "<sip:a b@c>",
+            "<sip:a@b>;",
+            "<sip:a@b>;tag",
+            "<sip:a@b>;tag=",
+            "<sip:a@b>;tag=1;tag=1",
+            "<sip:a@b>;tag=\"1\"",
+            "<sip:a@b>;tag=[1]",
+            "<sip:a@b> x",
+            "<sip:a@b>, <sip:c@d>",
+            "<sip:a@b>;x=<y>",
+            "<sip:a<b@c>",
+            "<sip:ä@b>",
+            "<sip:a@b>\r\n",
+            "<sip:a@b>;x=1\r\nEvil: 1",
+            "<sip:a\r\n b@c>",
+            "\"a\0\" <sip:a@b>",
+            "\u{7f}<sip:a@b>",
+            "a\u{85} <sip:a@b>",
+            "<sip:a\0@b>",
+            "\"a\nb\" <sip:a@b>",
+        ] {
+            let error = NameAddr::parse(text);
+            assert!(
+                matches!(error, Err(HeaderError::Malformed { name: None, .. })),
+                "{text:?}"
+            );
+        }
+        let error = NameAddr::parse("Ann <sip:ann@example.com");
+        let expected = "a closing angle bracket";
+        assert_eq!(
+            error,
+            Err(HeaderError::Malformed {
+                name: None,
+                offset: 24,
+                expected
+            })
+        );
+    }
+
+    #[test]
+    fn contacts_come_from_one_field_or_several() {
+        let values = [
+            "<sip:a@x>;expires=1, \"B, <b>\" <sip:b@x>",
+            "",
+            ", sip:c@x;q=0.5 ,",
+        ];
+        let Contacts::List(list) = Contacts::parse(values).unwrap() else {
+            panic!("no list")
+        };
+        let uris: Vec<_> = list.iter().map(NameAddr::uri).collect();
+        assert_eq!(uris, ["sip:a@x", "sip:b@x", "sip:c@x"]);
+        assert_eq!(list[1].display_name().as_deref(), Some("B, <b>"));
+        assert_eq!(Contacts::parse(values).unwrap().only(), None);
+        let one = Contacts::parse(["sip:c@x"]).unwrap();
+        assert_eq!(one.only().map(|contact| contact.uri()), Some("sip:c@x"));
+        assert_eq!(Contacts::parse([]), Ok(Contacts::List(Vec::new())));
+    }
+
+    // CVE-2010-2840: a SUBSCRIBE with an odd Contact.
+    #[test]
+    fn a_star_stands_alone() {
+        assert_eq!(Contacts::parse([" * "]), Ok(Contacts::Star));
+        assert_eq!(Contacts::Star.only(), None);
+        for values in [
+            &["*", "*"][..],
+            &["*, *"],
+            &["*", "sip:a@x"],
+            &["sip:a@x", "*"],
+            &["*;a=b"],
+        ] {
+            assert!(
+                Contacts::parse(values.iter().copied()).is_err(),
+                "{values:?}"
+            );
+        }
+        let error = Contacts::parse(["garbage"]).unwrap_err();
+        assert_eq!(error.name(), Some(HeaderName::Contact));
+    }
+
+    #[test]
+    fn routes_keep_their_order_and_need_brackets() {
+        let values = [
+            "<sip:p1.example.com;lr>, <sip:p2.example.com;lr>;x=1",
+            "P <sip:p3.example.com>",
+        ];
+        let routes = parse_routes(values).unwrap();
+        let uris: Vec<_> = routes.iter().map(NameAddr::uri).collect();
+        assert_eq!(
+            uris,
+            [
+                "sip:p1.example.com;lr",
+                "sip:p2.example.com;lr",
+                "sip:p3.example.com"
+            ]
+        );
+        assert_eq!(parse_routes([""]), Ok(Vec::new()));
+        assert!(parse_routes(["sip:p1.example.com;lr"]).is_err());
+    }
+
+    #[test]
+    fn hostile_lengths_cost_one_pass() {
+        let many = "<sip:a@x>,".repeat(10_000);
+        let Ok(Contacts::List(list)) = Contacts::parse([many.as_str()]) else {
+            panic!("no list")
+        };
+        assert_eq!(list.len(), 10_000);
+        assert_eq!(
+            Contacts::parse([",".repeat(64 * 1024).as_str()]),
+            Ok(Contacts::List(Vec::new()))
+        );
+        for text in [
+            "\"".to_owned() + &"\\a".repeat(64 * 1024),
+            "<sip:".to_owned() + &"a".repeat(64 * 1024),
+            "a ".repeat(64 * 1024),
+            "a".repeat(64 * 1024),
+            "<".repeat(64 * 1024),
+            "<sip:a@x>".to_owned() + &" ".repeat(64 * 1024) + "x",
+            "<sip:a@x>".to_owned() + &";a=\"".repeat(64 * 1024 + 1),
+        ] {
+            assert!(NameAddr::parse(&text).is_err());
+        }
+        let long = format!(
+            "\"{}\" <sip:{}@x>;tag={}",
+            "n".repeat(65536),
+            "u".repeat(65536),
+            "t".repeat(65536)
+        );
+        assert_eq!(parse(&long).tag().map(str::len), Some(65536));
+    }
+}

@@ -134,3 +134,66 @@ pub(super) fn write_unfolded(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Res
     }
     f.write_str(rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::grammar::whole;
+    use super::*;
+
+    fn params(text: &str) -> Params<'_> {
+        whole(None, text, |input| Params::read(input, |_, _| Ok(()))).unwrap()
+    }
+
+    #[test]
+    fn parameters_are_found_without_case() {
+        let params = params(" ; A = b ;lr;c=\"x;\\\"y\" ;a=second");
+        assert_eq!(params.get("a"), Some(Some("b")));
+        assert_eq!(params.get("LR"), Some(None));
+        assert_eq!(params.get("c"), Some(Some("\"x;\\\"y\"")));
+        assert_eq!(params.unquoted("C").as_deref(), Some("x;\"y"));
+        assert_eq!(params.unquoted("a").as_deref(), Some("b"));
+        assert_eq!(params.unquoted("lr"), None);
+        assert_eq!(params.get("x"), None);
+        assert_eq!(params.iter().count(), 4);
+        assert_eq!(params.to_string(), ";A=b;lr;c=\"x;\\\"y\";a=second");
+    }
+
+    #[test]
+    fn no_parameters_are_no_error() {
+        assert!(params("").is_empty());
+        assert!(params(" ").is_empty());
+        assert_eq!(params("").to_string(), "");
+        assert_eq!(Params::default().iter().count(), 0);
+    }
+
+    #[test]
+    fn a_semicolon_wants_a_parameter() {
+        for text in [";", ";;a", ";a;", ";a=;b", "; ;", ";a b"] {
+            let read = whole(None, text, |input| Params::read(input, |_, _| Ok(())));
+            assert!(read.is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_freed_of_quotes_escapes_and_folding() {
+        for (value, text) in [
+            ("plain", "plain"),
+            ("\"\"", ""),
+            ("\"a\\\\b\\\"\"", "a\\b\""),
+            ("\"a \r\n\t b\r\n c\"", "a  b c"),
+            ("\"ä\\ö\"", "ä\u{f6}"),
+        ] {
+            assert_eq!(unquote(value), text, "{value:?}");
+        }
+        assert!(matches!(unquote("\"abc\""), Cow::Borrowed("abc")));
+        assert_eq!(params(";a=\"b \r\n\t c\"").to_string(), ";a=\"b  c\"");
+    }
+
+    #[test]
+    fn ten_thousand_parameters_are_read_in_one_pass() {
+        let text = ";name=value".repeat(10_000);
+        let params = params(&text);
+        assert_eq!(params.iter().count(), 10_000);
+        assert_eq!(params.get("other"), None);
+    }
+}

@@ -251,3 +251,148 @@ impl<'a> ResponseRef<'a> {
 
     field_access!();
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn view<'a>(fields: &[(&'a str, &'a str)], body: &'a Bytes) -> RequestRef<'a> {
+        RequestRef::new(
+            "SUBSCRIBE",
+            "sip:ann@example.com",
+            fields.iter().copied(),
+            body,
+        )
+    }
+
+    #[test]
+    fn fields_are_found_by_any_of_their_names_in_order() {
+        let body = Bytes::from_static(b"x");
+        let request = view(
+            &[
+                ("v", "first"),
+                ("X-Private", "no"),
+                ("VIA", "second"),
+                ("via", "third, fourth"),
+                ("Expires ", " 600 "),
+            ],
+            &body,
+        );
+        let vias: Vec<_> = request.values(HeaderName::Via).collect();
+        assert_eq!(vias, ["first", "second", "third, fourth"]);
+        assert_eq!(request.first(HeaderName::Via), Some("first"));
+        assert_eq!(request.single(HeaderName::Expires), Ok(Some(" 600 ")));
+        assert_eq!(request.single(HeaderName::Event), Ok(None));
+        assert!(request.has(HeaderName::Via) && !request.has(HeaderName::To));
+        assert_eq!(
+            (request.method(), request.uri()),
+            ("SUBSCRIBE", "sip:ann@example.com")
+        );
+        assert_eq!(request.body().as_ref(), b"x");
+        assert!(!request.is_overlong() && !request.is_malformed());
+    }
+
+    #[test]
+    fn what_must_stand_once_is_told_from_what_stands_twice_or_not_at_all() {
+        let body = Bytes::new();
+        let request = view(
+            &[("Event", "presence"), ("o", "presence"), ("To", "x")],
+            &body,
+        );
+        let name = HeaderName::Event;
+        assert_eq!(request.single(name), Err(HeaderError::Repeated { name }));
+        assert_eq!(request.required(name), Err(HeaderError::Repeated { name }));
+        let name = HeaderName::From;
+        assert_eq!(request.required(name), Err(HeaderError::Missing { name }));
+        assert_eq!(request.required(HeaderName::To), Ok("x"));
+    }
+
+    #[test]
+    fn responses_are_viewed_alike() {
+        let body = Bytes::new();
+        let response = ResponseRef::new(423, [("min-expires", "90")], &body);
+        assert_eq!(response.status(), 423);
+        assert_eq!(response.required(HeaderName::MinExpires), Ok("90"));
+        assert!(response.body().is_empty());
+    }
+
+    #[test]
+    fn beyond_the_limits_fields_are_dropped_and_that_is_told() {
+        let body = Bytes::new();
+        let many = vec![("Via", "x"); MAX_FIELDS];
+        assert!(!view(&many, &body).is_overlong());
+        let more = vec![("Via", "x"); MAX_FIELDS + 1];
+        let request = view(&more, &body);
+        assert!(request.is_overlong());
+        assert_eq!(request.values(HeaderName::Via).count(), MAX_FIELDS);
+        // Fields without a use do not count.
+        let foreign = vec![("X-Any", "x"); 100_000];
+        assert!(!view(&foreign, &body).is_overlong());
+
+        let longest = "x".repeat(MAX_FIELD_LEN);
+        assert!(!view(&[("To", &longest)], &body).is_overlong());
+        let longer = "x".repeat(MAX_FIELD_LEN + 1);
+        let request = view(&[("To", &longer), ("From", "x")], &body);
+        assert!(request.is_overlong() && !request.has(HeaderName::To));
+        assert!(request.has(HeaderName::From));
+
+        let full = [("Via", longest.as_str()); 4];
+        assert!(!view(&full, &body).is_overlong());
+        let over = [&full[..], &[("To", "x")]].concat();
+        let request = view(&over, &body);
+        assert!(request.is_overlong() && !request.has(HeaderName::To));
+
+        let uri = "x".repeat(MAX_URI_LEN + 1);
+        let request = RequestRef::new("NOTIFY", &uri, [], &body);
+        assert!(request.is_overlong());
+        assert_eq!(request.uri(), "");
+        assert!(!RequestRef::new("NOTIFY", &uri[1..], [], &body).is_overlong());
+    }
+
+    #[test]
+    fn what_could_become_a_field_of_its_own_is_dropped_and_that_is_told() {
+        let body = Bytes::new();
+        for value in [
+            "a\r\nEvil: b",
+            "a\nb",
+            "a\rb",
+            "a\r\n",
+            "a\r\n\r\n b",
+            "\0",
+            "a\u{1}",
+            "a\u{7f}",
+            "\n b",
+            "a\r",
+            "a\r\n\t\r\nb",
+        ] {
+            let request = view(&[("Via", value), ("To", "x")], &body);
+            assert!(request.is_malformed(), "{value:?}");
+            assert!(!request.has(HeaderName::Via) && request.has(HeaderName::To));
+        }
+        for value in [
+            "",
+            "a\tb",
+            "a\r\n b",
+            "a\r\n\tb",
+            "a \r\n  b\r\n c",
+            "é\u{85}",
+        ] {
+            assert!(!view(&[("Via", value)], &body).is_malformed(), "{value:?}");
+        }
+        for (method, uri) in [
+            ("NOTIFY ", "sip:a@b"),
+            ("", "sip:a@b"),
+            ("A\r\nB", "sip:a@b"),
+            ("NOTIFY", "sip:a b"),
+            ("NOTIFY", "sip:a\r\n b"),
+            ("NOTIFY", "sip:ä@b"),
+        ] {
+            assert!(
+                RequestRef::new(method, uri, [], &body).is_malformed(),
+                "{method:?} {uri:?}"
+            );
+        }
+    }
+}
