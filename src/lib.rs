@@ -1,4 +1,6 @@
 //! Presence for SIP stacks to embed.
 
 pub mod engine;
+pub mod pidf;
 pub mod sip;
+pub mod xml;
