@@ -2,4 +2,7 @@
 
 pub mod engine;
 pub mod event;
+pub mod pidf;
+pub mod presence;
 pub mod sip;
+pub mod xml;

@@ -383,9 +383,13 @@ impl<P: Package> Server<P> {
         change: impl FnOnce(&mut P::State) -> bool,
     ) -> bool {
         self.advance(now);
-        let key = self.resources.find_or_insert(resource, || Resource::new(resource));
-        let changed =
-            self.resources.get_mut(key).is_some_and(|resource| change(&mut resource.state));
+        let key = self
+            .resources
+            .find_or_insert(resource, || Resource::new(resource));
+        let changed = self
+            .resources
+            .get_mut(key)
+            .is_some_and(|resource| change(&mut resource.state));
         if changed {
             self.touch(key);
         }
