@@ -15,6 +15,7 @@ mod resource;
 mod server;
 mod subscribe;
 mod subscription;
+mod trace;
 
 pub use authorization::{
     Authorization, Decision, PublishDecision, PublishKind, PublishQuery, Reason, Rejection,

@@ -462,6 +462,7 @@ impl<P: Package> Server<P> {
         refusal: Refusal,
     ) {
         self.counters.count_refusal(refusal.reason);
+        super::trace::refusal(refusal.status, refusal.reason);
         let mut response = self.response(transaction, request, refusal.status);
         for (name, value) in refusal.fields {
             response = response.with(name, value);
@@ -475,6 +476,7 @@ impl<P: Package> Server<P> {
     }
 
     pub(super) fn event(&mut self, event: ServerEvent) {
+        super::trace::event(&event, self.config.trace_uris);
         self.queue.push_back(Item::Output(Output::Event(event)));
     }
 
