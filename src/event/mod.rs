@@ -5,6 +5,8 @@ mod config;
 mod dialog;
 mod identity;
 mod inspect;
+mod lifecycle;
+mod membership;
 mod notify;
 mod output;
 mod package;
