@@ -188,11 +188,11 @@ impl<P: Package> Server<P> {
             // The policy does not know; the application has decided, or will.
             Ok(Decision::Pending) => current.clone(),
             Ok(decision) => decision,
+            Err(refusal) if refusal.reason == RefusalReason::Challenged => return Err(refusal),
             Err(refusal) => {
-                if refusal.reason != RefusalReason::Challenged {
-                    self.apply(key, Decision::Reject(Rejection::Forbidden));
-                }
-                return Err(refusal);
+                self.refuse(transaction, request, refusal);
+                self.apply(key, Decision::Reject(Rejection::Forbidden));
+                return Ok(());
             }
         };
         let local_contact = clean_contact(context.local_contact)?;
@@ -209,13 +209,13 @@ impl<P: Package> Server<P> {
         self.enter_flow(key, context.flow);
         self.move_to_variant(key, name);
         let status = self.success(&decision);
-        if decision != current {
-            self.apply(key, decision);
-        }
         let response = self
             .response(transaction, request, status)
             .with_record_route();
         self.accept(response, wish.expires, context);
+        if decision != current {
+            self.apply(key, decision);
+        }
         if wish.expires == 0 {
             self.end(key, last_word(EndReason::Unsubscribed));
         } else {
