@@ -179,7 +179,7 @@ impl<P: Package> Server<P> {
             Phase::Live => {
                 let state = match subscription.decision {
                     Decision::Pending => "pending",
-                    _ => "active",
+                    Decision::Allow(_) | Decision::PoliteBlock | Decision::Reject(_) => "active",
                 };
                 let left = subscription.expires_at.saturating_since(self.now).as_secs();
                 let _ = write!(own, "{state};expires={left}");

@@ -472,7 +472,10 @@ impl<P: Package> Server<P> {
     fn success(&self, decision: &Decision) -> u16 {
         match decision {
             Decision::Pending | Decision::PoliteBlock if self.config.draft08 => 202,
-            _ => 200,
+            Decision::Allow(_)
+            | Decision::Pending
+            | Decision::PoliteBlock
+            | Decision::Reject(_) => 200,
         }
     }
 
@@ -524,9 +527,8 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
     if request.first(HeaderName::Contact).is_none() {
         return Ok(None);
     }
-    let contacts = match Contacts::parse(request.values(HeaderName::Contact))? {
-        Contacts::List(contacts) => contacts,
-        _ => return Err(Refusal::malformed()),
+    let Contacts::List(contacts) = Contacts::parse(request.values(HeaderName::Contact))? else {
+        return Err(Refusal::malformed());
     };
     let [contact] = contacts.as_slice() else {
         return Err(Refusal::malformed());
