@@ -73,7 +73,13 @@ mod tests {
 
     #[test]
     fn foreign_texts_are_no_tags_of_ours() {
-        for text in ["", "aaaaaaaaaaaa", "aaaaaaaaaaaaaa", "AAAAAAAAAAAAA", "aaaaaaaaaaaa1"] {
+        for text in [
+            "",
+            "aaaaaaaaaaaa",
+            "aaaaaaaaaaaaaa",
+            "AAAAAAAAAAAAA",
+            "aaaaaaaaaaaa1",
+        ] {
             assert_eq!(Tag::parse_bits(text), None, "{text:?}");
         }
         // The last character holds four bits only.
