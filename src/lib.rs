@@ -1,4 +1,5 @@
 //! Presence for SIP stacks to embed.
 
 pub mod engine;
+pub mod event;
 pub mod sip;

@@ -29,6 +29,7 @@ pub use header_name::HeaderName;
 pub use list::{parse_tokens, split_list};
 pub use media_type::{ContentDisposition, MediaType};
 pub use name_addr::{Contacts, NameAddr, parse_routes};
+pub(crate) use outgoing::Head;
 pub use outgoing::OutgoingRequest;
 pub use params::Params;
 pub use response::Response;
