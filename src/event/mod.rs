@@ -5,6 +5,8 @@ mod config;
 mod dialog;
 mod identity;
 mod inspect;
+mod lifecycle;
+mod membership;
 mod notify;
 mod output;
 mod package;
@@ -15,6 +17,7 @@ mod resource;
 mod server;
 mod subscribe;
 mod subscription;
+mod trace;
 
 pub use authorization::{
     Authorization, Decision, PublishDecision, PublishKind, PublishQuery, Reason, Rejection,

@@ -5,21 +5,15 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::authorization::{Decision, Termination};
 use super::config::ServerConfig;
 use super::identity::RequestContext;
-use super::output::{
-    Backlog, EndReason, JobKey, Output, ServerEvent, Subject, SubscriptionKey, UnknownSubscription,
-};
-use super::package::{Package, Visibility};
+use super::output::{Backlog, JobKey, Output, ServerEvent, Subject, SubscriptionKey};
+use super::package::Package;
 use super::publish::PendingJob;
 use super::refusal::{Counters, Refusal, RefusalReason};
 use super::remembered::RememberedRequests;
-use super::resource::{Publication, Resource, Round};
-use super::subscription::{
-    Ending, Flow, Phase, Source, Subscription, Variant, VariantName, Watcher, by_flow, by_resource,
-    by_watcher,
-};
+use super::resource::{Publication, Resource};
+use super::subscription::{Flow, Source, Subscription, Variant, Watcher};
 use crate::engine::interned::Interned;
 use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
@@ -273,107 +267,6 @@ impl<P: Package> Server<P> {
         }
     }
 
-    /// The application's decision about a subscription, at any time and in either direction.
-    ///
-    /// # Errors
-    /// When there is no such subscription (any more).
-    pub fn decide(
-        &mut self,
-        now: Timestamp,
-        key: SubscriptionKey,
-        decision: Decision,
-    ) -> Result<(), UnknownSubscription> {
-        self.advance(now);
-        let subscription = self.subscriptions.get(key.0).ok_or(UnknownSubscription)?;
-        if !subscription.is_live() {
-            return Err(UnknownSubscription);
-        }
-        if subscription.decision != decision {
-            self.apply(key.0, decision);
-            self.owe(key.0);
-        }
-        Ok(())
-    }
-
-    /// The same for every subscription of a watcher to a resource, both by their canonical names;
-    /// tells how many there are.
-    pub fn decide_watcher(
-        &mut self,
-        now: Timestamp,
-        watcher: &str,
-        resource: &str,
-        decision: &Decision,
-    ) -> usize {
-        self.advance(now);
-        let keys = self.subscriptions_of(watcher, resource);
-        for key in &keys {
-            let _ = self.decide(now, SubscriptionKey(*key), decision.clone());
-        }
-        keys.len()
-    }
-
-    /// Ends a subscription.
-    ///
-    /// # Errors
-    /// When there is no such subscription (any more).
-    pub fn terminate(
-        &mut self,
-        now: Timestamp,
-        key: SubscriptionKey,
-        termination: Termination,
-    ) -> Result<(), UnknownSubscription> {
-        self.advance(now);
-        if !self
-            .subscriptions
-            .get(key.0)
-            .is_some_and(Subscription::is_live)
-        {
-            return Err(UnknownSubscription);
-        }
-        self.end(key.0, ending(termination));
-        Ok(())
-    }
-
-    /// Ends every subscription to a resource, named canonically; tells how many there were.
-    pub fn terminate_resource(
-        &mut self,
-        now: Timestamp,
-        resource: &str,
-        termination: Termination,
-    ) -> usize {
-        self.advance(now);
-        let mut keys = Vec::new();
-        let key = self.resources.find(resource);
-        let mut next = key.and_then(|key| self.resources.get(key)?.subscriptions.first());
-        while let Some(index) = next {
-            let Some(subscription) = self.subscriptions.at(index) else {
-                break;
-            };
-            next = subscription.by_resource.next();
-            if subscription.is_live() {
-                keys.extend(self.subscriptions.key_at(index));
-            }
-        }
-        for key in &keys {
-            self.end(*key, ending(termination));
-        }
-        keys.len()
-    }
-
-    /// Ends every subscription; tells how many there were.
-    pub fn terminate_all(&mut self, now: Timestamp, termination: Termination) -> usize {
-        self.advance(now);
-        let live = self
-            .subscriptions
-            .iter()
-            .filter(|(_, subscription)| subscription.is_live());
-        let keys: Vec<Key> = live.map(|(key, _)| key).collect();
-        for key in &keys {
-            self.end(*key, ending(termination));
-        }
-        keys.len()
-    }
-
     /// Changes what the application has set for a resource, named canonically; `change` tells
     /// whether it did. Watchers are told when their document becomes another.
     pub fn update_state(
@@ -383,9 +276,13 @@ impl<P: Package> Server<P> {
         change: impl FnOnce(&mut P::State) -> bool,
     ) -> bool {
         self.advance(now);
-        let key = self.resources.find_or_insert(resource, || Resource::new(resource));
-        let changed =
-            self.resources.get_mut(key).is_some_and(|resource| change(&mut resource.state));
+        let key = self
+            .resources
+            .find_or_insert(resource, || Resource::new(resource));
+        let changed = self
+            .resources
+            .get_mut(key)
+            .is_some_and(|resource| change(&mut resource.state));
         if changed {
             self.touch(key);
         }
@@ -458,6 +355,7 @@ impl<P: Package> Server<P> {
         refusal: Refusal,
     ) {
         self.counters.count_refusal(refusal.reason);
+        super::trace::refusal(refusal.status, refusal.reason);
         let mut response = self.response(transaction, request, refusal.status);
         for (name, value) in refusal.fields {
             response = response.with(name, value);
@@ -471,6 +369,7 @@ impl<P: Package> Server<P> {
     }
 
     pub(super) fn event(&mut self, event: ServerEvent) {
+        super::trace::event(&event, self.config.trace_uris);
         self.queue.push_back(Item::Output(Output::Event(event)));
     }
 
@@ -482,118 +381,6 @@ impl<P: Package> Server<P> {
             watcher: watcher.map(|watcher| Arc::clone(&watcher.name)),
             resource: Arc::clone(&self.resources.get(subscription.resource)?.name),
         })
-    }
-
-    /// Live subscriptions of a watcher to a resource, by way of the shorter of the two lists.
-    pub(super) fn subscriptions_of(&self, watcher: &str, resource: &str) -> Vec<Key> {
-        let mut keys = Vec::new();
-        let Some(watcher_key) = self.watchers.find(watcher) else {
-            return keys;
-        };
-        let Some(resource_key) = self.resources.find(resource) else {
-            return keys;
-        };
-        let Some(watcher) = self.watchers.get(watcher_key) else {
-            return keys;
-        };
-        let Some(resource) = self.resources.get(resource_key) else {
-            return keys;
-        };
-        let through_watcher = watcher.subscriptions.len() <= resource.subscriptions.len();
-        let list = if through_watcher {
-            watcher.subscriptions
-        } else {
-            resource.subscriptions
-        };
-        let mut next = list.first();
-        while let Some(index) = next {
-            let Some(subscription) = self.subscriptions.at(index) else {
-                break;
-            };
-            let links = if through_watcher {
-                &subscription.by_watcher
-            } else {
-                &subscription.by_resource
-            };
-            next = links.next();
-            if subscription.is_live()
-                && subscription.watcher == Some(watcher_key)
-                && subscription.resource == resource_key
-            {
-                keys.extend(self.subscriptions.key_at(index));
-            }
-        }
-        keys
-    }
-
-    /// Puts a decision in force; the NOTIFY for it is the caller's.
-    pub(super) fn apply(&mut self, key: Key, decision: Decision) {
-        if let Decision::Reject(_) = decision {
-            let ending = Ending {
-                told: super::Reason::Rejected,
-                retry_after: None,
-                with_state: false,
-                why: EndReason::Rejected,
-            };
-            self.end(key, ending);
-            return;
-        }
-        let Some(subscription) = self.subscriptions.get(key) else {
-            return;
-        };
-        let Some(variant) = self.variants.get(subscription.variant) else {
-            return;
-        };
-        let name = VariantName {
-            visibility: visibility(&decision),
-            ..variant.name.clone()
-        };
-        self.move_to_variant(key, name);
-        if let Some(subscription) = self.subscriptions.get_mut(key) {
-            subscription.decision = decision.clone();
-        }
-        if let Some(subject) = self.subject(key) {
-            self.event(ServerEvent::SubscriptionChanged { subject, decision });
-        }
-    }
-
-    pub(super) fn move_to_variant(&mut self, key: Key, name: VariantName) {
-        let new = self.enter_variant(name);
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
-            return;
-        };
-        let old = core::mem::replace(&mut subscription.variant, new);
-        if old != new {
-            subscription.delivered = 0;
-        }
-        self.leave_variant(old);
-    }
-
-    pub(super) fn enter_variant(&mut self, name: VariantName) -> Key {
-        let key = self.variants.find(&name).unwrap_or_else(|| {
-            let variant = Variant {
-                name: name.clone(),
-                subscriptions: 0,
-                body: None,
-                changed: 0,
-                rendered: 0,
-            };
-            self.variants.find_or_insert(&name, || variant)
-        });
-        if let Some(variant) = self.variants.get_mut(key) {
-            variant.subscriptions += 1;
-        }
-        key
-    }
-
-    fn leave_variant(&mut self, key: Key) {
-        let Some(variant) = self.variants.get_mut(key) else {
-            return;
-        };
-        variant.subscriptions -= 1;
-        if variant.subscriptions == 0 {
-            self.variants.remove(key);
-        }
     }
 
     /// Queues a NOTIFY that leaves whatever the watcher has.
@@ -608,191 +395,6 @@ impl<P: Package> Server<P> {
         }
     }
 
-    /// Ends a subscription: from now on it is found by no SUBSCRIBE, and its last NOTIFY is owed.
-    pub(super) fn end(&mut self, key: Key, ending: Ending) {
-        let Some(subject) = self.subject(key) else {
-            return;
-        };
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
-            return;
-        };
-        if !subscription.is_live() {
-            return;
-        }
-        subscription.phase = Phase::Ending(ending);
-        self.cease(key);
-        self.event(ServerEvent::SubscriptionEnded {
-            subject,
-            reason: ending.why,
-        });
-        self.owe(key);
-    }
-
-    /// Ends a subscription without a word to the watcher (RFC 6665 section 4.2.2).
-    pub(super) fn drop_silently(&mut self, key: Key, why: EndReason) {
-        let Some(subject) = self.subject(key) else {
-            return;
-        };
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
-            return;
-        };
-        let was_live = subscription.is_live();
-        let was_listed = !matches!(subscription.phase, Phase::Ended(_));
-        if was_live {
-            self.cease(key);
-            self.event(ServerEvent::SubscriptionEnded {
-                subject,
-                reason: why,
-            });
-        }
-        if was_listed {
-            self.leave_lists(key);
-        }
-        self.remove_ended(key);
-    }
-
-    /// The end of being live, on every path.
-    fn cease(&mut self, key: Key) {
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
-            return;
-        };
-        let tag = subscription.dialog.local_tag;
-        let resource = subscription.resource;
-        if let Some(timer) = subscription.timer.take() {
-            self.wheel.cancel(timer);
-        }
-        if let Ok(entry) = self.dialogs.find_entry(tag, |other| *other == key) {
-            entry.remove();
-        }
-        if let Some(resource) = self.resources.get_mut(resource) {
-            resource.live -= 1;
-        }
-        self.counters.subscriptions_ended += 1;
-    }
-
-    /// Takes a subscription out of every list, when its last NOTIFY leaves or never will.
-    pub(super) fn leave_lists(&mut self, key: Key) {
-        self.leave_flow(key);
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
-            return;
-        };
-        let next = subscription.by_resource.next();
-        let (watcher, source) = (subscription.watcher, subscription.source.take());
-        let (variant, resource_key) = (subscription.variant, subscription.resource);
-        if let Some(watcher_key) = watcher
-            && let Some(watcher) = self.watchers.get_mut(watcher_key)
-        {
-            watcher
-                .subscriptions
-                .unlink(&mut self.subscriptions, key.index, by_watcher);
-            if watcher.subscriptions.is_empty() {
-                self.watchers.remove(watcher_key);
-            }
-        }
-        if let Some(source_key) = source
-            && let Some(source) = self.sources.get_mut(source_key)
-        {
-            source.subscriptions -= 1;
-            if source.subscriptions == 0 {
-                self.sources.remove(source_key);
-            }
-        }
-        if let Some(resource) = self.resources.get_mut(resource_key) {
-            // A round in mid-walk goes on behind the one that leaves.
-            if let Round::Walking { next: turn, .. } = &mut resource.round
-                && *turn == Some(key.index)
-            {
-                *turn = next;
-            }
-            resource
-                .subscriptions
-                .unlink(&mut self.subscriptions, key.index, by_resource);
-        }
-        self.leave_variant(variant);
-        self.drop_if_unused(resource_key);
-    }
-
-    pub(super) fn leave_flow(&mut self, key: Key) {
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
-            return;
-        };
-        let Some(flow_key) = subscription.flow.take() else {
-            return;
-        };
-        let Some(flow) = self.flows.get_mut(flow_key) else {
-            return;
-        };
-        flow.subscriptions
-            .unlink(&mut self.subscriptions, key.index, by_flow);
-        if flow.subscriptions.is_empty() {
-            self.flows.remove(flow_key);
-        }
-    }
-
-    pub(super) fn enter_flow(&mut self, key: Key, flow: Option<FlowId>) {
-        let wanted = flow.map(|id| {
-            self.flows.find_or_insert(&id, || Flow {
-                id,
-                subscriptions: Default::default(),
-            })
-        });
-        let Some(subscription) = self.subscriptions.get(key) else {
-            return;
-        };
-        if subscription.flow == wanted {
-            return;
-        }
-        self.leave_flow(key);
-        if let Some(flow_key) = wanted
-            && let Some(flow) = self.flows.get_mut(flow_key)
-            && let Some(subscription) = self.subscriptions.get_mut(key)
-        {
-            subscription.flow = wanted;
-            flow.subscriptions
-                .push_back(&mut self.subscriptions, key.index, by_flow);
-        }
-    }
-
-    /// The very end: the entry goes.
-    pub(super) fn remove_ended(&mut self, key: Key) {
-        self.subscriptions.remove(key);
-    }
-
-    pub(super) fn drop_if_unused(&mut self, key: Key) {
-        let Some(resource) = self.resources.get(key) else {
-            return;
-        };
-        let used = !resource.subscriptions.is_empty()
-            || !resource.publications.is_empty()
-            || resource.jobs > 0
-            || self.package.is_lasting(&resource.state);
-        if used {
-            return;
-        }
-        if let Some(resource) = self.resources.remove(key)
-            && let Round::Due { timer } = resource.round
-        {
-            self.wheel.cancel(timer);
-        }
-    }
-
-    fn expire_subscription(&mut self, key: Key) {
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
-            return;
-        };
-        subscription.timer = None;
-        // A NOTIFY behind the deadline tells no state any more.
-        self.end(
-            key,
-            Ending {
-                told: super::Reason::Timeout,
-                retry_after: None,
-                with_state: false,
-                why: EndReason::Expired,
-            },
-        );
-    }
-
     fn release(&mut self, key: Key) {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
@@ -801,24 +403,6 @@ impl<P: Package> Server<P> {
         if subscription.owed {
             self.owe(key);
         }
-    }
-}
-
-pub(super) fn visibility(decision: &Decision) -> Visibility {
-    match decision {
-        Decision::Allow(view) => Visibility::View(view.clone()),
-        Decision::PoliteBlock => Visibility::PoliteBlock,
-        // Those who are refused are shown nothing.
-        Decision::Pending | Decision::Reject(_) => Visibility::Pending,
-    }
-}
-
-fn ending(termination: Termination) -> Ending {
-    Ending {
-        told: termination.reason,
-        retry_after: termination.retry_after,
-        with_state: false,
-        why: EndReason::Terminated(termination.reason),
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
 use super::dialog::{Basics, Dialog, DialogParts};
 use super::identity::RequestContext;
+use super::lifecycle::visibility;
 use super::output::{EndReason, Output, ServerEvent};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::Resource;
-use super::server::{Item, Server, Timer, visibility};
+use super::server::{Item, Server, Timer};
 use super::subscription::{
     Ending, NotifyResult, Phase, Source, Subscription, VariantName, Watcher, by_resource,
     by_watcher,

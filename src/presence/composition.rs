@@ -13,7 +13,9 @@ pub(super) struct Renamed(BTreeSet<(u64, String)>);
 ///
 /// Where two parts use one id, the id of the later part gets that part's number behind it.
 pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presence {
-    renamed.0.retain(|(serial, _)| parts.iter().any(|(other, _)| other == serial));
+    renamed
+        .0
+        .retain(|(serial, _)| parts.iter().any(|(other, _)| other == serial));
     if let [(_, only)] = parts
         && renamed.0.is_empty()
     {
@@ -23,7 +25,7 @@ pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presen
     let mut united = Presence::default();
     for (serial, part) in parts {
         let mut part = (*part).clone();
-        part.for_each_id_mut(|id| {
+        part.for_each_id_mut(|_, id| {
             let known = (*serial, core::mem::take(id));
             let wanted = &known.1;
             *id = if taken.contains(wanted) || renamed.0.contains(&known) {
@@ -42,9 +44,13 @@ pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presen
         united.notes.append(&mut part.notes);
         united.extensions.append(&mut part.extensions);
         for attribute in part.attributes.iter() {
-            let name = attribute.name();
-            if united.attributes.get(name.namespace(), name.local()).is_none() {
-                united.attributes.set(name.clone(), attribute.value());
+            let name = &attribute.name;
+            if united
+                .attributes
+                .get(name.namespace(), name.local())
+                .is_none()
+            {
+                united.attributes.set(name.clone(), attribute.value.clone());
             }
         }
     }
