@@ -1,5 +1,8 @@
 //! Event packages in general: subscriptions (RFC 6665) and publications (RFC 3903).
 
+// A state that is added must be thought of everywhere.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod authorization;
 mod config;
 mod dialog;

@@ -45,24 +45,23 @@ impl<P: Package> Server<P> {
             return;
         }
         self.notifies.close(key);
-        if !(200..300).contains(&status) {
-            self.counters.notifies_failed += 1;
-        }
         self.settle(subscription, status);
-        if let 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 = status {
-            self.drop_silently(subscription, EndReason::NotifyRejected(status));
-            return;
-        }
         if self
             .subscriptions
             .get(subscription)
             .is_some_and(Subscription::is_ended)
         {
+            // Whatever is said to the last NOTIFY, it was the last.
             self.remove_ended(subscription);
             return;
         }
         if (200..300).contains(&status) {
             self.resume(subscription);
+            return;
+        }
+        self.counters.notifies_failed += 1;
+        if let 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 = status {
+            self.drop_silently(subscription, EndReason::NotifyRejected(status));
             return;
         }
         if let Some(subject) = self.subject(subscription) {
@@ -180,7 +179,7 @@ impl<P: Package> Server<P> {
             Phase::Live => {
                 let state = match subscription.decision {
                     Decision::Pending => "pending",
-                    _ => "active",
+                    Decision::Allow(_) | Decision::PoliteBlock | Decision::Reject(_) => "active",
                 };
                 let left = subscription.expires_at.saturating_since(self.now).as_secs();
                 let _ = write!(own, "{state};expires={left}");
@@ -472,8 +471,10 @@ impl<P: Package> Server<P> {
                 }
                 return None;
             };
-            let subscription = self.subscriptions.at(index)?;
-            *next = subscription.by_resource.next();
+            *next = self
+                .subscriptions
+                .at(index)
+                .and_then(|it| it.by_resource.next());
             let version = resource.version;
             let Some(request) = self.notify_of_change(index, version) else {
                 continue;

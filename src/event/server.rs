@@ -178,6 +178,8 @@ impl<P: Package> Server<P> {
                             .push_back(Item::Output(Output::Respond(response)));
                         Ok(())
                     }
+                    // Never answered (RFC 3261 section 17), so a stray one ends here.
+                    "ACK" => Ok(()),
                     "NOTIFY" => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
                     _ => Err(Refusal::new(405, RefusalReason::Method)
                         .with(HeaderName::Allow, self.allow())),
@@ -348,7 +350,7 @@ impl<P: Package> Server<P> {
         Response::new(transaction, status, tag)
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         transaction: ServerTransaction,
         request: &RequestRef<'_>,

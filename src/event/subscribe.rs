@@ -188,11 +188,11 @@ impl<P: Package> Server<P> {
             // The policy does not know; the application has decided, or will.
             Ok(Decision::Pending) => current.clone(),
             Ok(decision) => decision,
+            Err(refusal) if refusal.reason == RefusalReason::Challenged => return Err(refusal),
             Err(refusal) => {
-                if refusal.reason != RefusalReason::Challenged {
-                    self.apply(key, Decision::Reject(Rejection::Forbidden));
-                }
-                return Err(refusal);
+                self.refuse(transaction, request, refusal);
+                self.apply(key, Decision::Reject(Rejection::Forbidden));
+                return Ok(());
             }
         };
         let local_contact = clean_contact(context.local_contact)?;
@@ -209,13 +209,13 @@ impl<P: Package> Server<P> {
         self.enter_flow(key, context.flow);
         self.move_to_variant(key, name);
         let status = self.success(&decision);
-        if decision != current {
-            self.apply(key, decision);
-        }
         let response = self
             .response(transaction, request, status)
             .with_record_route();
         self.accept(response, wish.expires, context);
+        if decision != current {
+            self.apply(key, decision);
+        }
         if wish.expires == 0 {
             self.end(key, last_word(EndReason::Unsubscribed));
         } else {
@@ -472,7 +472,10 @@ impl<P: Package> Server<P> {
     fn success(&self, decision: &Decision) -> u16 {
         match decision {
             Decision::Pending | Decision::PoliteBlock if self.config.draft08 => 202,
-            _ => 200,
+            Decision::Allow(_)
+            | Decision::Pending
+            | Decision::PoliteBlock
+            | Decision::Reject(_) => 200,
         }
     }
 
@@ -524,9 +527,8 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
     if request.first(HeaderName::Contact).is_none() {
         return Ok(None);
     }
-    let contacts = match Contacts::parse(request.values(HeaderName::Contact))? {
-        Contacts::List(contacts) => contacts,
-        _ => return Err(Refusal::malformed()),
+    let Contacts::List(contacts) = Contacts::parse(request.values(HeaderName::Contact))? else {
+        return Err(Refusal::malformed());
     };
     let [contact] = contacts.as_slice() else {
         return Err(Refusal::malformed());
