@@ -183,6 +183,21 @@ impl<P: Policy> Agent<P> {
             .update_state(now, &name, |state| state.lasting.take().is_some()))
     }
 
+    /// Has the documents of a presentity made anew, since what the policy's views show of it has
+    /// changed. Watchers whose document becomes another are told.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
+    pub fn views_changed(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+    ) -> Result<(), UnknownPresentity> {
+        let name = self.presentity(presentity)?;
+        self.server.update_state(now, &name, |_| true);
+        Ok(())
+    }
+
     /// Ends a subscription.
     ///
     /// # Errors

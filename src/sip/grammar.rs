@@ -378,7 +378,7 @@ mod tests {
         }
         let deep = "(".repeat(100_000) + &")".repeat(100_000);
         assert_eq!(comment(&deep), Ok(("", deep.as_str())));
-        assert!(comment(&deep[1..]).is_ok_and(|(rest, _)| rest == ")"));
+        assert!(comment(&(deep + ")")).is_ok_and(|(rest, _)| rest == ")"));
         assert!(comment(&"(".repeat(100_000)).is_err());
     }
 

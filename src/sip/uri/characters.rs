@@ -149,3 +149,59 @@ fn push_user_byte(out: &mut String, byte: u8, escape: bool) {
         out.push(digit.to_ascii_uppercase());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_covers_its_characters_and_whole_escapes() {
+        for text in ["", "aZ9-_.!~*'()", "&=+$,;?/", "%00%fF%41"] {
+            assert!(USER.covers(text), "{text:?}");
+        }
+        for text in [
+            "%", "%4", "%4g", "%g4", "a@b", "a:b", "a b", "a\"", "a%", "é", "\0", "\u{7f}", "[",
+            "a\\b",
+        ] {
+            assert!(!USER.covers(text), "{text:?}");
+        }
+        assert!(!PASSWORD.covers(";") && PARAM_NAME.covers("[:]") && !PARAM_NAME.covers("="));
+    }
+
+    #[test]
+    fn an_escape_is_its_character_unless_that_is_reserved() {
+        assert!(equivalent("%61nn", "ann"));
+        assert!(equivalent("%c3%a9", "%C3%A9"));
+        assert!(equivalent("%7E%25", "~%25"));
+        assert!(equivalent("%3b", "%3B"));
+        assert!(!equivalent("%3B", ";"));
+        assert!(!equivalent("a", "A"));
+        assert!(!equivalent("a", "ab"));
+        assert!(equivalent_ignoring_case("%41b", "aB"));
+        assert!(decoded_eq("%3B", ";"));
+    }
+
+    #[test]
+    fn a_user_is_written_in_one_way() {
+        let canonical = |user| {
+            let mut text = String::new();
+            push_user(&mut text, user);
+            text
+        };
+        for (user, text) in [
+            ("%61nn", "ann"),
+            ("a%3bb", "a%3Bb"),
+            ("a;b", "a;b"),
+            ("%c3%a9", "%C3%A9"),
+            ("%40", "%40"),
+            ("%20", "%20"),
+            ("%3a", "%3A"),
+            ("%00", "%00"),
+            ("Ann", "Ann"),
+        ] {
+            assert_eq!(canonical(user), text);
+            // Writing it again changes nothing.
+            assert_eq!(canonical(text), text);
+        }
+    }
+}

@@ -47,3 +47,67 @@ pub(super) fn push_host(out: &mut String, host: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_addresses_are_hosts() {
+        for text in [
+            "example.com",
+            "EXAMPLE.com.",
+            "a",
+            "a-b.c",
+            "192.0.2.7",
+            "[2001:db8::1]",
+            "[::]",
+            "[::ffff:192.0.2.7]",
+            "in_house",
+            "3com.example",
+            "xn--e1afmkfd.example",
+        ] {
+            assert!(is_host(text), "{text:?}");
+        }
+        for text in [
+            "",
+            ".",
+            "a..b",
+            ".a",
+            "a.b..",
+            "-a",
+            "a-",
+            "a b",
+            "a%2eb",
+            "é",
+            "[",
+            "[]",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "[fe80::1%25eth0]",
+            "[192.0.2.7]",
+            "[1:2]",
+            "a:5060",
+            "a/b",
+            "a@b",
+        ] {
+            assert!(!is_host(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ipv6_addresses_compare_by_value_and_names_without_case() {
+        assert!(hosts_eq("[2001:DB8:0::1]", "[2001:db8::0:1]"));
+        assert!(!hosts_eq("[::1]", "[::2]"));
+        assert!(hosts_eq("Example.com", "eXample.COM"));
+        assert!(!hosts_eq("example.com", "example.com."));
+        let key = |host| {
+            let mut key = String::new();
+            push_host(&mut key, host);
+            key
+        };
+        assert_eq!(key("Example.COM."), "example.com");
+        assert_eq!(key("[2001:DB8:0:0::1]"), "[2001:db8::1]");
+    }
+}

@@ -149,3 +149,106 @@ fn header_values_eq(name: &str, one: &str, other: &str) -> bool {
         characters::equivalent_ignoring_case(one, other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_without_case_and_escapes() {
+        let text = ";Transport=TCP;l%72;x=%20;gr=urn:uuid:0;vst=AAA==";
+        let params = UriParams::parse(text, text).unwrap();
+        assert_eq!(params.get("transport"), Some(Some("TCP")));
+        assert_eq!(params.get("lr"), Some(None));
+        assert_eq!(params.get("X"), Some(Some("%20")));
+        assert_eq!(params.get("vst"), Some(Some("AAA==")));
+        assert_eq!(params.get("y"), None);
+        assert_eq!(params.iter().count(), 5);
+        assert!(UriParams::parse("", "").unwrap().is_empty());
+    }
+
+    #[test]
+    fn broken_parameters_are_refused() {
+        for text in [
+            ";",
+            ";;a",
+            ";a;",
+            ";a=",
+            ";=b",
+            ";a=b@c",
+            ";a=%4",
+            ";a=\"b\"",
+            ";a;A",
+            ";a=1;%61=2",
+            ";a,b",
+        ] {
+            assert!(
+                matches!(
+                    UriParams::parse(text, text),
+                    Err(UriError::Malformed { .. })
+                ),
+                "{text:?}"
+            );
+        }
+        let offset = |text| match UriParams::parse(text, text) {
+            Err(UriError::Malformed { offset, .. }) => offset,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(offset(";a=1;b=2;c=<"), 11);
+    }
+
+    #[test]
+    fn header_fields_have_a_name_and_maybe_a_value() {
+        let text = "subject=a%20b&to=sip:ann%40example.com&empty=";
+        let headers = UriHeaders::parse(text, Some(text)).unwrap();
+        let list: Vec<_> = headers.iter().collect();
+        assert_eq!(
+            list,
+            [
+                ("subject", "a%20b"),
+                ("to", "sip:ann%40example.com"),
+                ("empty", "")
+            ]
+        );
+        assert!(!headers.is_empty() && UriHeaders::default().is_empty());
+        for text in ["", "a", "=b", "a=b&", "a=b=c", "a=b;c", "a=%", "a=b@c"] {
+            assert!(UriHeaders::parse(text, Some(text)).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_parts_is_bounded() {
+        let text: String = (0..MAX_URI_PARTS).map(|at| format!(";p{at}")).collect();
+        assert!(UriParams::parse(&text, &text).is_ok());
+        let text = text + ";more";
+        assert!(matches!(
+            UriParams::parse(&text, &text),
+            Err(UriError::TooManyParts)
+        ));
+        let text = vec!["a=b"; MAX_URI_PARTS].join("&");
+        let full = UriHeaders::parse(&text, Some(&text)).unwrap();
+        assert!(full.equivalent(full));
+        let text = text.clone() + "&a=b";
+        assert!(matches!(
+            UriHeaders::parse(&text, Some(&text)),
+            Err(UriError::TooManyParts)
+        ));
+    }
+
+    #[test]
+    fn header_fields_match_each_once_in_any_order() {
+        let same = |one, other| {
+            UriHeaders::parse(one, Some(one))
+                .unwrap()
+                .equivalent(UriHeaders::parse(other, Some(other)).unwrap())
+        };
+        assert!(same("a=1&b=2", "B=2&a=1"));
+        assert!(same("subject=Hello", "Subject=hELLO"));
+        assert!(!same("a=1&a=1", "a=1&a=2"));
+        assert!(same("a=1&a=2", "a=2&a=1"));
+        assert!(!same("a=1", "a=1&a=1"));
+        assert!(!same("body=x", "body=X"));
+        assert!(!same("subject=%22x%22", "subject=%22X%22"));
+        assert!(!same("Call-ID=x", "call-id=X"));
+    }
+}

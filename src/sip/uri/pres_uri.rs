@@ -18,9 +18,9 @@ pub struct PresUri<'a> {
     headers: UriHeaders<'a>,
 }
 
-/// What may stand in the local part as it is. A question mark would begin the header fields; the
-/// semicolon is kept free since there are no parameters.
-const LOCAL: CharSet = USER.without("?;").and(":");
+/// What may stand in the local part as it is. A question mark begins the header fields, a comma
+/// separates mailboxes, a slash would make a hierarchy, and there are no parameters.
+const LOCAL: CharSet = USER.without("?,/;");
 const PRES_HEADER: CharSet = HEADER.and(";@,=");
 
 impl<'a> PresUri<'a> {
@@ -84,5 +84,69 @@ impl<'a> PresUri<'a> {
 impl fmt::Display for PresUri<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Uri;
+    use super::*;
+
+    // SUB-65
+    #[test]
+    fn a_pres_uri_names_somebody() {
+        let text = "PRES:ann+x%22@Example.com?subject=a@b;c,d&to=";
+        let Ok(Uri::Pres(uri)) = Uri::parse(text) else {
+            panic!("no pres URI")
+        };
+        assert_eq!((uri.local(), uri.domain()), ("ann+x%22", "Example.com"));
+        assert_eq!(uri.headers().iter().next(), Some(("subject", "a@b;c,d")));
+        assert_eq!((uri.as_str(), uri.to_string().as_str()), (text, text));
+    }
+
+    #[test]
+    fn what_names_nobody_is_refused() {
+        for text in [
+            "pres:",
+            "pres:ann",
+            "pres:@example.com",
+            "pres:ann@",
+            "pres:a@b@c",
+            "pres:a%40b",
+            "pres:ann@x;y",
+            "pres:ann@x:5060",
+            "pres:a;b@x",
+            "pres:?a=b",
+            "pres:a?b=c@d",
+            "pres:a b@x",
+            "pres:\"a\"@x",
+            "pres:a@x?",
+            "pres:<ann@x>",
+            "pres:Ann%20<a@x>",
+            "pres:é@x",
+            "pres:a@x\n",
+            "pres://a@x",
+            "pres:a,b@x",
+            "pres:a:b@x",
+            "pres:a%4@x",
+        ] {
+            assert!(
+                matches!(Uri::parse(text), Err(UriError::Malformed { .. })),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn local_parts_have_a_case_and_domains_have_none() {
+        let same = |one, other| {
+            Uri::parse(one)
+                .unwrap()
+                .equivalent(&Uri::parse(other).unwrap())
+        };
+        assert!(same("pres:%61nn@EXAMPLE.com?a=b", "PRES:ann@example.com"));
+        assert!(same("pres:a%2Bb@x", "pres:a+b@x"));
+        assert!(!same("pres:Ann@x", "pres:ann@x"));
+        assert!(!same("pres:ann@x", "sip:ann@x"));
     }
 }

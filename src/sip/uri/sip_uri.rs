@@ -194,3 +194,201 @@ fn optional_eq(one: Option<&str>, other: Option<&str>, eq: fn(&str, &str) -> boo
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Uri;
+    use super::*;
+
+    fn sip(text: &str) -> SipUri<'_> {
+        match Uri::parse(text) {
+            Ok(Uri::Sip(uri)) => uri,
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_part_is_read_as_it_stands() {
+        let uri = sip("sips:ann;day=mon?x/:pass@[2001:db8::1]:5071;transport=tcp;lr?a=b&c=d");
+        assert!(uri.is_sips());
+        assert_eq!(
+            (uri.user(), uri.password()),
+            (Some("ann;day=mon?x/"), Some("pass"))
+        );
+        assert_eq!((uri.host(), uri.port()), ("[2001:db8::1]", Some(5071)));
+        assert_eq!(uri.params().get("lr"), Some(None));
+        assert_eq!(uri.headers().iter().count(), 2);
+        let uri = sip("SIP:example.com");
+        assert!(!uri.is_sips());
+        assert_eq!((uri.user(), uri.password(), uri.port()), (None, None, None));
+        assert_eq!(
+            (uri.host(), uri.to_string().as_str()),
+            ("example.com", "SIP:example.com")
+        );
+        assert_eq!(sip("sip:ann:@example.com").password(), Some(""));
+        assert_eq!(sip("sip:example.com?a=b").headers().iter().count(), 1);
+        assert_eq!(sip("sip:[::1]").port(), None);
+        assert_eq!(
+            sip("sip:+1-555-0100;ext=4@gw.example.com;user=phone").user(),
+            Some("+1-555-0100;ext=4")
+        );
+    }
+
+    #[test]
+    fn what_is_no_sip_uri_is_refused() {
+        for text in [
+            "sip:",
+            "sip:@example.com",
+            "sip::p@example.com",
+            "sip:ann@",
+            "sip:ann@@example.com",
+            "sip:a@b@c",
+            "sip:ann@example.com:",
+            "sip:ann@example.com:x",
+            "sip:ann@example.com:65536",
+            "sip:ann@example.com:-1",
+            "sip:ann@example.com:+5060",
+            "sip:ann@[::1",
+            "sip:ann@::1",
+            "sip:ann@[::1]5060",
+            "sip:ann@[::1]x:5060",
+            "sip:ann@exa mple.com",
+            "sip: ann@example.com",
+            "sip:ann@example.com ",
+            "sip:ann@example.com;",
+            "sip:ann@example.com?",
+            "sip:ann@example.com?a",
+            "sip:%zz@example.com",
+            "sip:a%4@example.com",
+            "sip:é@example.com",
+            "sip:ann@é.example",
+            "sip:ann@example.com\r\n",
+            "sip:a\0nn@example.com",
+            "sip:ann@example.com;a=b;a=c",
+            "sip:<ann@example.com>",
+            "sip://example.com",
+            "sip:ann@example.com/x",
+            "sip:ann@example.com#x",
+            "sip:a:b:c@example.com",
+            "sip:ann@..",
+            "sip:\"ann\"@example.com",
+        ] {
+            assert!(
+                matches!(Uri::parse(text), Err(UriError::Malformed { .. })),
+                "{text:?}"
+            );
+        }
+        let error = |text| Uri::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            error("sip:ann@exam ple"),
+            "URI is malformed at octet 8: expected a host"
+        );
+        assert_eq!(
+            error("sip:ann@a:70000"),
+            "URI is malformed at octet 10: expected a port number"
+        );
+    }
+
+    #[test]
+    fn hostile_lengths_are_read_or_refused_in_one_pass() {
+        for text in [
+            format!("sip:{}@x", "a".repeat(8000)),
+            format!("sip:{}", "a.".repeat(4000)),
+            format!("sip:a@x;{}", "b".repeat(8000)),
+        ] {
+            assert!(Uri::parse(&text).is_ok());
+        }
+        for text in [
+            "sip:".to_owned() + &"@".repeat(8000),
+            "sip:x".to_owned() + &";a".repeat(4000),
+            "sip:x?".to_owned() + &"a=b&".repeat(2000),
+            "sip:".to_owned() + &"%41".repeat(2700),
+            "sip:".to_owned() + &"[".repeat(8000),
+        ] {
+            assert!(Uri::parse(&text).is_err());
+        }
+    }
+
+    fn equivalent(one: &str, other: &str) -> bool {
+        let (one, other) = (Uri::parse(one).unwrap(), Uri::parse(other).unwrap());
+        assert_eq!(
+            one.equivalent(&other),
+            other.equivalent(&one),
+            "{one} {other}"
+        );
+        assert!(one.equivalent(&one) && other.equivalent(&other));
+        one.equivalent(&other)
+    }
+
+    // RFC 3261 section 19.1.4, rule by rule.
+    #[test]
+    fn equivalent_uris() {
+        for (one, other) in [
+            ("sip:%61nn@example.com", "sip:ann@example.com"),
+            (
+                "SIP:ann@EXAMPLE.com;Transport=TCP",
+                "sip:ann@example.com;transport=tcp",
+            ),
+            ("sip:ann@example.com;lr;ob", "sip:ann@example.com"),
+            ("sip:ann@example.com;lr;x=1", "sip:ann@example.com;X=1;y=2"),
+            (
+                "sip:x.example;a=1;method=NOTIFY;b=2",
+                "sip:x.example;method=NOTIFY;b=2;a=1",
+            ),
+            ("sip:ann@example.com?a=1&b=2", "sip:ann@example.com?b=2&a=1"),
+            ("sip:ann:p%61ss@example.com", "sip:ann:pass@example.com"),
+            ("sip:[2001:DB8::1]:5060", "sip:[2001:db8:0::1]:05060"),
+            ("sip:a@x;maddr=X.example", "sip:a@x;maddr=x.EXAMPLE"),
+        ] {
+            assert!(equivalent(one, other), "{one} {other}");
+        }
+    }
+
+    // RFC 3261 section 19.1.4, rule by rule.
+    #[test]
+    fn uris_that_are_not_equivalent() {
+        for (one, other) in [
+            ("sip:ann@example.com", "sips:ann@example.com"),
+            ("sip:Ann@example.com", "sip:ann@example.com"),
+            ("sip:ann@example.com", "sip:example.com"),
+            ("sip:ann:@example.com", "sip:ann@example.com"),
+            ("sip:ann:a@example.com", "sip:ann:A@example.com"),
+            ("sip:a;b@example.com", "sip:a%3Bb@example.com"),
+            ("sip:ann@example.com", "sip:ann@example.com:5060"),
+            ("sips:ann@example.com", "sips:ann@example.com:5061"),
+            ("sip:ann@example.com", "sip:ann@example.com;transport=udp"),
+            ("sip:ann@example.com", "sip:ann@example.com;user=ip"),
+            ("sip:ann@example.com", "sip:ann@example.com;ttl=1"),
+            ("sip:ann@example.com", "sip:ann@example.com;METHOD=INVITE"),
+            (
+                "sip:ann@example.com",
+                "sip:ann@example.com;m%61ddr=192.0.2.1",
+            ),
+            (
+                "sip:ann@example.com;transport=tcp",
+                "sip:ann@example.com;transport=udp",
+            ),
+            ("sip:ann@example.com;lr", "sip:ann@example.com;lr=on"),
+            ("sip:ann@example.com;x=1", "sip:ann@example.com;x=2"),
+            (
+                "sip:ann@example.com;method=NOTIFY",
+                "sip:ann@example.com;method=notify",
+            ),
+            ("sip:ann@example.com", "sip:ann@example.com?subject=x"),
+            ("sip:ann@example.com?a=1", "sip:ann@example.com?a=2"),
+            ("sip:ann@a.example.com", "sip:ann@192.0.2.4"),
+        ] {
+            assert!(!equivalent(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn equivalence_is_not_transitive() {
+        let plain = "sip:ann@example.com";
+        let (on, off) = (
+            "sip:ann@example.com;security=on",
+            "sip:ann@example.com;security=off",
+        );
+        assert!(equivalent(plain, on) && equivalent(plain, off) && !equivalent(on, off));
+    }
+}
