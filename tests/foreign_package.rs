@@ -18,8 +18,7 @@ struct MessageSummary {
 
 impl MessageSummary {
     fn new() -> Self {
-        let mut profile =
-            Profile::new("message-summary", &["application/simple-message-summary"]);
+        let mut profile = Profile::new("message-summary", &["application/simple-message-summary"]);
         profile.default_expires = 1800;
         Self { profile }
     }
@@ -70,7 +69,11 @@ impl Package for MessageSummary {
 }
 
 fn server() -> Driver<Server<MessageSummary>> {
-    Driver::new(Server::new(MessageSummary::new(), ServerConfig::default(), seeded(1)))
+    Driver::new(Server::new(
+        MessageSummary::new(),
+        ServerConfig::default(),
+        seeded(1),
+    ))
 }
 
 fn subscribe(call: &str) -> Message {
@@ -84,43 +87,68 @@ fn it_is_served_as_presence_is() {
     let outputs = driver.send(&subscribe("a").without("Expires"));
     assert_eq!(outputs.status(), 200);
     assert_eq!(response_field(outputs.response(), "Expires"), Some("1800"));
-    assert_eq!(response_field(outputs.response(), "Allow-Events"), Some("message-summary"));
+    assert_eq!(
+        response_field(outputs.response(), "Allow-Events"),
+        Some("message-summary")
+    );
     let notify = outputs.notify();
     assert_eq!(field(notify, "Event"), Some("message-summary"));
-    assert_eq!(field(notify, "Content-Type"), Some("application/simple-message-summary"));
+    assert_eq!(
+        field(notify, "Content-Type"),
+        Some("application/simple-message-summary")
+    );
     assert_eq!(state_of(notify), "active;expires=1800");
-    assert_eq!(body_of(notify), "Messages-Waiting: no\r\nVoice-Message: 0/0\r\n");
+    assert_eq!(
+        body_of(notify),
+        "Messages-Waiting: no\r\nVoice-Message: 0/0\r\n"
+    );
     driver.answer(notify, 200);
 
-    driver.role.update_state(driver.now, "erin@example.com", |count| {
-        *count = 2;
-        true
-    });
+    driver
+        .role
+        .update_state(driver.now, "erin@example.com", |count| {
+            *count = 2;
+            true
+        });
     let outputs = driver.drain();
-    assert_eq!(body_of(outputs.notify()), "Messages-Waiting: yes\r\nVoice-Message: 2/0\r\n");
+    assert_eq!(
+        body_of(outputs.notify()),
+        "Messages-Waiting: yes\r\nVoice-Message: 2/0\r\n"
+    );
     driver.answer_all(&outputs);
 
-    let outputs = driver.pass(1800.0);
+    let outputs = driver.pass(1800.1);
     assert_eq!(state_of(outputs.notify()), "terminated;reason=timeout");
     driver.answer_all(&outputs);
     assert_eq!(driver.role.occupancy().subscriptions, 0);
     assert_eq!(driver.role.occupancy().resources, 1, "the count is kept");
-    driver.role.update_state(driver.now, "erin@example.com", |count| {
-        *count = 0;
-        true
-    });
+    driver
+        .role
+        .update_state(driver.now, "erin@example.com", |count| {
+            *count = 0;
+            true
+        });
     assert_eq!(driver.role.occupancy(), Default::default());
 }
 
 #[test]
 fn its_own_rules_hold() {
     let mut driver = server();
-    assert_eq!(driver.send(&subscribe("a").with("Event", "presence")).status(), 489);
+    assert_eq!(
+        driver
+            .send(&subscribe("a").with("Event", "presence"))
+            .status(),
+        489
+    );
     let other = subscribe("b").with("From", "<sip:mallory@example.com>;tag=1");
     assert_eq!(driver.send(&other).status(), 403);
-    let message = Message::publish("sip:erin@example.com", "c", "x").with("Event", "message-summary");
+    let message =
+        Message::publish("sip:erin@example.com", "c", "x").with("Event", "message-summary");
     let outputs = driver.send(&message);
     assert_eq!(outputs.status(), 405);
-    assert_eq!(response_field(outputs.response(), "Allow"), Some("SUBSCRIBE"));
+    assert_eq!(
+        response_field(outputs.response(), "Allow"),
+        Some("SUBSCRIBE")
+    );
     assert_eq!(driver.role.occupancy(), Default::default());
 }

@@ -79,10 +79,6 @@ impl<T: Named> Interned<T> {
         }
         self.entries.remove(key)
     }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.entries.iter()
-    }
 }
 
 #[cfg(test)]

@@ -11,19 +11,6 @@ pub(crate) struct Key {
     pub(crate) generation: u32,
 }
 
-impl Key {
-    pub(crate) const fn to_raw(self) -> u64 {
-        ((self.generation as u64) << 32) | self.index as u64
-    }
-
-    pub(crate) const fn from_raw(raw: u64) -> Self {
-        Self {
-            index: raw as u32,
-            generation: (raw >> 32) as u32,
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Slot<T> {
     generation: u32,
@@ -57,10 +44,6 @@ impl<T> Default for Slab<T> {
 impl<T> Slab<T> {
     pub(crate) fn len(&self) -> usize {
         self.len
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     fn slot(&self, index: u32) -> Option<&Slot<T>> {
@@ -302,7 +285,6 @@ mod tests {
         assert_eq!(slab.get(first), None);
         assert_eq!(slab.remove(first), None);
         assert_eq!(slab.get(second), Some(&"second"));
-        assert_eq!(Key::from_raw(second.to_raw()), second);
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct ServerConfig {
     pub job_deadline: Duration,
     /// Seconds in the Retry-After of a 503. Default 10.
     pub retry_after: u32,
+    /// Whether traces name watchers and resources (feature `tracing`). Default: no, only keys.
+    pub trace_uris: bool,
     /// Bounds.
     pub limits: Limits,
 }
@@ -83,6 +85,7 @@ impl Default for ServerConfig {
             timers_per_call: 512,
             job_deadline: Duration::from_secs(16),
             retry_after: 10,
+            trace_uris: false,
             limits: Limits::default(),
         }
     }

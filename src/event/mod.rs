@@ -1,10 +1,15 @@
 //! Event packages in general: subscriptions (RFC 6665) and publications (RFC 3903).
 
+// A state that is added must be thought of everywhere.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod authorization;
 mod config;
 mod dialog;
 mod identity;
 mod inspect;
+mod lifecycle;
+mod membership;
 mod notify;
 mod output;
 mod package;
@@ -15,6 +20,7 @@ mod resource;
 mod server;
 mod subscribe;
 mod subscription;
+mod trace;
 
 pub use authorization::{
     Authorization, Decision, PublishDecision, PublishKind, PublishQuery, Reason, Rejection,

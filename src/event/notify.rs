@@ -9,7 +9,7 @@ use super::authorization::Decision;
 use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
-use super::server::{Item, OpenNotify, Server, Timer};
+use super::server::{OpenNotify, Server, Timer};
 use super::subscription::{NotifyResult, Phase, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
@@ -45,24 +45,23 @@ impl<P: Package> Server<P> {
             return;
         }
         self.notifies.close(key);
-        if !(200..300).contains(&status) {
-            self.counters.notifies_failed += 1;
-        }
         self.settle(subscription, status);
-        if let 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 = status {
-            self.drop_silently(subscription, EndReason::NotifyRejected(status));
-            return;
-        }
         if self
             .subscriptions
             .get(subscription)
             .is_some_and(Subscription::is_ended)
         {
+            // Whatever is said to the last NOTIFY, it was the last.
             self.remove_ended(subscription);
             return;
         }
         if (200..300).contains(&status) {
             self.resume(subscription);
+            return;
+        }
+        self.counters.notifies_failed += 1;
+        if let 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 = status {
+            self.drop_silently(subscription, EndReason::NotifyRejected(status));
             return;
         }
         if let Some(subject) = self.subject(subscription) {
@@ -115,7 +114,7 @@ impl<P: Package> Server<P> {
         let line = format!("{}: {value}\r\n", name.as_str());
         match self.build(subscription, &line, attempts) {
             Some(request) => {
-                self.queue.push_back(Item::Output(Output::Send(request)));
+                self.lanes.output(Output::Send(request));
                 true
             }
             None => {
@@ -180,7 +179,7 @@ impl<P: Package> Server<P> {
             Phase::Live => {
                 let state = match subscription.decision {
                     Decision::Pending => "pending",
-                    _ => "active",
+                    Decision::Allow(_) | Decision::PoliteBlock | Decision::Reject(_) => "active",
                 };
                 let left = subscription.expires_at.saturating_since(self.now).as_secs();
                 let _ = write!(own, "{state};expires={left}");
@@ -320,8 +319,7 @@ impl<P: Package> Server<P> {
             uri,
             challenges,
         };
-        self.queue
-            .push_back(Item::Output(Output::NeedCredentials(need)));
+        self.lanes.output(Output::NeedCredentials(need));
         true
     }
 
@@ -443,18 +441,14 @@ impl<P: Package> Server<P> {
             began: self.now,
             again: false,
         };
-        self.rounds.push_back(key);
+        self.lanes.enter_round(key);
     }
 
-    /// The next NOTIFY of the rounds under way: one of each resource in turn.
-    pub(super) fn next_of_round(&mut self) -> Option<OutgoingRequest> {
-        while let Some(key) = self.rounds.pop_front() {
-            if let Some(request) = self.step(key) {
-                self.rounds.push_back(key);
-                return Some(request);
-            }
-        }
-        None
+    /// The next NOTIFY of a round under way, which then goes to the back of the queue.
+    pub(super) fn next_of_round(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let request = self.step(key)?;
+        self.lanes.enter_round(key);
+        Some(request)
     }
 
     /// Walks on to the next watcher of a resource who has not got its state; nothing at the end.
@@ -472,8 +466,10 @@ impl<P: Package> Server<P> {
                 }
                 return None;
             };
-            let subscription = self.subscriptions.at(index)?;
-            *next = subscription.by_resource.next();
+            *next = self
+                .subscriptions
+                .at(index)
+                .and_then(|it| it.by_resource.next());
             let version = resource.version;
             let Some(request) = self.notify_of_change(index, version) else {
                 continue;

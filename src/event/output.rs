@@ -175,7 +175,7 @@ impl fmt::Display for ServerEvent {
     }
 }
 
-fn describe(decision: &Decision) -> &'static str {
+pub(super) fn describe(decision: &Decision) -> &'static str {
     match decision {
         Decision::Allow(_) => "active",
         Decision::Pending => "pending",

@@ -10,7 +10,7 @@ use super::output::{Job, JobKey, Output, PublicationKey, ServerEvent};
 use super::package::Package;
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::{EntityTag, Publication, Resource, by_resource};
-use super::server::{Item, Server, Timer};
+use super::server::{Server, Timer};
 use super::subscribe::refuse_extensions;
 use crate::engine::ServerTransaction;
 use crate::engine::slab::{Key, Links};
@@ -36,7 +36,6 @@ pub(super) struct PendingJob<P: Package> {
     response_tag: Tag,
     resource: Key,
     change: Change<P>,
-    timer: Key,
 }
 
 impl<P: Package> Server<P> {
@@ -86,10 +85,8 @@ impl<P: Package> Server<P> {
         if decision == PublishDecision::Defer {
             return self.defer(transaction, tag, &name, change, request);
         }
-        let response = self.commit(&name, change)?;
-        let response = response.respond(transaction, tag);
-        self.queue
-            .push_back(Item::Output(Output::Respond(response)));
+        let committed = self.commit(&name, change)?;
+        self.answer(committed, transaction, tag);
         Ok(())
     }
 
@@ -211,20 +208,32 @@ impl<P: Package> Server<P> {
                 let (Some(content), 1..) = (change.content, expires) else {
                     // Published and removed in one: nothing comes of it but its answer.
                     self.counters.publications_taken += 1;
-                    return Ok(Committed { tag, expires });
+                    return Ok(Committed {
+                        tag,
+                        expires,
+                        event: None,
+                    });
                 };
                 let resource = self.resources.find_or_insert(name, || Resource::new(name));
                 let key =
                     self.insert_publication(resource, tag, expires, content, change.publisher);
-                self.published(key, resource, PublishKind::Initial, true);
-                return Ok(Committed { tag, expires });
+                let event = self.published(key, resource, PublishKind::Initial, true);
+                return Ok(Committed {
+                    tag,
+                    expires,
+                    event,
+                });
             }
         };
         if change.kind == PublishKind::Remove {
-            self.published(key, resource, PublishKind::Remove, false);
+            let event = self.published(key, resource, PublishKind::Remove, false);
             self.remove_publication(key);
             let tag = self.new_entity_tag();
-            return Ok(Committed { tag, expires: 0 });
+            return Ok(Committed {
+                tag,
+                expires: 0,
+                event,
+            });
         }
         let tag = self.new_entity_tag();
         let expires_at = self.now + Duration::from_secs(change.expires.into());
@@ -249,10 +258,11 @@ impl<P: Package> Server<P> {
             }
         }
         self.index_entity_tag(key, tag);
-        self.published(key, resource, change.kind, differs);
+        let event = self.published(key, resource, change.kind, differs);
         Ok(Committed {
             tag,
             expires: change.expires,
+            event,
         })
     }
 
@@ -319,18 +329,32 @@ impl<P: Package> Server<P> {
     }
 
     /// What every change of a publication has in common.
-    fn published(&mut self, key: Key, resource_key: Key, kind: PublishKind, differs: bool) {
+    fn published(
+        &mut self,
+        key: Key,
+        resource_key: Key,
+        kind: PublishKind,
+        differs: bool,
+    ) -> Option<ServerEvent> {
         self.counters.publications_taken += 1;
-        if let Some(resource) = self.resources.get(resource_key) {
-            let resource = Arc::clone(&resource.name);
-            self.event(ServerEvent::Published {
-                key: PublicationKey(key),
-                resource,
-                kind,
-            });
-        }
         if differs {
             self.touch(resource_key);
+        }
+        let resource = Arc::clone(&self.resources.get(resource_key)?.name);
+        Some(ServerEvent::Published {
+            key: PublicationKey(key),
+            resource,
+            kind,
+        })
+    }
+
+    fn answer(&mut self, committed: Committed, transaction: ServerTransaction, tag: Tag) {
+        let response = Response::new(transaction, 200, Some(tag))
+            .with(HeaderName::Expires, committed.expires.to_string())
+            .with(HeaderName::SipEtag, committed.tag.to_string());
+        self.lanes.output(Output::Respond(response));
+        if let Some(event) = committed.event {
+            self.event(event);
         }
     }
 
@@ -381,7 +405,7 @@ impl<P: Package> Server<P> {
         change: Change<P>,
         request: &RequestRef<'_>,
     ) -> Result<(), Refusal> {
-        if self.jobs.len() >= self.config.limits.jobs {
+        if !self.jobs.has_room() {
             return Err(self.no_room());
         }
         let resource_key = self.resources.find_or_insert(name, || Resource::new(name));
@@ -396,20 +420,16 @@ impl<P: Package> Server<P> {
             PublishKind::Initial | PublishKind::Modify => request.body().clone(),
             PublishKind::Refresh | PublishKind::Remove => bytes::Bytes::new(),
         };
-        let key = self.jobs.insert(PendingJob {
+        let pending = PendingJob {
             transaction,
             response_tag,
             resource: resource_key,
             change,
-            timer: Key {
-                index: u32::MAX,
-                generation: 0,
-            },
-        });
-        let timer = self.wheel.arm(deadline, Timer::Job(key));
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.timer = timer;
-        }
+        };
+        let wheel = &mut self.wheel;
+        let key = self
+            .jobs
+            .begin(pending, |key| wheel.arm(deadline, Timer::Job(key)));
         let job = Job {
             key: JobKey(key),
             resource: name,
@@ -417,15 +437,17 @@ impl<P: Package> Server<P> {
             body,
             deadline,
         };
-        self.queue.push_back(Item::Output(Output::Job(job)));
+        self.lanes.output(Output::Job(job));
         Ok(())
     }
 
     pub(super) fn finish_job(&mut self, key: Key, success: bool) {
-        let Some(job) = self.jobs.remove(key) else {
+        let Some((job, timer)) = self.jobs.finish(key) else {
             return;
         };
-        self.wheel.cancel(job.timer);
+        if let Some(timer) = timer {
+            self.wheel.cancel(timer);
+        }
         let Some(resource) = self.resources.get_mut(job.resource) else {
             return;
         };
@@ -437,35 +459,27 @@ impl<P: Package> Server<P> {
         } else {
             Err(Refusal::new(504, RefusalReason::JobFailed))
         };
-        let response = match outcome {
-            Ok(committed) => committed.respond(job.transaction, job.response_tag),
+        match outcome {
+            Ok(committed) => self.answer(committed, job.transaction, job.response_tag),
             Err(refusal) => {
                 self.counters.count_refusal(refusal.reason);
                 let response =
                     Response::new(job.transaction, refusal.status, Some(job.response_tag));
                 let fields = refusal.fields.into_iter();
-                fields.fold(response, |response, (name, value)| {
+                let response = fields.fold(response, |response, (name, value)| {
                     response.with(name, value)
-                })
+                });
+                self.lanes.output(Output::Respond(response));
             }
-        };
-        self.queue
-            .push_back(Item::Output(Output::Respond(response)));
+        }
         self.drop_if_unused(job.resource);
     }
 }
 
-/// What the answer to a PUBLISH tells.
+/// What the answer to a PUBLISH tells, and what is told behind it.
 #[derive(Debug)]
 struct Committed {
     tag: EntityTag,
     expires: u32,
-}
-
-impl Committed {
-    fn respond(&self, transaction: ServerTransaction, tag: Tag) -> Response {
-        Response::new(transaction, 200, Some(tag))
-            .with(HeaderName::Expires, self.expires.to_string())
-            .with(HeaderName::SipEtag, self.tag.to_string())
-    }
+    event: Option<ServerEvent>,
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
 use super::dialog::{Basics, Dialog, DialogParts};
 use super::identity::RequestContext;
+use super::lifecycle::visibility;
 use super::output::{EndReason, Output, ServerEvent};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::Resource;
-use super::server::{Item, Server, Timer, visibility};
+use super::server::{Server, Timer};
 use super::subscription::{
     Ending, NotifyResult, Phase, Source, Subscription, VariantName, Watcher, by_resource,
     by_watcher,
@@ -187,11 +188,11 @@ impl<P: Package> Server<P> {
             // The policy does not know; the application has decided, or will.
             Ok(Decision::Pending) => current.clone(),
             Ok(decision) => decision,
+            Err(refusal) if refusal.reason == RefusalReason::Challenged => return Err(refusal),
             Err(refusal) => {
-                if refusal.reason != RefusalReason::Challenged {
-                    self.apply(key, Decision::Reject(Rejection::Forbidden));
-                }
-                return Err(refusal);
+                self.refuse(transaction, request, refusal);
+                self.apply(key, Decision::Reject(Rejection::Forbidden));
+                return Ok(());
             }
         };
         let local_contact = clean_contact(context.local_contact)?;
@@ -208,13 +209,13 @@ impl<P: Package> Server<P> {
         self.enter_flow(key, context.flow);
         self.move_to_variant(key, name);
         let status = self.success(&decision);
-        if decision != current {
-            self.apply(key, decision);
-        }
         let response = self
             .response(transaction, request, status)
             .with_record_route();
         self.accept(response, wish.expires, context);
+        if decision != current {
+            self.apply(key, decision);
+        }
         if wish.expires == 0 {
             self.end(key, last_word(EndReason::Unsubscribed));
         } else {
@@ -471,7 +472,10 @@ impl<P: Package> Server<P> {
     fn success(&self, decision: &Decision) -> u16 {
         match decision {
             Decision::Pending | Decision::PoliteBlock if self.config.draft08 => 202,
-            _ => 200,
+            Decision::Allow(_)
+            | Decision::Pending
+            | Decision::PoliteBlock
+            | Decision::Reject(_) => 200,
         }
     }
 
@@ -480,8 +484,7 @@ impl<P: Package> Server<P> {
             .with(HeaderName::Expires, expires.to_string())
             .with(HeaderName::Contact, format!("<{}>", context.local_contact))
             .with(HeaderName::AllowEvents, self.allow_events.to_string());
-        self.queue
-            .push_back(Item::Output(Output::Respond(response)));
+        self.lanes.output(Output::Respond(response));
     }
 }
 
@@ -523,9 +526,8 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
     if request.first(HeaderName::Contact).is_none() {
         return Ok(None);
     }
-    let contacts = match Contacts::parse(request.values(HeaderName::Contact))? {
-        Contacts::List(contacts) => contacts,
-        _ => return Err(Refusal::malformed()),
+    let Contacts::List(contacts) = Contacts::parse(request.values(HeaderName::Contact))? else {
+        return Err(Refusal::malformed());
     };
     let [contact] = contacts.as_slice() else {
         return Err(Refusal::malformed());

@@ -33,15 +33,13 @@ pub struct UnknownPresentity;
 
 impl<P: Policy> Agent<P> {
     /// An agent with the application's policy and source of unguessable bytes.
-    pub fn new(
-        config: AgentConfig,
-        policy: P,
-        mut entropy: impl Entropy + Send + 'static,
-    ) -> Self {
+    pub fn new(config: AgentConfig, policy: P, mut entropy: impl Entropy + Send + 'static) -> Self {
         let mut secret = [0; 8];
         entropy.fill(&mut secret);
         let package = PresencePackage::new(policy, &config, u64::from_le_bytes(secret));
-        Self { server: Server::new(package, config.server, entropy) }
+        Self {
+            server: Server::new(package, config.server, entropy),
+        }
     }
 
     /// See [`Server::accepts`].
@@ -60,7 +58,8 @@ impl<P: Policy> Agent<P> {
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
-        self.server.handle_request(now, transaction, request, context)
+        self.server
+            .handle_request(now, transaction, request, context)
     }
 
     /// See [`Server::handle_response`].
@@ -143,7 +142,8 @@ impl<P: Policy> Agent<P> {
         else {
             return 0;
         };
-        self.server.decide_watcher(now, &watcher, &presentity, decision)
+        self.server
+            .decide_watcher(now, &watcher, &presentity, decision)
     }
 
     /// Sets the state of a presentity as the application knows it: it lasts until it is replaced
@@ -178,7 +178,24 @@ impl<P: Policy> Agent<P> {
         presentity: &str,
     ) -> Result<bool, UnknownPresentity> {
         let name = self.presentity(presentity)?;
-        Ok(self.server.update_state(now, &name, |state| state.lasting.take().is_some()))
+        Ok(self
+            .server
+            .update_state(now, &name, |state| state.lasting.take().is_some()))
+    }
+
+    /// Has the documents of a presentity made anew, since what the policy's views show of it has
+    /// changed. Watchers whose document becomes another are told.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
+    pub fn views_changed(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+    ) -> Result<(), UnknownPresentity> {
+        let name = self.presentity(presentity)?;
+        self.server.update_state(now, &name, |_| true);
+        Ok(())
     }
 
     /// Ends a subscription.
@@ -214,7 +231,8 @@ impl<P: Policy> Agent<P> {
 
     /// Whether anyone watches a presentity. Cheap: a publisher may ask before it troubles itself.
     pub fn has_watchers(&self, presentity: &str) -> bool {
-        self.presentity(presentity).is_ok_and(|name| self.server.has_watchers(&name))
+        self.presentity(presentity)
+            .is_ok_and(|name| self.server.has_watchers(&name))
     }
 
     /// The live subscriptions, in an order that depends on nothing but the calls made.
@@ -265,8 +283,14 @@ impl<P: Policy> Agent<P> {
     fn presentity(&self, text: &str) -> Result<String, UnknownPresentity> {
         use crate::event::Package;
         let package = self.server.package();
-        let named = |uri: &str| Uri::parse(uri).ok().and_then(|uri| package.resource(&uri).ok());
-        named(text).or_else(|| named(&format!("sip:{text}"))).ok_or(UnknownPresentity)
+        let named = |uri: &str| {
+            Uri::parse(uri)
+                .ok()
+                .and_then(|uri| package.resource(&uri).ok())
+        };
+        named(text)
+            .or_else(|| named(&format!("sip:{text}")))
+            .ok_or(UnknownPresentity)
     }
 }
 

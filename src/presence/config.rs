@@ -12,7 +12,7 @@ use crate::pidf::Note;
 /// config.domains = vec!["example.com".into()];
 /// config.server.min_expires = 30;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct AgentConfig {
     /// Durations, pace and bounds.
@@ -28,19 +28,6 @@ pub struct AgentConfig {
     pub lasting: LastingState,
     /// Whether telephone numbers (tel URIs) name presentities. Default: no, 416.
     pub telephone_numbers: bool,
-}
-
-impl Default for AgentConfig {
-    fn default() -> Self {
-        Self {
-            server: ServerConfig::default(),
-            domains: Vec::new(),
-            pending: PendingDocument::default(),
-            unknown: UnknownDocument::default(),
-            lasting: LastingState::default(),
-            telephone_numbers: false,
-        }
-    }
 }
 
 /// The document of a pending subscription (RFC 3856 section 6.6.2).

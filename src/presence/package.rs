@@ -51,7 +51,11 @@ impl<P> PresencePackage<P> {
         Self {
             policy,
             profile,
-            domains: config.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+            domains: config
+                .domains
+                .iter()
+                .map(|domain| domain.to_ascii_lowercase())
+                .collect(),
             pending: config.pending.clone(),
             unknown: config.unknown,
             lasting: config.lasting,
@@ -70,7 +74,9 @@ impl<P> PresencePackage<P> {
             Some((bare, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => bare,
             _ => host,
         };
-        self.domains.iter().any(|domain| domain == host || domain == bare)
+        self.domains
+            .iter()
+            .any(|domain| domain == host || domain == bare)
     }
 
     /// One service, closed: what a presentity looks like whose phone is off.
@@ -90,12 +96,14 @@ impl<P: Policy> PresencePackage<P> {
         state: &mut PresenceState,
         publications: &[(u64, &Presence)],
     ) -> Option<Presence> {
-        let current = state.composed.take().filter(|(version, _)| *version == request.version);
+        let current = state
+            .composed
+            .take()
+            .filter(|(version, _)| *version == request.version);
         let composed = match current {
             Some((_, composed)) => composed,
             None => {
-                let show_lasting =
-                    publications.is_empty() || self.lasting == LastingState::Always;
+                let show_lasting = publications.is_empty() || self.lasting == LastingState::Always;
                 let lasting = state.lasting.as_ref().filter(|_| show_lasting);
                 let mut parts: Vec<(u64, &Presence)> = Vec::with_capacity(publications.len() + 1);
                 parts.extend(lasting.map(|document| (LASTING, document)));
@@ -111,7 +119,8 @@ impl<P: Policy> PresencePackage<P> {
         }
         document.entity = request.entity.to_owned();
         if view.name().is_some() {
-            self.policy.apply_view(view, request.resource, &mut document);
+            self.policy
+                .apply_view(view, request.resource, &mut document);
             document.entity = request.entity.to_owned();
         }
         Some(document)
@@ -135,7 +144,11 @@ impl<P: Policy> Package for PresencePackage<P> {
         let name = uri.address_of_record().ok_or(Unserved::NotHere)?;
         let name = self.policy.alias(&name).unwrap_or(name);
         let is_number = matches!(uri, Uri::Tel(_));
-        if is_number || self.serves(&name) { Ok(name) } else { Err(Unserved::NotHere) }
+        if is_number || self.serves(&name) {
+            Ok(name)
+        } else {
+            Err(Unserved::NotHere)
+        }
     }
 
     fn authorize_subscription(&mut self, query: &SubscribeQuery<'_>) -> Authorization {
@@ -147,8 +160,7 @@ impl<P: Policy> Package for PresencePackage<P> {
     }
 
     fn read_publication(&mut self, _: &str, body: &Bytes) -> Result<Presence, Unreadable> {
-        let mut document =
-            Presence::read(body).map_err(|error| Unreadable(error.to_string()))?;
+        let mut document = Presence::read(body).map_err(|error| Unreadable(error.to_string()))?;
         // Whatever could be read is passed on; what no document may have is put right.
         document.repair();
         Ok(document)

@@ -11,7 +11,7 @@ const LEN: usize = 13;
 /// A tag that this library made: 64 bits from the caller's entropy, written as 13 characters.
 ///
 /// RFC 3261 section 19.3 asks for 32 bits at least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag([u8; LEN]);
 
 impl Tag {
@@ -51,6 +51,12 @@ impl Tag {
     pub fn as_str(&self) -> &str {
         // The alphabet is ASCII, so this never yields the default.
         core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tag({})", self.as_str())
     }
 }
 

@@ -1,5 +1,5 @@
 //! What the tests drive a role with: messages by hand, seeded entropy, virtual time.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use bytes::Bytes;
 use presentity::engine::{Entropy, ServerTransaction, Timestamp};
@@ -56,7 +56,10 @@ impl Message {
             fields: Vec::new(),
             body: Bytes::new(),
         }
-        .with("Via", &format!("SIP/2.0/UDP client.example.net;branch=z9hG4bK{call}"))
+        .with(
+            "Via",
+            &format!("SIP/2.0/UDP client.example.net;branch=z9hG4bK{call}"),
+        )
         .with("Max-Forwards", "70")
         .with("From", &format!("<{from}>;tag=tag-{call}"))
         .with("To", &format!("<{uri}>"))
@@ -101,11 +104,19 @@ impl Message {
     }
 
     pub fn field(&self, name: &str) -> &str {
-        &self.fields.iter().find(|(other, _)| other == name).expect("a field").1
+        &self
+            .fields
+            .iter()
+            .find(|(other, _)| other == name)
+            .expect("a field")
+            .1
     }
 
     pub fn view(&self) -> RequestRef<'_> {
-        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         RequestRef::new(&self.method, &self.uri, fields, &self.body)
     }
 }
@@ -225,12 +236,18 @@ impl Outputs {
 
 /// The value of a field of an outgoing request.
 pub fn field<'a>(request: &'a OutgoingRequest, name: &str) -> Option<&'a str> {
-    request.fields().find(|(other, _)| *other == name).map(|(_, value)| value)
+    request
+        .fields()
+        .find(|(other, _)| *other == name)
+        .map(|(_, value)| value)
 }
 
 /// The value of a field of a response.
 pub fn response_field<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
-    response.fields().find(|(other, _)| *other == name).map(|(_, value)| value)
+    response
+        .fields()
+        .find(|(other, _)| *other == name)
+        .map(|(_, value)| value)
 }
 
 pub fn state_of(request: &OutgoingRequest) -> &str {
@@ -250,12 +267,19 @@ pub struct Driver<R> {
 
 impl<R: Role> Driver<R> {
     pub fn new(role: R) -> Self {
-        Self { role, now: Timestamp::from_secs(1_000), next_transaction: 0 }
+        Self {
+            role,
+            now: Timestamp::from_secs(1_000),
+            next_transaction: 0,
+        }
     }
 
     /// Hands a request in as coming from the user that its From names.
     pub fn send(&mut self, message: &Message) -> Outputs {
-        let from = message.field("From").split(['<', '>', ';']).find(|part| part.contains(':'));
+        let from = message
+            .field("From")
+            .split(['<', '>', ';'])
+            .find(|part| part.contains(':'));
         let identity = Identity::of(from.expect("a URI"), Assurance::Digest).expect("a user");
         self.send_as(message, &identity)
     }
@@ -268,7 +292,9 @@ impl<R: Role> Driver<R> {
     pub fn send_with(&mut self, message: &Message, context: &RequestContext<'_>) -> Outputs {
         self.next_transaction += 1;
         let transaction = ServerTransaction(self.next_transaction);
-        self.role.request(self.now, transaction, &message.view(), context).expect("no backlog");
+        self.role
+            .request(self.now, transaction, &message.view(), context)
+            .expect("no backlog");
         let outputs = self.drain();
         for response in outputs.responses() {
             assert_eq!(response.transaction(), transaction);
@@ -277,7 +303,9 @@ impl<R: Role> Driver<R> {
     }
 
     pub fn drain(&mut self) -> Outputs {
-        Outputs { all: std::iter::from_fn(|| self.role.output()).collect() }
+        Outputs {
+            all: std::iter::from_fn(|| self.role.output()).collect(),
+        }
     }
 
     /// Answers a NOTIFY and takes what comes of it.

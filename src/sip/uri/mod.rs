@@ -92,11 +92,12 @@ impl<'a> Uri<'a> {
                     expected: "a character of a URI",
                 });
             }
-            let expected = "an absolute URI";
-            let url = url::Url::parse(text);
-            url.map(Self::Other).map_err(|_| UriError::Malformed {
+            // It resolves escapes in hosts, and may bring such characters to light.
+            let url = url::Url::parse(text).ok();
+            let url = url.filter(|url| !url.as_str().contains(odd));
+            url.map(Self::Other).ok_or(UriError::Malformed {
                 offset: 0,
-                expected,
+                expected: "an absolute URI",
             })
         }
     }
@@ -201,6 +202,12 @@ mod tests {
         }
         assert_eq!(key("pres:a%2bb%c3%a9@x").as_deref(), Some("a+b%C3%A9@x"));
         assert_eq!(key("sip:a+b%C3%A9@x"), key("pres:a+b%c3%a9@x"));
+    }
+
+    #[test]
+    fn escapes_in_a_host_bring_no_odd_character_in() {
+        assert!(Uri::parse("https://photos.example%22.org/").is_err());
+        assert!(Uri::parse("https://photos.ex%61mple.org/%22").is_ok());
     }
 
     #[test]

@@ -1,0 +1,247 @@
+//! What keeps a document from being read or written, and what does not.
+
+use core::fmt;
+
+use crate::xml::{Location, XmlError, XmlErrorKind, XmlLimit, XmlWriteError};
+
+/// A departure from RFC 3863 that a tolerant reader puts up with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The document uses the namespace of the drafts before RFC 3863. Read as the present one.
+    #[error("expected the namespace of RFC 3863, found that of its drafts")]
+    OldNamespace,
+    /// The document does not say whom it is about. The default entity is taken.
+    #[error("expected an entity attribute")]
+    NoEntity,
+    /// The entity is no absolute URI. Kept.
+    #[error("expected a URI as entity, found {value:?}")]
+    BadEntity {
+        /// What is there.
+        value: String,
+    },
+    /// A tuple has no id, or an empty one. The tuple is left out.
+    #[error("expected an id attribute")]
+    NoId,
+    /// An id is no xs:ID. Kept.
+    #[error("expected a name as id, found {value:?}")]
+    BadId {
+        /// What is there.
+        value: String,
+    },
+    /// An id occurs twice. Both are kept.
+    #[error("id {value:?} occurs twice")]
+    DuplicateId {
+        /// The id.
+        value: String,
+    },
+    /// A tuple has no status element. Its status is empty.
+    #[error("expected a status element")]
+    NoStatus,
+    /// A status element has no status value.
+    #[error("expected a status value in the status element")]
+    EmptyStatus,
+    /// A basic status is neither open nor closed. Kept; counts as none.
+    #[error("expected open or closed, found {value:?}")]
+    BadBasic {
+        /// What is there.
+        value: String,
+    },
+    /// A contact is no absolute URI. Kept.
+    #[error("expected a URI as contact, found {value:?}")]
+    BadContact {
+        /// What is there.
+        value: String,
+    },
+    /// A priority is none. Kept; counts as none.
+    #[error("expected a number from 0 to 1 with up to three decimals, found {value:?}")]
+    BadPriority {
+        /// What is there.
+        value: String,
+    },
+    /// A timestamp is no time with offset. Kept; counts as none.
+    #[error("expected a date and time with offset, found {value:?}")]
+    BadTimestamp {
+        /// What is there.
+        value: String,
+    },
+    /// An element that may occur once occurs again. Left out.
+    #[error("a second {element} element")]
+    Repeated {
+        /// Its name.
+        element: &'static str,
+    },
+    /// An element comes later than the schema wants it.
+    #[error("element {element} comes too late")]
+    OutOfOrder {
+        /// Its name, as written.
+        element: String,
+    },
+    /// An element of PIDF's own namespace that does not belong here, or any element in a text.
+    /// Left out with all it contains.
+    #[error("element {element} does not belong here")]
+    Unexpected {
+        /// Its name, as written.
+        element: String,
+    },
+    /// Text where only elements belong. Left out.
+    #[error("text where only elements belong")]
+    StrayText,
+    /// An extension has an element that must be understood and is not. Kept, but not to be used.
+    /// The document is not at fault: strict reading reports this as well.
+    #[error("extension {element} has to be understood and is not")]
+    NotUnderstood {
+        /// The extension's name, as `{namespace}local`.
+        element: String,
+    },
+}
+
+/// A fault that was put up with, and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tolerated {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Where.
+    pub location: Location,
+}
+
+impl fmt::Display for Tolerated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.location, self.fault)
+    }
+}
+
+/// A bound of [`PidfLimits`](super::PidfLimits).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PidfLimit {
+    /// Tuples.
+    Tuples,
+    /// Notes.
+    Notes,
+}
+
+impl fmt::Display for PidfLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tuples => "tuples",
+            Self::Notes => "notes",
+        })
+    }
+}
+
+/// Why a document cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It is no well-formed XML, or exceeds a bound of XML.
+    #[error(transparent)]
+    Xml(#[from] XmlError),
+    /// It is well-formed but no presence document.
+    #[error(
+        "{location}: expected the element presence of urn:ietf:params:xml:ns:pidf, found {found}"
+    )]
+    WrongRoot {
+        /// The root element's name, as `{namespace}local`.
+        found: String,
+        /// Where it is.
+        location: Location,
+    },
+    /// It names no presentity.
+    #[error("{location}: expected an entity attribute")]
+    NoEntity {
+        /// Where it should be.
+        location: Location,
+    },
+    /// It has too much of something.
+    #[error("{location}: more than {max} {limit}")]
+    Limit {
+        /// Which bound.
+        limit: PidfLimit,
+        /// Its value.
+        max: usize,
+        /// Where it is exceeded.
+        location: Location,
+    },
+    /// It has a fault, and reading is strict.
+    #[error("{0}")]
+    Fault(Tolerated),
+}
+
+impl ReadError {
+    /// The status of a SIP response that refuses a request for this body: 413 for too many bytes,
+    /// 400 for all else.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Xml(error)
+                if matches!(
+                    error.kind(),
+                    XmlErrorKind::Limit {
+                        limit: XmlLimit::Bytes,
+                        ..
+                    }
+                ) =>
+            {
+                413
+            }
+            _ => 400,
+        }
+    }
+
+    /// Where the fault is.
+    pub fn location(&self) -> &Location {
+        match self {
+            Self::Xml(error) => error.location(),
+            Self::WrongRoot { location, .. }
+            | Self::NoEntity { location }
+            | Self::Limit { location, .. } => location,
+            Self::Fault(tolerated) => &tolerated.location,
+        }
+    }
+}
+
+/// Why a document cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// A name or character that XML does not allow.
+    #[error(transparent)]
+    Xml(#[from] XmlWriteError),
+    /// The entity is no absolute URI.
+    #[error("{entity:?} is not an absolute URI")]
+    Entity {
+        /// The entity.
+        entity: String,
+    },
+    /// An id is no xs:ID: a letter or `_`, then letters, digits, `.`, `-`, `_`.
+    #[error("{id:?} is not an XML id")]
+    Id {
+        /// The id.
+        id: String,
+    },
+    /// Two tuples, persons or devices have the same id.
+    #[error("id {id:?} is given twice")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
+    /// A tuple has no status value (RFC 3863, 4.1.3).
+    #[error("tuple {id:?} has no status value")]
+    NoStatus {
+        /// The tuple's id.
+        id: String,
+    },
+    /// An extension is an element of PIDF's own namespace.
+    #[error("element {local} of the namespace of PIDF is no extension")]
+    NoExtension {
+        /// Its local name.
+        local: String,
+    },
+    /// An attribute in a list of other attributes has a field of its own.
+    #[error("attribute {local} has a field of its own")]
+    Attribute {
+        /// Its local name.
+        local: String,
+    },
+}

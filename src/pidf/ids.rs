@@ -1,0 +1,227 @@
+//! The ids of a document: tuples, persons and devices share one space (RFC 4479, 5), and the
+//! elements of rich presence have their part in it (RFC 4480, 5).
+
+use std::collections::{HashMap, HashSet};
+
+use super::presence::Presence;
+use crate::xml::{Element, is_nc_name, namespace};
+
+/// What carries an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IdOwner {
+    /// A tuple.
+    Tuple,
+    /// A person of the data model.
+    Person,
+    /// A device of the data model.
+    Device,
+    /// An element of rich presence.
+    RichPresence,
+}
+
+/// Something that [`Presence::repair`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Repair {
+    /// An id that was no xs:ID or not unique was replaced.
+    RenamedId {
+        /// What it was.
+        old: String,
+        /// What it is.
+        new: String,
+    },
+    /// A tuple without any status value was left out.
+    DroppedTuple {
+        /// Its id.
+        id: String,
+    },
+}
+
+impl Presence {
+    /// Every id of the document: tuples first, then persons, devices and rich presence, in their
+    /// order.
+    pub fn ids(&self) -> Vec<(IdOwner, &str)> {
+        let mut ids: Vec<(IdOwner, &str)> = Vec::with_capacity(self.tuples.len());
+        for tuple in &self.tuples {
+            ids.push((IdOwner::Tuple, &tuple.id));
+        }
+        for tuple in &self.tuples {
+            for extension in tuple.status.extensions.iter().chain(&tuple.extensions) {
+                collect(extension, &mut ids);
+            }
+        }
+        for extension in &self.extensions {
+            collect(extension, &mut ids);
+        }
+        ids
+    }
+
+    /// Visits every id of the document in the order of [`Presence::ids`], to read or to change it.
+    ///
+    /// Whoever puts documents together gives each id that occurs in several of them a new value.
+    pub fn for_each_id_mut(&mut self, mut visit: impl FnMut(IdOwner, &mut String)) {
+        for tuple in &mut self.tuples {
+            visit(IdOwner::Tuple, &mut tuple.id);
+        }
+        for tuple in &mut self.tuples {
+            let status = tuple.status.extensions.iter_mut();
+            for extension in status.chain(&mut tuple.extensions) {
+                visit_ids(extension, &mut visit);
+            }
+        }
+        for extension in &mut self.extensions {
+            visit_ids(extension, &mut visit);
+        }
+    }
+
+    /// Makes a document that was read fit to be written, so that one odd publication does not
+    /// spoil what is composed of many: ids that are no xs:ID or not unique are replaced, always
+    /// the same way for the same document, and tuples without any status value are left out.
+    /// The entity is the caller's to set.
+    pub fn repair(&mut self) -> Vec<Repair> {
+        let mut repairs = Vec::new();
+        self.tuples.retain(|tuple| {
+            let keep = !tuple.status.is_empty();
+            if !keep {
+                let id = tuple.id.clone();
+                repairs.push(Repair::DroppedTuple { id });
+            }
+            keep
+        });
+        let reserved: HashSet<String> = self
+            .ids()
+            .into_iter()
+            .filter(|(_, id)| is_nc_name(id))
+            .map(|(_, id)| id.to_owned())
+            .collect();
+        let mut used: HashSet<String> = HashSet::new();
+        let mut numbers: HashMap<String, u64> = HashMap::new();
+        self.for_each_id_mut(|_, id| {
+            if is_nc_name(id) && !used.contains(id) {
+                used.insert(id.clone());
+                return;
+            }
+            let base = as_nc_name(id);
+            let mut new = base.clone();
+            let number = numbers.entry(base.clone()).or_insert(1);
+            while reserved.contains(&new) || used.contains(&new) {
+                *number = number.saturating_add(1);
+                new = format!("{base}-{number}");
+            }
+            used.insert(new.clone());
+            let old = core::mem::replace(id, new.clone());
+            repairs.push(Repair::RenamedId { old, new });
+        });
+        repairs
+    }
+}
+
+/// The nearest name without colon: what does not fit becomes `_`.
+fn as_nc_name(id: &str) -> String {
+    let mut name: String = id
+        .chars()
+        .map(|c| {
+            if is_nc_name(c.encode_utf8(&mut [0; 4])) || matches!(c, '0'..='9' | '-' | '.') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if !is_nc_name(&name) {
+        name.insert(0, '_');
+    }
+    name
+}
+
+fn owner(element: &Element) -> Option<IdOwner> {
+    match (element.namespace(), element.local()) {
+        (namespace::DATA_MODEL, "person") => Some(IdOwner::Person),
+        (namespace::DATA_MODEL, "device") => Some(IdOwner::Device),
+        (namespace::RPID, _) => Some(IdOwner::RichPresence),
+        _ => None,
+    }
+}
+
+/// The id of an element, if it is one that has its id in the document's space.
+pub(super) fn of_element(element: &Element) -> Option<&str> {
+    owner(element).and_then(|_| element.attribute("id"))
+}
+
+fn collect<'p>(element: &'p Element, ids: &mut Vec<(IdOwner, &'p str)>) {
+    if let Some(owner) = owner(element)
+        && let Some(id) = element.attribute("id")
+    {
+        ids.push((owner, id));
+    }
+    for child in element.elements() {
+        collect(child, ids);
+    }
+}
+
+fn visit_ids(element: &mut Element, visit: &mut impl FnMut(IdOwner, &mut String)) {
+    if let Some(owner) = owner(element)
+        && let Some(id) = element.attributes.get_mut("", "id")
+    {
+        visit(owner, id);
+    }
+    for child in element.elements_mut() {
+        visit_ids(child, visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pidf::Tuple;
+
+    fn person(id: &str) -> Element {
+        let activities = Element::new(namespace::RPID, "activities").with_attribute("id", "act");
+        Element::new(namespace::DATA_MODEL, "person")
+            .with_attribute("id", id)
+            .with_child(activities)
+    }
+
+    // PIDF-30
+    #[test]
+    fn one_space_for_all() {
+        let document = Presence::new("sip:dora@example.com")
+            .with_tuple(Tuple::open("a"))
+            .with_extension(person("p"))
+            .with_extension(Element::new("urn:example:x", "y").with_attribute("id", "z"));
+        let ids = document.ids();
+        assert_eq!(
+            ids,
+            [
+                (IdOwner::Tuple, "a"),
+                (IdOwner::Person, "p"),
+                (IdOwner::RichPresence, "act")
+            ]
+        );
+    }
+
+    // PIDF-08
+    #[test]
+    fn repair_gives_unique_names_that_stay() {
+        let mut document = Presence::new("sip:dora@example.com");
+        for id in ["a", "1a", "_1a", "a", "a-2", "b c", "", "a"] {
+            document = document.with_tuple(Tuple::open(id));
+        }
+        document = document.with_extension(person("a"));
+        document.tuples.push(Tuple::new("silent"));
+        let mut again = document.clone();
+        let repairs = document.repair();
+        let ids: Vec<&str> = document.ids().into_iter().map(|(_, id)| id).collect();
+        assert_eq!(
+            ids,
+            [
+                "a", "_1a-2", "_1a", "a-3", "a-2", "b_c", "_", "a-4", "a-5", "act"
+            ]
+        );
+        assert_eq!(repairs.len(), 7);
+        assert!(document.write().is_ok());
+        assert_eq!(again.repair(), repairs);
+        assert!(document.repair().is_empty());
+    }
+}

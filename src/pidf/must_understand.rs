@@ -1,0 +1,125 @@
+//! Extensions that are useless unless all of them is understood (RFC 3863, 4.2.3).
+
+use crate::xml::{Element, namespace, trim};
+
+/// Which extension elements somebody understands.
+///
+/// An element inside an extension may be marked with `mustUnderstand` in the namespace of PIDF.
+/// Who does not understand such an element may not use the extension around it, though the rest
+/// of the document stands. Elements that are not understood and not marked are passed over, with
+/// all they contain; marks inside them mean nothing.
+///
+/// Documents keep such extensions all the same, since a server that relays them need not
+/// understand them. It is typed access that asks [`Understood::may_use`] first, and
+/// [`Presence::read_with`](super::Presence::read_with) that reports them.
+///
+/// ```
+/// use presentity::pidf::Understood;
+///
+/// let understood = Understood::core().with_namespace("urn:example:mood");
+/// assert!(understood.contains("urn:example:mood", "anything"));
+/// assert!(!understood.contains("urn:example:other", "anything"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Understood {
+    namespaces: Vec<String>,
+    names: Vec<(String, String)>,
+}
+
+impl Understood {
+    /// Nothing but the elements of RFC 3863 itself.
+    pub const fn core() -> Self {
+        Self {
+            namespaces: Vec::new(),
+            names: Vec::new(),
+        }
+    }
+
+    /// And every element of this namespace.
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespaces.push(namespace.into());
+        self
+    }
+
+    /// And this element, for a namespace that is understood in part.
+    #[must_use]
+    pub fn with_element(mut self, namespace: impl Into<String>, local: impl Into<String>) -> Self {
+        self.names.push((namespace.into(), local.into()));
+        self
+    }
+
+    /// Whether an element of this name is understood.
+    pub fn contains(&self, namespace: &str, local: &str) -> bool {
+        namespace == namespace::PIDF
+            || self.namespaces.iter().any(|known| known == namespace)
+            || self
+                .names
+                .iter()
+                .any(|(known, name)| known == namespace && name == local)
+    }
+
+    /// Whether nothing in the extension has to be understood that is not.
+    pub fn may_use(&self, extension: &Element) -> bool {
+        // Extensions that were read are nested no deeper than the reader's bound.
+        let understood = self.contains(extension.namespace(), extension.local());
+        if !understood {
+            return !must_be_understood(extension);
+        }
+        extension.elements().all(|element| self.may_use(element))
+    }
+}
+
+fn must_be_understood(element: &Element) -> bool {
+    let mark = element.attributes.get(namespace::PIDF, "mustUnderstand");
+    matches!(mark.map(trim), Some("true" | "1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::XmlLimits;
+
+    fn extension(inside: &str) -> Element {
+        let document = format!(
+            "<x:outer xmlns:x='urn:example:x' xmlns:y='urn:example:y' \
+             xmlns:p='urn:ietf:params:xml:ns:pidf'>{inside}</x:outer>"
+        );
+        Element::read(document.as_bytes(), &XmlLimits::default()).unwrap()
+    }
+
+    // PIDF-24
+    #[test]
+    fn a_marked_element_spoils_the_extension_around_it() {
+        let x = Understood::core().with_namespace("urn:example:x");
+        let both = x.clone().with_namespace("urn:example:y");
+        let marked = extension("<x:a/><y:b p:mustUnderstand='1'/>");
+        assert!(!x.may_use(&marked));
+        assert!(both.may_use(&marked));
+        let deep = extension("<x:a><x:b><y:c p:mustUnderstand='true'/></x:b></x:a>");
+        assert!(!x.may_use(&deep));
+        assert!(both.may_use(&deep));
+        let one = x.clone().with_element("urn:example:y", "c");
+        assert!(one.may_use(&deep));
+        assert!(!one.may_use(&marked));
+    }
+
+    // PIDF-24
+    #[test]
+    fn marks_that_mean_nothing() {
+        let x = Understood::core().with_namespace("urn:example:x");
+        for inside in [
+            "<y:a/>",
+            "<y:a><y:b p:mustUnderstand='1'/></y:a>",
+            "<y:a p:mustUnderstand='0'/>",
+            "<y:a p:mustUnderstand='false'/>",
+            "<y:a p:mustUnderstand='yes'/>",
+            "<y:a mustUnderstand='1'/>",
+            "<y:a x:mustUnderstand='1'/>",
+            "<x:a p:mustUnderstand='1'/>",
+            "<p:note p:mustUnderstand='1'/>",
+        ] {
+            assert!(x.may_use(&extension(inside)), "{inside}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The presence document.
+
+use bytes::Bytes;
+
+use super::error::{ReadError, Tolerated, WriteError};
+use super::note::Note;
+use super::options::ReadOptions;
+use super::tuple::Tuple;
+use super::{reader, uri, writer};
+use crate::xml::{Attributes, Element};
+
+/// A presence document: `application/pidf+xml` (RFC 3863).
+///
+/// What was read is kept as it was written, odd values included: typed access gives a value or
+/// nothing, and only writing refuses. Elements and attributes of other namespaces are kept, in
+/// order, with all they contain.
+///
+/// ```
+/// use presentity::pidf::{Presence, Tuple};
+///
+/// let document = Presence::new("sip:dora@example.com")
+///     .with_tuple(Tuple::open("phone").with_contact("sip:dora@example.com"))
+///     .with_note("Working from home");
+/// let bytes = document.write()?;
+/// assert_eq!(Presence::read(&bytes)?, document);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Presence {
+    /// The URI of the presentity, without white space at its ends. Any text when read; writing
+    /// refuses what is no absolute URI.
+    pub entity: String,
+    /// Its tuples, in the order of the document.
+    pub tuples: Vec<Tuple>,
+    /// Comments about the presentity.
+    pub notes: Vec<Note>,
+    /// Elements of other namespaces, such as persons and devices, in their order.
+    pub extensions: Vec<Element>,
+    /// Attributes other than `entity`.
+    pub attributes: Attributes,
+}
+
+impl Presence {
+    /// A document about `entity` that says nothing yet.
+    pub fn new(entity: impl Into<String>) -> Self {
+        Self {
+            entity: entity.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Reads a document with the default [`ReadOptions`]: tolerant, within bounds.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no well-formed document, its root is not `presence` of RFC 3863 or names
+    /// nobody, or it exceeds a bound.
+    pub fn read(document: &[u8]) -> Result<Self, ReadError> {
+        Self::read_with(document, &ReadOptions::default()).map(|(presence, _)| presence)
+    }
+
+    /// Reads a document and tells what had to be tolerated.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Presence::read`]; in strict reading whatever would have to be tolerated too.
+    pub fn read_with(
+        document: &[u8],
+        options: &ReadOptions,
+    ) -> Result<(Self, Vec<Tolerated>), ReadError> {
+        reader::read(document, options)
+    }
+
+    /// Writes the document: UTF-8, elements in the order of the schema, all namespaces declared
+    /// at the root.
+    ///
+    /// [`Presence::repair`] makes writable whatever could be read.
+    ///
+    /// # Errors
+    ///
+    /// Something in it may not be sent: an entity that is no absolute URI, an id that is no
+    /// xs:ID or occurs twice, a tuple without status, a name or character that XML does not allow.
+    pub fn write(&self) -> Result<Bytes, WriteError> {
+        writer::write(self)
+    }
+
+    /// The document with one more tuple.
+    #[must_use]
+    pub fn with_tuple(mut self, tuple: Tuple) -> Self {
+        self.tuples.push(tuple);
+        self
+    }
+
+    /// The document with one more note.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<Note>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// The document with one more element of another namespace.
+    #[must_use]
+    pub fn with_extension(mut self, extension: Element) -> Self {
+        self.extensions.push(extension);
+        self
+    }
+
+    /// The entity, when it is an absolute URI and nothing else.
+    pub fn entity_uri(&self) -> Option<&str> {
+        uri::is_absolute(&self.entity).then_some(self.entity.as_str())
+    }
+
+    /// The first tuple with this id.
+    pub fn tuple(&self, id: &str) -> Option<&Tuple> {
+        self.tuples.iter().find(|tuple| tuple.id == id)
+    }
+
+    /// The tuples by the priority of their contacts, highest first; equal ones keep their order
+    /// (RFC 3863, 4.1.5).
+    pub fn tuples_by_priority(&self) -> Vec<&Tuple> {
+        let mut tuples: Vec<&Tuple> = self.tuples.iter().collect();
+        tuples.sort_by_key(|tuple| core::cmp::Reverse(tuple.priority()));
+        tuples
+    }
+
+    /// The newest of the tuples' timestamps.
+    pub fn newest_timestamp(&self) -> Option<time::OffsetDateTime> {
+        self.tuples.iter().filter_map(Tuple::timestamp).max()
+    }
+}

@@ -1,0 +1,266 @@
+//! Elements as a tree.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::attribute::Attributes;
+use super::error::{XmlError, XmlWriteError};
+use super::limits::XmlLimits;
+use super::name::{Name, is_blank};
+use super::{tree_reader, writer};
+
+/// An element with its attributes and all it contains, whatever namespace it is from.
+///
+/// Two elements are equal when their names, attributes and contents are: prefixes, namespace
+/// declarations and the order of attributes are not compared, nor is white space between elements
+/// where an element contains no other text.
+///
+/// ```
+/// use presentity::xml::{Element, XmlLimits};
+///
+/// let limits = XmlLimits::default();
+/// let one = Element::read(b"<p:a xmlns:p='urn:example:x'> <p:b/> </p:a>", &limits)?;
+/// let other = Element::read(b"<a xmlns='urn:example:x'><b/></a>", &limits)?;
+/// assert_eq!(one, other);
+///
+/// let built = Element::new("urn:example:x", "a").with_child(Element::new("urn:example:x", "b"));
+/// assert_eq!(one, built);
+/// # Ok::<(), presentity::xml::XmlError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Element {
+    name: Name,
+    /// The element's attributes.
+    pub attributes: Attributes,
+    /// Declarations that the content may rely on; most elements have none.
+    #[expect(
+        clippy::box_collection,
+        reason = "one word in every element instead of three"
+    )]
+    declarations: Option<Box<Vec<Declaration>>>,
+    children: Vec<Node>,
+}
+
+/// A prefix and its namespace.
+type Declaration = (String, String);
+
+/// What an element contains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Node {
+    /// Another element.
+    Element(Element),
+    /// Text, references expanded, CDATA sections dissolved.
+    Text(String),
+}
+
+impl Element {
+    /// An empty element `local` in `namespace` (empty: in no namespace).
+    pub fn new(namespace: &str, local: &str) -> Self {
+        Self::named(Name::new(namespace, local))
+    }
+
+    /// An empty element of this name.
+    pub fn named(name: Name) -> Self {
+        Self {
+            name,
+            attributes: Attributes::new(),
+            declarations: None,
+            children: Vec::new(),
+        }
+    }
+
+    /// Reads a whole document, whose root is the element.
+    ///
+    /// # Errors
+    ///
+    /// The document is not well-formed, not namespace-well-formed, or exceeds a bound.
+    pub fn read(document: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
+        tree_reader::read(document, limits)
+    }
+
+    /// Writes a document of this element: UTF-8, with XML declaration, namespaces declared at the
+    /// root.
+    ///
+    /// # Errors
+    ///
+    /// A name or a character is not allowed in XML.
+    pub fn write(&self) -> Result<Bytes, XmlWriteError> {
+        writer::write_document(self)
+    }
+
+    /// The element's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The namespace of its name, empty for none.
+    pub fn namespace(&self) -> &str {
+        self.name.namespace()
+    }
+
+    /// Its name within the namespace.
+    pub fn local(&self) -> &str {
+        self.name.local()
+    }
+
+    /// Whether it is the element `local` of `namespace`.
+    pub fn is(&self, namespace: &str, local: &str) -> bool {
+        self.name.is(namespace, local)
+    }
+
+    /// The value of an attribute without prefix.
+    pub fn attribute(&self, local: &str) -> Option<&str> {
+        self.attributes.get("", local)
+    }
+
+    /// Everything it contains, in order. Comments and processing instructions are not kept.
+    pub fn children(&self) -> &[Node] {
+        &self.children
+    }
+
+    /// The same, to be changed.
+    pub fn children_mut(&mut self) -> &mut Vec<Node> {
+        &mut self.children
+    }
+
+    /// The elements it contains directly.
+    pub fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.children.iter().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            Node::Text(_) => None,
+        })
+    }
+
+    /// The same, to be changed.
+    pub fn elements_mut(&mut self) -> impl Iterator<Item = &mut Element> {
+        self.children.iter_mut().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            Node::Text(_) => None,
+        })
+    }
+
+    /// The elements named `local` in `namespace` that it contains directly.
+    pub fn elements_named<'a>(
+        &'a self,
+        namespace: &'a str,
+        local: &'a str,
+    ) -> impl Iterator<Item = &'a Element> {
+        self.elements()
+            .filter(move |element| element.is(namespace, local))
+    }
+
+    /// The first of them.
+    pub fn first(&self, namespace: &str, local: &str) -> Option<&Element> {
+        self.elements().find(|element| element.is(namespace, local))
+    }
+
+    /// The text it contains directly, without that of the elements in it.
+    pub fn text(&self) -> Cow<'_, str> {
+        let mut texts = self.children.iter().filter_map(|node| match node {
+            Node::Text(text) => Some(text.as_str()),
+            Node::Element(_) => None,
+        });
+        let first = texts.next().unwrap_or_default();
+        match texts.next() {
+            None => Cow::Borrowed(first),
+            Some(second) => {
+                let mut all = String::from(first);
+                all.push_str(second);
+                all.extend(texts);
+                Cow::Owned(all)
+            }
+        }
+    }
+
+    /// Puts an element at the end of the content.
+    pub fn push_child(&mut self, child: Element) {
+        self.children.push(Node::Element(child));
+    }
+
+    /// Puts text at the end of the content.
+    pub fn push_text(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if text.is_empty() {
+            return;
+        }
+        if let Some(Node::Text(last)) = self.children.last_mut() {
+            last.push_str(&text);
+        } else {
+            self.children.push(Node::Text(text));
+        }
+    }
+
+    /// The element with one more element at the end of its content.
+    #[must_use]
+    pub fn with_child(mut self, child: Element) -> Self {
+        self.push_child(child);
+        self
+    }
+
+    /// The element with text at the end of its content.
+    #[must_use]
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.push_text(text);
+        self
+    }
+
+    /// The element with the attribute `local`, without prefix, set to a value.
+    #[must_use]
+    pub fn with_attribute(mut self, local: &str, value: impl Into<String>) -> Self {
+        self.attributes.set(Name::new("", local), value);
+        self
+    }
+
+    /// Prefixes declared on the element, with their namespaces, beyond what its names need.
+    ///
+    /// Attribute values and text may use prefixes too (`xsi:type="x:kind"`, selectors), which
+    /// nobody can see from outside. They keep their meaning because these declarations are kept
+    /// and written again. The empty prefix stands for the default namespace.
+    pub fn declarations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.declarations
+            .iter()
+            .flat_map(|declarations| declarations.iter())
+            .map(|(prefix, namespace)| (prefix.as_str(), namespace.as_str()))
+    }
+
+    /// Declares a prefix on the element, for the sake of its content.
+    ///
+    /// Writing refuses a prefix that is no XML name.
+    pub fn declare(&mut self, prefix: &str, namespace: &str) {
+        let declarations = self.declarations.get_or_insert_default();
+        match declarations.iter_mut().find(|(known, _)| known == prefix) {
+            Some((_, known)) => namespace.clone_into(known),
+            None => declarations.push((prefix.to_owned(), namespace.to_owned())),
+        }
+    }
+
+    /// Whether elements are all that matters in its content.
+    fn has_elements_only(&self) -> bool {
+        let mut elements = false;
+        for node in &self.children {
+            match node {
+                Node::Element(_) => elements = true,
+                Node::Text(text) if !is_blank(text) => return false,
+                Node::Text(_) => {}
+            }
+        }
+        elements
+    }
+}
+
+impl PartialEq for Element {
+    fn eq(&self, other: &Self) -> bool {
+        if self.name != other.name || self.attributes != other.attributes {
+            return false;
+        }
+        if self.has_elements_only() && other.has_elements_only() {
+            self.elements().eq(other.elements())
+        } else {
+            self.children == other.children
+        }
+    }
+}
+
+impl Eq for Element {}

@@ -1,0 +1,231 @@
+//! Which prefix stands for which namespace in a document that is to be written.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::attribute::Attributes;
+use super::element::Element;
+use super::error::XmlWriteError;
+use super::limits::XmlLimits;
+use super::name::{Name, is_nc_name};
+use super::namespace::{self, find_known};
+
+/// Collects the namespaces of a document, then gives each one prefix for the whole of it.
+///
+/// All are declared at the root. The default namespace is given from the start; well-known
+/// namespaces have their customary prefixes, others the one they were first met with, with a
+/// number when another namespace has that.
+#[derive(Debug)]
+pub(crate) struct Prefixes<'m> {
+    default: &'m str,
+    /// The default namespace needs a prefix too: attributes have no default, and elements without
+    /// namespace undo it for what they contain.
+    default_prefixed: bool,
+    entries: Vec<Entry<'m>>,
+    /// Positions in `entries`, kept once there are too many to look through.
+    index: HashMap<&'m str, usize>,
+    /// Prefixes that some element declares itself, with the namespace, or none when there are
+    /// several: they must not mean anything else at the root.
+    claimed: Vec<(&'m str, Option<&'m str>)>,
+}
+
+#[derive(Debug)]
+struct Entry<'m> {
+    namespace: &'m str,
+    prefix: Cow<'m, str>,
+}
+
+/// Up to this many namespaces are looked through one by one.
+const FEW: usize = 16;
+
+impl<'m> Prefixes<'m> {
+    pub(crate) fn new(default: &'m str) -> Self {
+        Self {
+            default,
+            default_prefixed: false,
+            entries: Vec::new(),
+            index: HashMap::new(),
+            claimed: Vec::new(),
+        }
+    }
+
+    /// The default namespace of the document.
+    pub(super) fn default_namespace(&self) -> &'m str {
+        self.default
+    }
+
+    /// Takes note of all names in an element.
+    pub(crate) fn collect(&mut self, element: &'m Element) -> Result<(), XmlWriteError> {
+        self.collect_to(element, XmlLimits::MAX_DEPTH)
+    }
+
+    fn collect_to(&mut self, element: &'m Element, levels: usize) -> Result<(), XmlWriteError> {
+        let Some(levels) = levels.checked_sub(1) else {
+            return Err(XmlWriteError::TooDeep);
+        };
+        let name = element.name();
+        if name.namespace() == namespace::XML {
+            return Err(reserved(name));
+        }
+        if name.namespace().is_empty() {
+            self.default_prefixed |= !self.default.is_empty();
+        } else if name.namespace() != self.default {
+            self.add(name)?;
+        }
+        self.collect_attributes(&element.attributes)?;
+        for (prefix, namespace) in element.declarations() {
+            self.claim(prefix, namespace);
+        }
+        for child in element.elements() {
+            self.collect_to(child, levels)?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of the names of attributes.
+    pub(crate) fn collect_attributes(
+        &mut self,
+        attributes: &'m Attributes,
+    ) -> Result<(), XmlWriteError> {
+        for attribute in attributes {
+            let namespace = attribute.name.namespace();
+            if namespace.is_empty() || namespace == namespace::XML {
+                continue;
+            }
+            if namespace == self.default {
+                self.default_prefixed = true;
+            } else {
+                self.add(&attribute.name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &'m Name) -> Result<(), XmlWriteError> {
+        let namespace = name.namespace();
+        if namespace == namespace::XMLNS {
+            return Err(reserved(name));
+        }
+        if self.position(namespace).is_none() {
+            self.insert(Entry {
+                namespace,
+                prefix: Cow::Borrowed(name.prefix()),
+            });
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, entry: Entry<'m>) {
+        self.entries.push(entry);
+        match self.entries.len() {
+            ..=FEW => {}
+            // All that came before, when the index is first needed.
+            len if len == FEW + 1 => {
+                let all = self.entries.iter().enumerate();
+                self.index = all.map(|(at, entry)| (entry.namespace, at)).collect();
+            }
+            len => {
+                if let Some(entry) = self.entries.last() {
+                    self.index.insert(entry.namespace, len - 1);
+                }
+            }
+        }
+    }
+
+    fn position(&self, namespace: &str) -> Option<usize> {
+        if self.entries.len() <= FEW {
+            let mut entries = self.entries.iter();
+            entries.position(|entry| entry.namespace == namespace)
+        } else {
+            self.index.get(namespace).copied()
+        }
+    }
+
+    fn claim(&mut self, prefix: &'m str, namespace: &'m str) {
+        if prefix.is_empty() {
+            return;
+        }
+        match self.claimed.iter_mut().find(|(known, _)| *known == prefix) {
+            Some((_, known)) => {
+                if *known != Some(namespace) {
+                    *known = None;
+                }
+            }
+            None => self.claimed.push((prefix, Some(namespace))),
+        }
+    }
+
+    /// Gives every namespace its prefix; nothing is collected after this.
+    pub(crate) fn assign(&mut self) {
+        if self.default_prefixed {
+            let hint = find_known(self.default)
+                .and_then(|id| id.known())
+                .map_or("ns", |known| &known.prefix);
+            self.insert(Entry {
+                namespace: self.default,
+                prefix: Cow::Borrowed(hint),
+            });
+        }
+        if self.entries.is_empty() {
+            return;
+        }
+        let mut taken: HashMap<Cow<'m, str>, ()> = HashMap::new();
+        let mut numbers: HashMap<&'m str, u32> = HashMap::new();
+        let claimed: HashMap<&'m str, Option<&'m str>> = self.claimed.iter().copied().collect();
+        // Customary prefixes go to their owners, whoever came first.
+        for known_ones in [true, false] {
+            for entry in &mut self.entries {
+                if find_known(entry.namespace).is_some() != known_ones {
+                    continue;
+                }
+                let hint = match entry.prefix {
+                    Cow::Borrowed(hint) if is_usable(hint) => hint,
+                    _ => "ns",
+                };
+                let free = |prefix: &str, taken: &HashMap<Cow<'m, str>, ()>| {
+                    !taken.contains_key(prefix)
+                        && claimed
+                            .get(prefix)
+                            .is_none_or(|owner| *owner == Some(entry.namespace))
+                };
+                let mut prefix = Cow::Borrowed(hint);
+                let number = numbers.entry(hint).or_insert(0);
+                while !free(&prefix, &taken) {
+                    *number = number.saturating_add(1);
+                    prefix = Cow::Owned(format!("{hint}{number}"));
+                }
+                taken.insert(prefix.clone(), ());
+                entry.prefix = prefix;
+            }
+        }
+    }
+
+    /// The prefix of a namespace that was collected.
+    pub(super) fn get(&self, namespace: &str) -> Option<&str> {
+        self.position(namespace)
+            .and_then(|at| self.entries.get(at))
+            .map(|entry| entry.prefix.as_ref())
+    }
+
+    /// Whether the prefix is declared at the root for this namespace.
+    pub(super) fn declares(&self, prefix: &str, namespace: &str) -> bool {
+        self.get(namespace) == Some(prefix)
+    }
+
+    /// All prefixes and namespaces, in the order they were met.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'m str)> {
+        self.entries
+            .iter()
+            .map(|entry| (entry.prefix.as_ref(), entry.namespace))
+    }
+}
+
+fn is_usable(prefix: &str) -> bool {
+    is_nc_name(prefix) && prefix != "xml" && prefix != "xmlns"
+}
+
+fn reserved(name: &Name) -> XmlWriteError {
+    XmlWriteError::ReservedNamespace {
+        namespace: name.namespace().to_owned(),
+    }
+}

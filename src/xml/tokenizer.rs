@@ -1,0 +1,520 @@
+//! The strict, namespace-true tokenizer.
+//!
+//! quick-xml finds where markup and text begin and end and matches end tags with start tags.
+//! Everything else that makes a document well-formed is checked here, on slices of the document.
+
+use std::borrow::Cow;
+use std::io::BufRead;
+
+use quick_xml::events::Event;
+use quick_xml::reader::Reader;
+
+use super::byte_search::{find_markup, skip_space};
+use super::document::Document;
+use super::error::{Location, XmlError, XmlErrorKind, XmlLimit, excerpt};
+use super::limits::XmlLimits;
+use super::line_cursor::LineCursor;
+use super::name::is_space;
+use super::namespace::NamespaceId;
+use super::reference::expand;
+use super::refusal::{Checked, Refusal, over, quick_refusal, refuse, syntax};
+use super::scope::{Scope, ScopeMark};
+use super::start_tag::{RawAttribute, Source, StartTag};
+use super::tree_reader::Scratch;
+
+/// What the document consists of, for the code above.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Token<'a> {
+    /// A start tag, also that of an empty element; [`Tokenizer::attributes`] has the rest of it.
+    Start(StartTag<'a>),
+    /// The end of the innermost element.
+    End,
+    /// All text up to the next tag: references, CDATA sections and comments are dealt with.
+    /// Never empty, and never twice in a row.
+    Text(Cow<'a, str>),
+    /// The end of a complete document.
+    Eof,
+}
+
+#[derive(Debug)]
+struct OpenElement<'a> {
+    /// As written, for error messages.
+    name: &'a str,
+    /// What was in scope outside.
+    outside: ScopeMark,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stage {
+    Prolog,
+    Root,
+    Epilog,
+}
+
+/// How a document is to be tokenized.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TokenizerOptions<'o> {
+    pub(crate) limits: &'o XmlLimits,
+    /// The charset parameter of the media type.
+    pub(crate) charset: Option<&'o str>,
+    /// Namespace names to be taken for another one.
+    pub(crate) aliases: &'static [(&'static str, NamespaceId)],
+}
+
+/// Reads a document token by token.
+///
+/// After an error the same error comes again, for ever.
+pub(crate) struct Tokenizer<'a> {
+    reader: Reader<&'a [u8]>,
+    source: Source<'a>,
+    /// Where in the text the reader's input began.
+    base: usize,
+    has_carriage_return: bool,
+    has_bracket: bool,
+    stage: Stage,
+    open: Vec<OpenElement<'a>>,
+    scope: Scope<'a>,
+    attributes: Vec<RawAttribute<'a>>,
+    /// An empty-element tag was read and its end is owed.
+    end_owed: bool,
+    nodes: usize,
+    token_start: usize,
+    failed: Option<XmlError>,
+    lines: LineCursor,
+    /// The tree reader's.
+    pub(super) scratch: Scratch<'a>,
+}
+
+impl core::fmt::Debug for Tokenizer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("position", &self.position())
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Tokenizer<'a> {
+    pub(crate) fn new(bytes: &'a [u8], options: TokenizerOptions<'_>) -> Result<Self, XmlError> {
+        let document = match Document::open(bytes, options.limits, options.charset) {
+            Ok(document) => document,
+            Err((kind, at)) => {
+                let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+                let before = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default());
+                let (line, column) = LineCursor::default().locate(&before, before.len());
+                let location = Location {
+                    line,
+                    column,
+                    path: String::new(),
+                };
+                return Err(XmlError::new(kind, location));
+            }
+        };
+        let body = document.text.get(document.body..).unwrap_or_default();
+        let mut reader = Reader::from_reader(body.as_bytes());
+        reader.config_mut().check_comments = true;
+        let mut tokenizer = Self {
+            reader,
+            source: Source {
+                text: document.text,
+                limits: *options.limits,
+            },
+            base: document.body,
+            has_carriage_return: document.has_carriage_return,
+            has_bracket: document.has_bracket,
+            stage: Stage::Prolog,
+            open: Vec::with_capacity(8),
+            scope: Scope::new(options.aliases, options.limits.namespaces),
+            attributes: Vec::with_capacity(4),
+            end_owed: false,
+            nodes: 0,
+            token_start: document.body,
+            failed: None,
+            lines: LineCursor::default(),
+            scratch: Scratch::default(),
+        };
+        // quick-xml would skip a second byte order mark without counting it.
+        if body.starts_with('\u{FEFF}') {
+            let refusal = Refusal::new(XmlErrorKind::TextOutsideRoot, document.body);
+            return Err(tokenizer.fail(refusal));
+        }
+        Ok(tokenizer)
+    }
+
+    /// The next token, or the one behind it when that is text of nothing but white space: for
+    /// elements that hold only elements.
+    pub(crate) fn next_in_structure(&mut self) -> Result<Token<'a>, XmlError> {
+        if !self.end_owed && self.stage == Stage::Root && self.failed.is_none() {
+            let bytes = self.source.text.as_bytes();
+            let start = self.position();
+            let mut end = start;
+            skip_space(bytes, &mut end, bytes.len());
+            // Not before a comment or a reference, which text may follow.
+            if end > start
+                && let Some([b'<', behind]) = bytes.get(end..end.saturating_add(2))
+                && !matches!(behind, b'!' | b'?')
+            {
+                self.reader.stream().consume(end - start);
+            }
+        }
+        self.next()
+    }
+
+    /// The next token.
+    pub(crate) fn next(&mut self) -> Result<Token<'a>, XmlError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        match self.token() {
+            Ok(token) => Ok(token),
+            Err(refusal) => Err(self.fail(refusal)),
+        }
+    }
+
+    /// Attributes of the last start tag, in their order.
+    pub(crate) fn attributes(&self) -> &[RawAttribute<'a>] {
+        &self.attributes
+    }
+
+    /// The same, to be taken apart.
+    pub(super) fn lend_attributes(&mut self) -> Vec<RawAttribute<'a>> {
+        core::mem::take(&mut self.attributes)
+    }
+
+    /// Takes the emptied list back, for its memory.
+    pub(super) fn return_attributes(&mut self, attributes: Vec<RawAttribute<'a>>) {
+        self.attributes = attributes;
+    }
+
+    /// How many elements are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Prefixes and namespaces.
+    pub(super) fn scope(&mut self) -> &mut Scope<'a> {
+        &mut self.scope
+    }
+
+    /// The name of a namespace of this document.
+    pub(crate) fn namespace_name(&self, id: NamespaceId) -> &str {
+        self.scope.namespace_name(id)
+    }
+
+    /// Whether a namespace was named by one of the aliases.
+    pub(crate) fn alias_seen(&self) -> bool {
+        self.scope.alias_seen()
+    }
+
+    /// What the last start tag consists of: its declarations are those since the mark.
+    pub(super) fn start_tag_parts(&self) -> (&Scope<'a>, &[RawAttribute<'a>], ScopeMark) {
+        (&self.scope, &self.attributes, self.outside())
+    }
+
+    /// What is in scope outside the innermost element.
+    pub(super) fn outside(&self) -> ScopeMark {
+        let open = self.open.last();
+        open.map_or_else(|| self.scope.mark(), |open| open.outside)
+    }
+
+    /// Where the last token begins.
+    pub(crate) fn location(&mut self) -> Location {
+        self.locate(self.token_start)
+    }
+
+    #[cold]
+    fn fail(&mut self, refusal: Refusal) -> XmlError {
+        let (kind, at) = *refusal.0;
+        let location = self.locate(at);
+        let error = XmlError::new(kind, location);
+        self.failed = Some(error.clone());
+        error
+    }
+
+    fn locate(&mut self, at: usize) -> Location {
+        /// More elements than this are left out in the middle of a path.
+        const SHOWN: usize = 16;
+        let (line, column) = self.lines.locate(self.source.text, at);
+        let mut path = String::new();
+        for open in self.open.iter().take(SHOWN) {
+            if !path.is_empty() {
+                path.push('/');
+            }
+            path.push_str(&excerpt(open.name));
+        }
+        if self.open.len() > SHOWN {
+            path.push_str("/…");
+        }
+        Location { line, column, path }
+    }
+
+    #[inline]
+    fn position(&self) -> usize {
+        let read = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX);
+        self.base.saturating_add(read)
+    }
+
+    fn token(&mut self) -> Checked<Token<'a>> {
+        if self.end_owed {
+            self.end_owed = false;
+            self.close();
+            return Ok(Token::End);
+        }
+        loop {
+            let start = self.position();
+            self.token_start = start;
+            match self.source.byte(start) {
+                None => return self.end_of_input(start),
+                Some(b'<') => match self.source.byte(start.saturating_add(1)) {
+                    Some(b'/') => {
+                        self.end_tag(start)?;
+                        return Ok(Token::End);
+                    }
+                    Some(b'!' | b'?') => {
+                        if let Some(text) = self.collect(String::new())? {
+                            return Ok(Token::Text(text));
+                        }
+                    }
+                    _ => return self.start_tag(start).map(Token::Start),
+                },
+                Some(b'&') => {
+                    if let Some(text) = self.collect(String::new())? {
+                        return Ok(Token::Text(text));
+                    }
+                }
+                Some(_) => {
+                    if let Some(text) = self.text_run(start)? {
+                        return Ok(Token::Text(text));
+                    }
+                }
+            }
+        }
+    }
+
+    fn end_of_input(&mut self, at: usize) -> Checked<Token<'a>> {
+        if let Some(open) = self.open.last() {
+            let expected = format!("the end tag of {}", excerpt(open.name));
+            return refuse(XmlErrorKind::Unclosed { expected }, at);
+        }
+        if self.stage == Stage::Prolog {
+            return refuse(XmlErrorKind::NoRoot, at);
+        }
+        Ok(Token::Eof)
+    }
+
+    fn end_tag(&mut self, start: usize) -> Checked<()> {
+        match self.reader.read_event() {
+            Ok(Event::End(_)) => {
+                self.close();
+                Ok(())
+            }
+            Ok(_) => syntax("an end tag", start),
+            Err(error) => Err(quick_refusal(error, self.source.text, start)),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(open) = self.open.pop() {
+            self.scope.restore(open.outside);
+        }
+        if self.open.is_empty() {
+            self.stage = Stage::Epilog;
+        }
+    }
+
+    /// Text that begins with plain characters; none when it is white space outside the root.
+    fn text_run(&mut self, start: usize) -> Checked<Option<Cow<'a, str>>> {
+        let raw = self.plain_text(start)?;
+        let end = start.saturating_add(raw.len());
+        let goes_on = match self.source.byte(end) {
+            None => false,
+            Some(b'<') => matches!(self.source.byte(end.saturating_add(1)), Some(b'!' | b'?')),
+            Some(_) => true,
+        };
+        if self.stage != Stage::Root {
+            // `collect` refuses references and CDATA here, and passes over comments.
+            return Ok(None);
+        }
+        if goes_on {
+            // Room for some more, so that one reference does not mean to grow.
+            let mut first = String::with_capacity(raw.len().saturating_add(64));
+            first.push_str(&self.normalized(raw));
+            return self.collect(first);
+        }
+        Ok(Some(self.normalized(raw)))
+    }
+
+    /// Consumes plain characters up to the next `<`, `&` or the end.
+    fn plain_text(&mut self, start: usize) -> Checked<&'a str> {
+        let end = find_markup(self.source.text.as_bytes(), start);
+        // quick-xml would deliver it as an event, after looking at each byte twice more.
+        self.reader.stream().consume(end.saturating_sub(start));
+        let raw = self.source.slice(start, end);
+        if self.stage != Stage::Root {
+            if let Some(at) = raw.bytes().position(|byte| !is_space(byte)) {
+                return refuse(XmlErrorKind::TextOutsideRoot, start.saturating_add(at));
+            }
+        } else if self.has_bracket
+            && let Some(at) = raw.find("]]>")
+        {
+            return syntax("no ]]> in text", start.saturating_add(at));
+        }
+        if raw.len() > self.source.limits.text {
+            return over(XmlLimit::Text, self.source.limits.text, start);
+        }
+        Ok(raw)
+    }
+
+    /// Line ends become a line feed (XML 1.0, 2.11).
+    #[inline]
+    fn normalized(&self, raw: &'a str) -> Cow<'a, str> {
+        if self.has_carriage_return && raw.contains('\r') {
+            Cow::Owned(raw.replace("\r\n", "\n").replace('\r', "\n"))
+        } else {
+            Cow::Borrowed(raw)
+        }
+    }
+
+    /// Puts text together that references, CDATA sections, comments or processing instructions
+    /// interrupt; none when there was no text.
+    #[cold]
+    fn collect(&mut self, mut text: String) -> Checked<Option<Cow<'a, str>>> {
+        loop {
+            let start = self.position();
+            match self.source.byte(start) {
+                Some(b'&') => {
+                    let c = self.reference(start)?;
+                    if self.stage != Stage::Root {
+                        return refuse(XmlErrorKind::TextOutsideRoot, start);
+                    }
+                    self.append(&mut text, c.encode_utf8(&mut [0; 4]), start)?;
+                }
+                Some(b'<') => match self.source.byte(start.saturating_add(1)) {
+                    Some(b'!') => self.bang(start, &mut text)?,
+                    Some(b'?') => self.instruction(start)?,
+                    _ => break,
+                },
+                Some(_) => {
+                    let raw = self.plain_text(start)?;
+                    if self.stage == Stage::Root {
+                        let more = self.normalized(raw);
+                        self.append(&mut text, &more, start)?;
+                    }
+                }
+                None => break,
+            }
+        }
+        if text.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Cow::Owned(text)))
+    }
+
+    fn append(&self, text: &mut String, more: &str, at: usize) -> Checked<()> {
+        if text.len().saturating_add(more.len()) > self.source.limits.text {
+            return over(XmlLimit::Text, self.source.limits.text, at);
+        }
+        text.push_str(more);
+        Ok(())
+    }
+
+    fn reference(&mut self, start: usize) -> Checked<char> {
+        match self.reader.read_event() {
+            Ok(Event::GeneralRef(_)) => {}
+            Ok(_) => return syntax("a reference", start),
+            Err(error) => return Err(quick_refusal(error, self.source.text, start)),
+        }
+        let end = self.position();
+        expand(
+            self.source
+                .slice(start.saturating_add(1), end.saturating_sub(1)),
+            start,
+        )
+    }
+
+    /// A comment, or a CDATA section whose content is text.
+    fn bang(&mut self, start: usize, text: &mut String) -> Checked<()> {
+        if let Some(b'D' | b'd') = self.source.byte(start.saturating_add(2)) {
+            return refuse(XmlErrorKind::Doctype, start);
+        }
+        match self.reader.read_event() {
+            Ok(Event::Comment(_)) => Ok(()),
+            Ok(Event::CData(_)) => {
+                if self.stage != Stage::Root {
+                    return refuse(XmlErrorKind::TextOutsideRoot, start);
+                }
+                let end = self.position();
+                let content = self.source.slice(
+                    start.saturating_add("<![CDATA[".len()),
+                    end.saturating_sub("]]>".len()),
+                );
+                let content = self.normalized(content);
+                self.append(text, &content, start)
+            }
+            Ok(_) => syntax("a comment or a CDATA section", start),
+            Err(error) => Err(quick_refusal(error, self.source.text, start)),
+        }
+    }
+
+    fn instruction(&mut self, start: usize) -> Checked<()> {
+        match self.reader.read_event() {
+            Ok(Event::PI(_)) => {}
+            Ok(Event::Decl(_)) => return refuse(XmlErrorKind::Declaration, start),
+            Ok(_) => return syntax("a processing instruction", start),
+            Err(error) => return Err(quick_refusal(error, self.source.text, start)),
+        }
+        let end = self.position().saturating_sub("?>".len());
+        let from = start.saturating_add("<?".len());
+        let name = self.source.qualified_name(from, end)?;
+        if name.colon.is_some() {
+            return syntax("a processing instruction's target without colon", from);
+        }
+        let target = self.source.slice(from, name.end);
+        if target.eq_ignore_ascii_case("xml") {
+            return refuse(XmlErrorKind::Declaration, start);
+        }
+        if name.end < end && !self.source.byte(name.end).is_some_and(is_space) {
+            return syntax(
+                "white space after a processing instruction's target",
+                name.end,
+            );
+        }
+        Ok(())
+    }
+
+    fn start_tag(&mut self, start: usize) -> Checked<StartTag<'a>> {
+        let empty = match self.reader.read_event() {
+            Ok(Event::Start(_)) => false,
+            Ok(Event::Empty(_)) => true,
+            Ok(_) => return syntax("a start tag", start),
+            Err(error) => return Err(quick_refusal(error, self.source.text, start)),
+        };
+        match self.stage {
+            Stage::Root => {}
+            Stage::Prolog => self.stage = Stage::Root,
+            Stage::Epilog => return refuse(XmlErrorKind::SecondRoot, start),
+        }
+        let depth = self.source.limits.effective_depth();
+        if self.open.len() >= depth {
+            return over(XmlLimit::Depth, depth, start);
+        }
+        let closing = if empty { 2 } else { 1 };
+        let end = self.position().saturating_sub(closing);
+        let outside = self.scope.mark();
+        let (tag, name) = self.source.start_tag(
+            start.saturating_add(1),
+            end,
+            &mut self.scope,
+            outside,
+            &mut self.attributes,
+        )?;
+        let nodes = self.attributes.len().saturating_add(1);
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > self.source.limits.nodes {
+            return over(XmlLimit::Nodes, self.source.limits.nodes, start);
+        }
+        self.open.push(OpenElement { name, outside });
+        self.end_owed = empty;
+        Ok(tag)
+    }
+}

@@ -1,0 +1,239 @@
+//! Makes trees of tokens.
+
+use std::borrow::Cow;
+
+use super::attribute::{Attribute, Attributes};
+use super::element::{Element, Node};
+use super::error::XmlError;
+use super::limits::XmlLimits;
+use super::name::{Name, SharedStr, is_blank};
+use super::scope::ScopeMark;
+use super::start_tag::{RawAttribute, StartTag};
+use super::tokenizer::{Token, Tokenizer, TokenizerOptions};
+
+pub(super) fn read(document: &[u8], limits: &XmlLimits) -> Result<Element, XmlError> {
+    let options = TokenizerOptions {
+        limits,
+        charset: None,
+        aliases: &[],
+    };
+    let mut tokenizer = Tokenizer::new(document, options)?;
+    let mut root = None;
+    loop {
+        match tokenizer.next()? {
+            Token::Start(tag) => root = Some(tokenizer.element(tag)?),
+            Token::Text(_) | Token::End => {}
+            Token::Eof => break,
+        }
+    }
+    // Without a root the tokenizer has refused the document.
+    Ok(root.unwrap_or_else(|| Element::new("", "")))
+}
+
+/// An element that is not closed yet; its content waits in [`Scratch`].
+#[derive(Debug)]
+struct Frame {
+    element: Element,
+    first_node: usize,
+    first_blank: usize,
+    has_elements: bool,
+    /// Text other than white space was seen, so that all of it counts.
+    has_text: bool,
+}
+
+/// Memory of the tree reader that one tree leaves for the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch<'a> {
+    open: Vec<Frame>,
+    /// The content of all open elements, that of the outermost first.
+    nodes: Vec<Node>,
+    /// White space that counts only if other text comes, and the node it stands before.
+    blanks: Vec<(usize, Cow<'a, str>)>,
+}
+
+impl<'a> Scratch<'a> {
+    fn open(&mut self, element: Element) {
+        if let Some(parent) = self.open.last_mut() {
+            parent.has_elements = true;
+        }
+        self.open.push(Frame {
+            element,
+            first_node: self.nodes.len(),
+            first_blank: self.blanks.len(),
+            has_elements: false,
+            has_text: false,
+        });
+    }
+
+    fn text(&mut self, text: Cow<'a, str>) {
+        let Some(frame) = self.open.last_mut() else {
+            return;
+        };
+        if !frame.has_text {
+            if is_blank(&text) {
+                self.blanks.push((self.nodes.len(), text));
+                return;
+            }
+            frame.has_text = true;
+            let (first_node, first_blank) = (frame.first_node, frame.first_blank);
+            self.restore_blanks(first_node, first_blank);
+        }
+        self.nodes.push(Node::Text(text.into_owned()));
+    }
+
+    /// Puts the white space of the innermost element where it stood.
+    fn restore_blanks(&mut self, first_node: usize, first_blank: usize) {
+        if self.blanks.len() <= first_blank {
+            return;
+        }
+        let elements: Vec<Node> = self.nodes.drain(first_node..).collect();
+        let mut blanks = self.blanks.drain(first_blank..).peekable();
+        for (at, node) in elements.into_iter().enumerate() {
+            let at = first_node.saturating_add(at);
+            while let Some((_, text)) = blanks.next_if(|&(before, _)| before <= at) {
+                self.nodes.push(Node::Text(text.into_owned()));
+            }
+            self.nodes.push(node);
+        }
+        let last = blanks.map(|(_, text)| Node::Text(text.into_owned()));
+        self.nodes.extend(last);
+    }
+
+    /// Closes the innermost element; gives it back if it was the outermost.
+    fn close(&mut self) -> Option<Element> {
+        let frame = self.open.pop()?;
+        // White space alone is the content of an element that has nothing else.
+        if !frame.has_elements {
+            self.restore_blanks(frame.first_node, frame.first_blank);
+        }
+        self.blanks.truncate(frame.first_blank);
+        let mut element = frame.element;
+        if self.nodes.len() > frame.first_node {
+            *element.children_mut() = self.nodes.drain(frame.first_node..).collect();
+        }
+        if self.open.is_empty() {
+            return Some(element);
+        }
+        self.nodes.push(Node::Element(element));
+        None
+    }
+}
+
+impl<'a> Tokenizer<'a> {
+    /// The tree of the element whose start tag was just read, up to and with its end.
+    pub(crate) fn element(&mut self, tag: StartTag<'a>) -> Result<Element, XmlError> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let element = self.element_with(tag, &mut scratch)?;
+        self.scratch = scratch;
+        Ok(element)
+    }
+
+    fn element_with(
+        &mut self,
+        tag: StartTag<'a>,
+        scratch: &mut Scratch<'a>,
+    ) -> Result<Element, XmlError> {
+        let outer = self.outside();
+        let mut relied_on = Vec::new();
+        let root = self.open_element(tag, outer, &mut relied_on);
+        scratch.open(root);
+        loop {
+            match self.next()? {
+                Token::Start(tag) => {
+                    let element = self.open_element(tag, outer, &mut relied_on);
+                    scratch.open(element);
+                }
+                Token::Text(text) => {
+                    if let Some((prefix, namespace)) = self.scope().prefix_in_content(&text, outer)
+                    {
+                        rely_on(&mut relied_on, prefix, namespace);
+                    }
+                    scratch.text(text);
+                }
+                Token::End => {
+                    if let Some(closed) = scratch.close() {
+                        return Ok(finish(closed, relied_on));
+                    }
+                }
+                // The tokenizer reports the end only when all elements are closed.
+                Token::Eof => return Ok(Element::new("", "")),
+            }
+        }
+    }
+
+    fn open_element(
+        &mut self,
+        tag: StartTag<'a>,
+        outer: ScopeMark,
+        relied_on: &mut Vec<(&'a str, String)>,
+    ) -> Element {
+        let name = self.name_of(tag);
+        let mut element = Element::named(name);
+        let (scope, attributes, outside) = self.start_tag_parts();
+        for (prefix, namespace) in scope.since(outside) {
+            element.declare(prefix, namespace);
+        }
+        for attribute in attributes {
+            if let Some((prefix, namespace)) = scope.prefix_in_content(&attribute.value, outer) {
+                rely_on(relied_on, prefix, namespace);
+            }
+        }
+        element.attributes = self.own_attributes();
+        element
+    }
+
+    fn name_of(&mut self, tag: StartTag<'a>) -> Name {
+        Name {
+            qualifier: self.scope().qualifier(tag.binding),
+            local: SharedStr::local_name(tag.local),
+        }
+    }
+
+    /// The attributes of the last start tag, to keep.
+    fn own_attributes(&mut self) -> Attributes {
+        self.own_attributes_but(|_| false)
+    }
+
+    /// The same, without those that `take` says it has taken.
+    pub(crate) fn own_attributes_but(
+        &mut self,
+        mut take: impl FnMut(&mut RawAttribute<'a>) -> bool,
+    ) -> Attributes {
+        let mut all = Attributes::new();
+        if self.attributes().is_empty() {
+            return all;
+        }
+        let mut raw = self.lend_attributes();
+        let mut left = raw.len();
+        for mut attribute in raw.drain(..) {
+            if take(&mut attribute) {
+                left = left.saturating_sub(1);
+                continue;
+            }
+            all.reserve(left);
+            let name = Name {
+                qualifier: self.scope().qualifier(attribute.binding),
+                local: SharedStr::local_name(attribute.local),
+            };
+            all.push(Attribute::new(name, attribute.value));
+        }
+        self.return_attributes(raw);
+        all
+    }
+}
+
+fn rely_on<'a>(relied_on: &mut Vec<(&'a str, String)>, prefix: &'a str, namespace: &str) {
+    if !relied_on.iter().any(|&(known, _)| known == prefix) {
+        relied_on.push((prefix, namespace.to_owned()));
+    }
+}
+
+/// Declares on the root what its content takes from outside, unless it declares that itself.
+fn finish(mut root: Element, relied_on: Vec<(&str, String)>) -> Element {
+    for (prefix, namespace) in relied_on {
+        if !root.declarations().any(|(known, _)| known == prefix) {
+            root.declare(prefix, &namespace);
+        }
+    }
+    root
+}

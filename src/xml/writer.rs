@@ -1,0 +1,306 @@
+//! Writes documents: UTF-8, namespaces declared at the root, everything escaped that must be.
+
+use bytes::Bytes;
+
+use super::attribute::Attributes;
+use super::element::{Element, Node};
+use super::error::{XmlWriteError, excerpt};
+use super::limits::XmlLimits;
+use super::name::{is_nc_name, is_xml_char};
+use super::namespace;
+use super::prefixes::Prefixes;
+
+/// A whole document with this element as its root.
+pub(super) fn write_document(root: &Element) -> Result<Bytes, XmlWriteError> {
+    let declared = root.declarations().find(|(prefix, _)| prefix.is_empty());
+    let default = match declared {
+        // A root without namespace leaves no room for a default one.
+        Some((_, namespace)) if !root.namespace().is_empty() => namespace,
+        _ => root.namespace(),
+    };
+    if matches!(default, namespace::XML | namespace::XMLNS) {
+        return Err(XmlWriteError::ReservedNamespace {
+            namespace: default.to_owned(),
+        });
+    }
+    let mut prefixes = Prefixes::new(default);
+    prefixes.collect(root)?;
+    prefixes.assign();
+    let mut writer = Writer::new(prefixes);
+    writer.element_at(root, XmlLimits::MAX_DEPTH, true)?;
+    Ok(writer.finish())
+}
+
+/// A document in the making.
+#[derive(Debug)]
+pub(crate) struct Writer<'m> {
+    out: Vec<u8>,
+    prefixes: Prefixes<'m>,
+    /// Prefixes declared by open elements below the root, and their namespaces.
+    declared: Vec<(&'m str, &'m str)>,
+    /// An open element has no namespace, so that there is no default one.
+    default_undone: bool,
+}
+
+impl<'m> Writer<'m> {
+    /// Begins a document: the XML declaration is written.
+    pub(crate) fn new(prefixes: Prefixes<'m>) -> Self {
+        let mut out = Vec::with_capacity(512);
+        out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        Self {
+            out,
+            prefixes,
+            declared: Vec::new(),
+            default_undone: false,
+        }
+    }
+
+    /// Markup that is known to be right.
+    #[inline]
+    pub(crate) fn markup(&mut self, markup: &str) {
+        self.out.extend_from_slice(markup.as_bytes());
+    }
+
+    /// Text, escaped.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), XmlWriteError> {
+        self.escaped(text, IN_TEXT)
+    }
+
+    /// The inside of a quoted attribute value, escaped.
+    pub(crate) fn value(&mut self, value: &str) -> Result<(), XmlWriteError> {
+        self.escaped(value, IN_VALUE)
+    }
+
+    /// The declarations that the root carries.
+    pub(crate) fn root_declarations(&mut self) -> Result<(), XmlWriteError> {
+        let default = self.prefixes.default_namespace();
+        if !default.is_empty() {
+            self.out.extend_from_slice(b" xmlns=\"");
+            escape(&mut self.out, default, IN_VALUE)?;
+            self.out.push(b'"');
+        }
+        for (prefix, namespace) in self.prefixes.iter() {
+            self.out.extend_from_slice(b" xmlns:");
+            self.out.extend_from_slice(prefix.as_bytes());
+            self.out.extend_from_slice(b"=\"");
+            escape(&mut self.out, namespace, IN_VALUE)?;
+            self.out.push(b'"');
+        }
+        Ok(())
+    }
+
+    /// Attributes, each after a blank.
+    pub(crate) fn attributes(&mut self, attributes: &Attributes) -> Result<(), XmlWriteError> {
+        for attribute in attributes {
+            let name = &attribute.name;
+            check_name(name.local())?;
+            self.out.push(b' ');
+            match name.namespace() {
+                "" => {
+                    // It would declare the default namespace.
+                    if name.local() == "xmlns" {
+                        return Err(bad_name(name.local()));
+                    }
+                }
+                namespace::XML => self.out.extend_from_slice(b"xml:"),
+                namespace => self.prefix(namespace),
+            }
+            self.out.extend_from_slice(name.local().as_bytes());
+            self.out.extend_from_slice(b"=\"");
+            self.value(&attribute.value)?;
+            self.out.push(b'"');
+        }
+        Ok(())
+    }
+
+    /// An element with everything in it. Its names must have been collected before.
+    pub(crate) fn element(&mut self, element: &'m Element) -> Result<(), XmlWriteError> {
+        self.element_at(element, XmlLimits::MAX_DEPTH, false)
+    }
+
+    fn prefix(&mut self, namespace: &str) {
+        if let Some(prefix) = self.prefixes.get(namespace) {
+            self.out.extend_from_slice(prefix.as_bytes());
+            self.out.push(b':');
+        }
+    }
+
+    fn element_at(
+        &mut self,
+        element: &'m Element,
+        levels: usize,
+        root: bool,
+    ) -> Result<(), XmlWriteError> {
+        let Some(levels) = levels.checked_sub(1) else {
+            return Err(XmlWriteError::TooDeep);
+        };
+        let name = element.name();
+        check_name(name.local())?;
+        let default = self.prefixes.default_namespace();
+        let bare = name.namespace().is_empty() && !default.is_empty();
+        let undone_outside = self.default_undone;
+        let declared_outside = self.declared.len();
+
+        self.out.push(b'<');
+        self.default_undone |= bare;
+        self.tag_name(element);
+        if root {
+            self.root_declarations()?;
+        }
+        // Undone once, it stays undone further in: names in that namespace have a prefix there.
+        if bare && !undone_outside {
+            self.out.extend_from_slice(b" xmlns=\"\"");
+        }
+        for (prefix, namespace) in element.declarations() {
+            self.declaration(prefix, namespace)?;
+        }
+        self.attributes(&element.attributes)?;
+        if element.children().is_empty() {
+            self.out.extend_from_slice(b"/>");
+        } else {
+            self.out.push(b'>');
+            for child in element.children() {
+                match child {
+                    Node::Element(child) => self.element_at(child, levels, false)?,
+                    Node::Text(text) => self.text(text)?,
+                }
+            }
+            self.out.extend_from_slice(b"</");
+            self.tag_name(element);
+            self.out.push(b'>');
+        }
+        self.default_undone = undone_outside;
+        self.declared.truncate(declared_outside);
+        Ok(())
+    }
+
+    fn tag_name(&mut self, element: &Element) {
+        let name = element.name();
+        let namespace = name.namespace();
+        let by_default = namespace == self.prefixes.default_namespace() && !self.default_undone;
+        if !namespace.is_empty() && !by_default {
+            self.prefix(namespace);
+        }
+        self.out.extend_from_slice(name.local().as_bytes());
+    }
+
+    /// A declaration that an element carries for its content, unless it holds already.
+    fn declaration(&mut self, prefix: &'m str, namespace: &'m str) -> Result<(), XmlWriteError> {
+        let innermost = self.declared.iter().rev().find(|(p, _)| *p == prefix);
+        let holds = match innermost {
+            Some((_, declared)) => *declared == namespace,
+            None => self.prefixes.declares(prefix, namespace),
+        };
+        // The default namespace is declared once, at the root.
+        if holds || prefix.is_empty() || prefix == "xml" || namespace.is_empty() {
+            return Ok(());
+        }
+        if prefix == "xmlns" || namespace == namespace::XML || namespace == namespace::XMLNS {
+            return Err(XmlWriteError::ReservedNamespace {
+                namespace: namespace.to_owned(),
+            });
+        }
+        check_name(prefix)?;
+        self.out.extend_from_slice(b" xmlns:");
+        self.out.extend_from_slice(prefix.as_bytes());
+        self.out.extend_from_slice(b"=\"");
+        self.value(namespace)?;
+        self.out.push(b'"');
+        self.declared.push((prefix, namespace));
+        Ok(())
+    }
+
+    #[inline]
+    fn escaped(&mut self, text: &str, place: u8) -> Result<(), XmlWriteError> {
+        escape(&mut self.out, text, place)
+    }
+
+    /// The whole document.
+    pub(crate) fn finish(self) -> Bytes {
+        Bytes::from(self.out)
+    }
+}
+
+fn bad_name(name: &str) -> XmlWriteError {
+    XmlWriteError::Name {
+        name: excerpt(name),
+    }
+}
+
+fn check_name(name: &str) -> Result<(), XmlWriteError> {
+    if is_nc_name(name) {
+        Ok(())
+    } else {
+        Err(bad_name(name))
+    }
+}
+
+const IN_TEXT: u8 = 1;
+const IN_VALUE: u8 = 2;
+/// Cannot be written, or has to be looked at as a character.
+const SUSPECT: u8 = 4;
+
+/// Which bytes cannot stand for themselves in text and in attribute values.
+static SPECIAL: [u8; 256] = {
+    let mut table = [0u8; 256];
+    let mut i = 0u8;
+    while i < 0x20 {
+        table[i as usize] = SUSPECT;
+        i += 1;
+    }
+    table[b'\t' as usize] = IN_VALUE;
+    table[b'\n' as usize] = IN_VALUE;
+    table[b'\r' as usize] = IN_TEXT | IN_VALUE;
+    table[b'&' as usize] = IN_TEXT | IN_VALUE;
+    table[b'<' as usize] = IN_TEXT | IN_VALUE;
+    // In text it could end what looks like a CDATA section.
+    table[b'>' as usize] = IN_TEXT | IN_VALUE;
+    table[b'"' as usize] = IN_VALUE;
+    // First byte of U+FFFE and U+FFFF, among others.
+    table[0xEF] = SUSPECT;
+    table
+};
+
+fn escape(out: &mut Vec<u8>, text: &str, place: u8) -> Result<(), XmlWriteError> {
+    let bytes = text.as_bytes();
+    let mut done = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let class = special(byte);
+        if class & (place | SUSPECT) == 0 {
+            continue;
+        }
+        if class & SUSPECT != 0 {
+            let c = text
+                .get(at..)
+                .and_then(|rest| rest.chars().next())
+                .unwrap_or('\u{FFFD}');
+            if is_xml_char(c) {
+                continue;
+            }
+            return Err(XmlWriteError::Character { code: u32::from(c) });
+        }
+        let replacement: &[u8] = match byte {
+            b'&' => b"&amp;",
+            b'<' => b"&lt;",
+            b'>' => b"&gt;",
+            b'"' => b"&quot;",
+            b'\t' => b"&#9;",
+            b'\n' => b"&#10;",
+            _ => b"&#13;",
+        };
+        out.extend_from_slice(bytes.get(done..at).unwrap_or_default());
+        out.extend_from_slice(replacement);
+        done = at.saturating_add(1);
+    }
+    out.extend_from_slice(bytes.get(done..).unwrap_or_default());
+    Ok(())
+}
+
+#[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the table has an entry for every byte"
+)]
+fn special(byte: u8) -> u8 {
+    SPECIAL[usize::from(byte)]
+}
