@@ -192,7 +192,8 @@ impl<P: Package> Server<P> {
         };
         let tag = subscription.dialog.local_tag;
         let resource = subscription.resource;
-        if let Some(timer) = subscription.timer.take() {
+        let timers = [subscription.timer.take(), subscription.hold.take()];
+        for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }
         if let Ok(entry) = self.dialogs.find_entry(tag, |other| *other == key) {

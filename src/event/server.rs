@@ -379,7 +379,7 @@ impl<P: Package> Server<P> {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
-        subscription.held = false;
+        subscription.hold = None;
         if subscription.owed {
             self.owe(key);
         }

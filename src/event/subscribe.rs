@@ -428,7 +428,7 @@ impl<P: Package> Server<P> {
             owed: false,
             queued: false,
             behind: false,
-            held: false,
+            hold: None,
         });
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live += 1;

@@ -149,7 +149,9 @@ impl Course {
             .subscriptions
             .iter()
             .position(|one| one.call_id == call_id && one.local_tag.as_ref() == Some(&local))
-            .unwrap_or_else(|| panic!("a NOTIFY in front of its response, step {step}: {request:?}"));
+            .unwrap_or_else(|| {
+                panic!("a NOTIFY in front of its response, step {step}: {request:?}")
+            });
         assert_eq!(remote, format!("tag-{call_id}"));
         let forgotten_after = self.setting.config.server.forgotten_after;
         let one = &self.subscriptions[place];
@@ -234,12 +236,21 @@ impl Course {
         );
         assert_eq!(request.method(), "NOTIFY");
         assert_eq!(request.uri(), one.contact, "step {step}");
-        assert_eq!(request.next_hop(), one.route.as_ref().unwrap_or(&one.contact));
+        assert_eq!(
+            request.next_hop(),
+            one.route.as_ref().unwrap_or(&one.contact)
+        );
         assert_eq!(request.flow(), one.flow, "step {step}");
         let from = value("From").expect("a From");
-        assert!(from.starts_with(&format!("<{}>;tag=", one.entity)), "{from}");
+        assert!(
+            from.starts_with(&format!("<{}>;tag=", one.entity)),
+            "{from}"
+        );
         let to = value("To").expect("a To");
-        assert!(to.starts_with(&format!("<{}>;tag=", WATCHERS[one.watcher])), "{to}");
+        assert!(
+            to.starts_with(&format!("<{}>;tag=", WATCHERS[one.watcher])),
+            "{to}"
+        );
         let event = match one.event_id {
             Some(id) => format!("presence;id={id}"),
             None => "presence".into(),
@@ -274,7 +285,11 @@ impl Course {
             _ => "active",
         };
         let left = one.expires_at.saturating_since(self.clock).as_secs();
-        assert_eq!(state_of(request), format!("{name};expires={left}"), "step {step}");
+        assert_eq!(
+            state_of(request),
+            format!("{name};expires={left}"),
+            "step {step}"
+        );
         if let Some(until) = one.held_until {
             assert!(until <= self.clock, "no patience at step {step}: {one:#?}");
         }
@@ -423,8 +438,15 @@ impl Course {
             }
             let expired = one.expires_at <= clock;
             let unreported = one.may_be_forgotten(clock, forgotten_after)
-                && one.open.as_ref().is_some_and(|open| open.challenged.is_none());
-            assert!(expired || unreported, "it is lost, step {}: {one:#?}", self.step);
+                && one
+                    .open
+                    .as_ref()
+                    .is_some_and(|open| open.challenged.is_none());
+            assert!(
+                expired || unreported,
+                "it is lost, step {}: {one:#?}",
+                self.step
+            );
             if expired {
                 one.end("reason=timeout".into(), false, EndReason::Expired);
                 if unreported {
@@ -445,9 +467,10 @@ impl Course {
             }
         }
         if done {
-            let waiting = self.jobs.iter().filter(|job| {
-                !job.over && !(job.may_be_over && job.deadline + TICK <= clock)
-            });
+            let waiting = self
+                .jobs
+                .iter()
+                .filter(|job| !job.over && !(job.may_be_over && job.deadline + TICK <= clock));
             assert!(self.agent.occupancy().jobs <= waiting.count());
         }
     }
@@ -470,7 +493,11 @@ impl Course {
             }
             live += 1;
         }
-        let known = self.subscriptions.iter().filter(|one| one.is_live()).count();
+        let known = self
+            .subscriptions
+            .iter()
+            .filter(|one| one.is_live())
+            .count();
         assert_eq!(live, known, "live subscriptions at step {step}");
         let mut published = 0;
         for info in self.agent.publications() {
@@ -485,9 +512,10 @@ impl Course {
         assert_eq!(published, known, "publications at step {step}");
         let occupancy = self.agent.occupancy();
         let forgotten_after = self.setting.config.server.forgotten_after;
-        let open = self.subscriptions.iter().filter(|one| {
-            one.open.is_some() && !one.may_be_forgotten(self.clock, forgotten_after)
-        });
+        let open = self
+            .subscriptions
+            .iter()
+            .filter(|one| one.open.is_some() && !one.may_be_forgotten(self.clock, forgotten_after));
         let most = self
             .subscriptions
             .iter()

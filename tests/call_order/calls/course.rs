@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, FlowId, ServerTransaction, Timestamp};
 use presentity::event::{
-    Assurance, Backlog, Decision, EndReason, Identity, Output, PublishKind, Reason,
-    RequestContext, SubscriptionKey, Termination,
+    Assurance, Backlog, Decision, EndReason, Identity, Output, PublishKind, Reason, RequestContext,
+    SubscriptionKey, Termination,
 };
 use presentity::presence::Agent;
 use presentity::sip::ResponseRef;
@@ -116,7 +116,10 @@ impl Course {
     }
 
     pub fn run(mut self) -> Vec<Output> {
-        for (step, operation) in core::mem::take(&mut self.operations).into_iter().enumerate() {
+        for (step, operation) in core::mem::take(&mut self.operations)
+            .into_iter()
+            .enumerate()
+        {
             self.step = step;
             if self.trace {
                 println!("{step} at {:?}: {operation:?}", self.now);
@@ -376,16 +379,23 @@ impl Course {
         }
         if !statuses.is_empty() {
             let of = ExpectedOf::Other;
-            self.expected
-                .insert(transaction, Expected { statuses, of });
+            self.expected.insert(transaction, Expected { statuses, of });
         }
         let refused = self.refusals() > before;
-        let effect = if refused { Effect::Refused } else { Effect::Taken };
+        let effect = if refused {
+            Effect::Refused
+        } else {
+            Effect::Taken
+        };
         (transaction, effect)
     }
 
     fn refusals(&self) -> u64 {
-        self.agent.counters().refusals().map(|(_, count)| count).sum()
+        self.agent
+            .counters()
+            .refusals()
+            .map(|(_, count)| count)
+            .sum()
     }
 
     fn call_id(&mut self) -> String {
@@ -514,7 +524,11 @@ impl Course {
             .subscriptions_per_watcher_and_resource;
         let full = watcher != NOBODY && self.subscriptions.iter().filter(same).count() >= limit;
         let status = fault.map_or(status, |(_, status)| status);
-        if full { vec![status, 503] } else { vec![status] }
+        if full {
+            vec![status, 503]
+        } else {
+            vec![status]
+        }
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -785,7 +799,9 @@ impl Course {
         };
         let call = self.call_id();
         let body = mark.map(|mark| {
-            let written = document(presentity, mark).write().expect("it can be written");
+            let written = document(presentity, mark)
+                .write()
+                .expect("it can be written");
             String::from_utf8(written.to_vec()).expect("text")
         });
         let plain = requests::publish(presentity, &call, tag.as_deref(), body.as_deref(), wish);
@@ -817,7 +833,9 @@ impl Course {
         };
         let jobs = self.agent.occupancy().jobs;
         let (transaction, effect) = self.hand_in(&message, user, None, |course| {
-            let found = tag.as_deref().map(|tag| course.publication(presentity, tag));
+            let found = tag
+                .as_deref()
+                .map(|tag| course.publication(presentity, tag));
             vec![match fault {
                 _ if repeated => 482,
                 PublishFault::InDialog => 481,
@@ -964,7 +982,10 @@ impl Course {
             ..*job
         };
         self.jobs[place].over = true;
-        let found = job.tag.as_deref().map(|tag| self.publication(job.presentity, tag));
+        let found = job
+            .tag
+            .as_deref()
+            .map(|tag| self.publication(job.presentity, tag));
         let status = match found {
             _ if !success => 504,
             Some(None) => 412,
@@ -1004,7 +1025,10 @@ impl Course {
                 respond(status, &[("Retry-After", &seconds.to_string())]);
             }
             Outcome::Challenge(401) => {
-                respond(401, &[("WWW-Authenticate", "Digest realm=\"w\", nonce=\"1\"")]);
+                respond(
+                    401,
+                    &[("WWW-Authenticate", "Digest realm=\"w\", nonce=\"1\"")],
+                );
             }
             Outcome::Challenge(status) => respond(
                 status,
@@ -1041,7 +1065,11 @@ impl Course {
             // Whoever was asked for credentials gives them or does nothing.
             return;
         }
-        assert!(!challenged, "an outcome was heard twice at step {}", self.step);
+        assert!(
+            !challenged,
+            "an outcome was heard twice at step {}",
+            self.step
+        );
         let open = subscription.open.take().expect("open");
         let status = match outcome {
             Outcome::Failure(failure) => {
@@ -1122,8 +1150,15 @@ impl Course {
         let open = subscription.open.as_ref().expect("open");
         let (transaction, attempts) = (open.transaction, open.attempts);
         let field = open.challenged.expect("challenged");
-        let value = format!("Digest username=\"agent\", cnonce=\"{}\"", self.closed.len());
-        let text = if clean { value.clone() } else { format!("{value}\r\nX: 1") };
+        let value = format!(
+            "Digest username=\"agent\", cnonce=\"{}\"",
+            self.closed.len()
+        );
+        let text = if clean {
+            value.clone()
+        } else {
+            format!("{value}\r\nX: 1")
+        };
         let taken = self.agent.provide_credentials(now, transaction, &text);
         let forgotten_after = self.setting.config.server.forgotten_after;
         if taken {
@@ -1225,7 +1260,9 @@ impl Course {
         };
         let now = self.time();
         let uri = requests::entity(presentity, mark as usize % 3);
-        let set = self.agent.set_presence(now, &uri, document(presentity, mark));
+        let set = self
+            .agent
+            .set_presence(now, &uri, document(presentity, mark));
         assert_eq!(set, Ok(()));
         self.lasting[presentity] = Some(mark);
     }
@@ -1301,7 +1338,9 @@ impl Course {
             self.agent.handle_response(clock, transaction, &response);
             let failure = presentity::event::Failure::Timeout;
             self.agent.handle_failure(clock, transaction, failure);
-            let taken = self.agent.provide_credentials(clock, transaction, "Digest x");
+            let taken = self
+                .agent
+                .provide_credentials(clock, transaction, "Digest x");
             assert!(!taken);
         }
         for job in self.jobs.iter().filter(|job| job.over) {

@@ -104,15 +104,16 @@ impl Shown {
         }
         let document = Presence::read(body).expect("a document");
         assert_eq!(document.entity, entity);
-        let closed = |tuple: &Tuple| {
-            tuple.status.basic() == Some(Basic::Closed) && tuple.notes.is_empty()
-        };
+        let closed =
+            |tuple: &Tuple| tuple.status.basic() == Some(Basic::Closed) && tuple.notes.is_empty();
         if document.notes.is_empty() && document.tuples.len() == 1 && closed(&document.tuples[0]) {
             return Self::Offline;
         }
         let notes = document.tuples.iter().flat_map(|tuple| &tuple.notes);
         let notes: Vec<&Note> = notes.chain(&document.notes).collect();
-        if document.tuples.is_empty() && notes.len() == 1 && notes[0].text == "Waiting for permission"
+        if document.tuples.is_empty()
+            && notes.len() == 1
+            && notes[0].text == "Waiting for permission"
         {
             return Self::Waiting;
         }
@@ -269,8 +270,15 @@ pub struct Expected {
 pub enum ExpectedOf {
     Other,
     /// A new subscription, or a refresh; with the seconds granted.
-    Subscription { place: usize, new: bool, granted: u32 },
+    Subscription {
+        place: usize,
+        new: bool,
+        granted: u32,
+    },
     /// What came of a publication; none when it is removed.
-    Publication { place: Option<usize>, granted: u32 },
+    Publication {
+        place: Option<usize>,
+        granted: u32,
+    },
     Job(usize),
 }

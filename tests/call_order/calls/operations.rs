@@ -495,10 +495,7 @@ impl Operation {
                     presentity,
                     end: end(c),
                 },
-                _ => Self::Terminate {
-                    pick,
-                    end: end(c),
-                },
+                _ => Self::Terminate { pick, end: end(c) },
             },
             29 | 30 => Self::CompleteJob {
                 pick,

@@ -65,10 +65,9 @@ pub fn fault(oddity: Oddity, in_dialog: bool) -> Option<(Stage, u16)> {
         Oddity::OtherScheme if !in_dialog => (Stage::Form, 416),
         Oddity::OtherDomain if !in_dialog => (Stage::Form, 404),
         Oddity::BrokenUri if !in_dialog => (Stage::Form, 400),
-        Oddity::OtherRemoteTag
-        | Oddity::OtherScheme
-        | Oddity::OtherDomain
-        | Oddity::BrokenUri => return None,
+        Oddity::OtherRemoteTag | Oddity::OtherScheme | Oddity::OtherDomain | Oddity::BrokenUri => {
+            return None;
+        }
         Oddity::Notify => (Stage::Form, 481),
         Oddity::Cancel => (Stage::Form, 200),
         Oddity::Options => (Stage::Form, 405),
@@ -146,7 +145,9 @@ pub fn odd(mut message: Message, oddity: Oddity, watcher: usize, event_id: &str)
             message.with("From", &from)
         }
         Oddity::NoCallId => message.without("Call-ID"),
-        Oddity::ManyFields => (0..300).fold(message, |message, _| message.and("Via", "SIP/2.0/UDP a")),
+        Oddity::ManyFields => {
+            (0..300).fold(message, |message, _| message.and("Via", "SIP/2.0/UDP a"))
+        }
         Oddity::UnknownDialog => {
             let to = format!("<sip:{}>;tag=abcdefghijkla", PRESENTITIES[0]);
             message.with("To", &to)

@@ -100,7 +100,10 @@ impl Course {
                 continue;
             }
             assert!(!one.owed && one.open.is_none(), "{one:#?}");
-            let body = one.taken.clone().unwrap_or_else(|| panic!("no NOTIFY: {one:#?}"));
+            let body = one
+                .taken
+                .clone()
+                .unwrap_or_else(|| panic!("no NOTIFY: {one:#?}"));
             assert_eq!(
                 Shown::read(&body, &one.entity),
                 self.shown(one),
