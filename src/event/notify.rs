@@ -10,7 +10,7 @@ use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
 use super::server::{OpenNotify, Server, Timer};
-use super::subscription::{NotifyResult, Phase, Subscription};
+use super::subscription::{LastNotify, NotifyResult, Phase, Retry, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
@@ -109,19 +109,21 @@ impl<P: Package> Server<P> {
         let (Some(name), false) = (open.challenged, value.contains(char::is_control)) else {
             return false;
         };
-        let (subscription, attempts) = (open.subscription, open.attempts);
-        self.notifies.close(key);
-        let line = format!("{}: {value}\r\n", name.as_str());
-        match self.build(subscription, &line, attempts) {
-            Some(request) => {
-                self.lanes.output(Output::Send(request));
-                true
-            }
-            None => {
-                self.settle(subscription, 401);
-                false
-            }
+        let key_of_subscription = open.subscription;
+        let Some(open) = self.notifies.close(key) else {
+            return false;
+        };
+        if let Some(subscription) = self.subscriptions.get_mut(key_of_subscription) {
+            subscription.open = None;
+            subscription.retry = Some(Box::new(Retry {
+                line: format!("{}: {value}\r\n", name.as_str()),
+                attempts: open.attempts,
+                last: open.last,
+            }));
         }
+        // It is made when its turn has come: by then the decision may be another, or the end near.
+        self.owe(key_of_subscription);
+        true
     }
 
     /// The NOTIFY that a subscription is owed, unless it must wait.
@@ -136,37 +138,52 @@ impl<P: Package> Server<P> {
         {
             return None;
         }
-        self.build(key, "", 0)
+        self.build(key)
     }
 
-    fn build(&mut self, key: Key, credentials: &str, attempts: u8) -> Option<OutgoingRequest> {
-        let variant = self.subscriptions.get(key)?.variant;
-        let phase = self.subscriptions.get(key)?.phase;
+    fn build(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let subscription = self.subscriptions.get_mut(key)?;
+        let (variant, phase) = (subscription.variant, subscription.phase);
+        let flow = subscription.flow;
+        let retry = subscription.retry.take();
+        let (credentials, attempts, said) = match retry {
+            Some(retry) => (retry.line, retry.attempts, retry.last),
+            None => (String::new(), 0, None),
+        };
+        let flow = flow.and_then(|flow| self.flows.get(flow));
+        let mut flow = flow.map(|flow| flow.id);
         let with_state = match phase {
             Phase::Live => true,
             Phase::Ending(ending) => ending.with_state,
-            // The repetition of a last NOTIFY: its document is gone with the lists.
             Phase::Ended(_) => false,
         };
-        let (body, changed, media_type) = if with_state {
+        let (mut body, changed, mut media_type) = if with_state {
             self.document(variant)?
         } else {
             (Bytes::new(), 0, "")
         };
+        let mut last = None;
+        if let Phase::Ending(_) | Phase::Ended(_) = phase {
+            // A repetition of the last NOTIFY says what it said, since the lists have been left.
+            let said = said.unwrap_or_else(|| {
+                Box::new(LastNotify {
+                    body: body.clone(),
+                    media_type,
+                    flow,
+                })
+            });
+            (body, media_type, flow) = (said.body.clone(), said.media_type, said.flow);
+            last = Some(said);
+        }
         let open = self.notifies.open(
             self.now,
             OpenNotify {
                 subscription: key,
                 attempts,
                 challenged: None,
+                last,
             },
         );
-        let flow = self
-            .subscriptions
-            .get(key)?
-            .flow
-            .and_then(|flow| self.flows.get(flow));
-        let flow = flow.map(|flow| flow.id);
         let subscription = self.subscriptions.get_mut(key)?;
         let dialog = &mut subscription.dialog;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
@@ -194,7 +211,7 @@ impl<P: Package> Server<P> {
             }
         }
         own.push_str("\r\n");
-        own.push_str(credentials);
+        own.push_str(&credentials);
         if !body.is_empty() {
             let _ = write!(own, "Content-Type: {media_type}\r\n");
         }
@@ -507,6 +524,6 @@ impl<P: Package> Server<P> {
             return None;
         }
         let key = self.subscriptions.key_at(index)?;
-        self.build(key, "", 0)
+        self.build(key)
     }
 }

@@ -428,6 +428,7 @@ impl<P: Package> Server<P> {
             owed: false,
             queued: false,
             behind: false,
+            retry: None,
             hold: None,
         });
         if let Some(resource) = self.resources.get_mut(resource) {

@@ -439,6 +439,14 @@ impl Course {
         oddity: Oddity,
     ) {
         let (mut watcher, mut presentity, mut wish) = (watcher, presentity, wish);
+        let oddity = match oddity {
+            // These are odd inside a dialog only.
+            Oddity::OldSequence
+            | Oddity::OtherIdentity
+            | Oddity::NobodyNow
+            | Oddity::OtherRemoteTag => Oddity::None,
+            other => other,
+        };
         let call = self.call_id();
         let entity = requests::entity(presentity, form);
         let plain = requests::with_wish(requests::subscribe(watcher, &entity, &call), wish);
