@@ -94,10 +94,12 @@ impl EntityTag {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (random, count) = text.split_once('.')?;
         let random = crate::sip::Tag::parse_bits(random)?;
-        let count = count
-            .bytes()
-            .all(|digit| digit.is_ascii_hexdigit())
-            .then_some(count)?;
+        // Tags are compared byte by byte: another spelling of a number is another tag.
+        let is_ours = !count.starts_with('0')
+            && count
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        let count = is_ours.then_some(count)?;
         Some(Self {
             random,
             count: u64::from_str_radix(count, 16).ok()?,
