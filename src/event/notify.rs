@@ -457,11 +457,7 @@ impl<P: Package> Server<P> {
             return;
         };
         let next = resource.subscriptions.first();
-        resource.round = Round::Walking {
-            next,
-            began: self.now,
-            again: false,
-        };
+        resource.round = Round::Walking { next, again: false };
         self.lanes.enter_round(key);
     }
 
@@ -476,10 +472,10 @@ impl<P: Package> Server<P> {
     fn step(&mut self, key: Key) -> Option<OutgoingRequest> {
         loop {
             let resource = self.resources.get_mut(key)?;
-            let Round::Walking { next, began, again } = &mut resource.round else {
+            let Round::Walking { next, again } = &mut resource.round else {
                 return None;
             };
-            let (began, again) = (*began, *again);
+            let again = *again;
             let Some(index) = *next else {
                 resource.round = Round::Idle;
                 if again {
@@ -496,7 +492,7 @@ impl<P: Package> Server<P> {
                 continue;
             };
             if let Some(resource) = self.resources.get_mut(key) {
-                resource.last_round = Some(began);
+                resource.last_round = Some(self.now);
             }
             return Some(request);
         }

@@ -1001,6 +1001,7 @@ impl Course {
         };
         let expected = self.expected.get_mut(&job.transaction).expect("unanswered");
         expected.statuses = vec![status];
+        expected.of = ExpectedOf::Other;
         if status == 200 {
             self.commit(job);
         }
