@@ -10,7 +10,7 @@ use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
 use super::server::{OpenNotify, Server, Timer};
-use super::subscription::{LastNotify, NotifyResult, Phase, Retry, Subscription};
+use super::subscription::{NotifyResult, Phase, Retry, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
@@ -151,7 +151,7 @@ impl<P: Package> Server<P> {
             None => (String::new(), 0, None),
         };
         let flow = flow.and_then(|flow| self.flows.get(flow));
-        let mut flow = flow.map(|flow| flow.id);
+        let flow = flow.map(|flow| flow.id);
         let with_state = match phase {
             Phase::Live => true,
             Phase::Ending(ending) => ending.with_state,
@@ -162,19 +162,10 @@ impl<P: Package> Server<P> {
         } else {
             (Bytes::new(), 0, "")
         };
-        let mut last = None;
-        if let Phase::Ending(_) | Phase::Ended(_) = phase {
-            // A repetition of the last NOTIFY says what it said, since the lists have been left.
-            let said = said.unwrap_or_else(|| {
-                Box::new(LastNotify {
-                    body: body.clone(),
-                    media_type,
-                    flow,
-                })
-            });
-            (body, media_type, flow) = (said.body.clone(), said.media_type, said.flow);
-            last = Some(said);
+        if let Some(said) = said {
+            (body, media_type) = said;
         }
+        let last = (phase != Phase::Live).then(|| (body.clone(), media_type));
         let open = self.notifies.open(
             self.now,
             OpenNotify {
