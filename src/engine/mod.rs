@@ -1,8 +1,14 @@
-//! What every state machine here runs on: time, keys, timers, entropy, output.
+//! What every state machine here runs on: time, keys, timers, entropy, bounded windows.
 
 mod entropy;
 mod ids;
+pub(crate) mod interned;
+pub(crate) mod jobs;
+pub(crate) mod lanes;
+pub(crate) mod slab;
+pub(crate) mod timer_wheel;
 mod timestamp;
+pub(crate) mod window;
 
 pub use entropy::Entropy;
 pub use ids::{ClientTransaction, FlowId, ServerTransaction};

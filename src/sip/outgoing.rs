@@ -50,16 +50,24 @@ impl Head {
         text.push_str(uri);
         text.push_str(VERSION);
         text.push_str(fields);
-        Some(Self { text: text.into(), method_len, uri_len })
+        Some(Self {
+            text: text.into(),
+            method_len,
+            uri_len,
+        })
     }
 
     pub(crate) fn method(&self) -> &str {
-        self.text.get(..usize::from(self.method_len)).unwrap_or_default()
+        self.text
+            .get(..usize::from(self.method_len))
+            .unwrap_or_default()
     }
 
     pub(crate) fn uri(&self) -> &str {
         let start = usize::from(self.method_len) + 1;
-        self.text.get(start..start + usize::from(self.uri_len)).unwrap_or_default()
+        self.text
+            .get(start..start + usize::from(self.uri_len))
+            .unwrap_or_default()
     }
 
     fn request_line(&self) -> &str {
@@ -86,7 +94,14 @@ impl OutgoingRequest {
         own: String,
         body: Bytes,
     ) -> Self {
-        Self { transaction, flow, head, added, own, body }
+        Self {
+            transaction,
+            flow,
+            head,
+            added,
+            own,
+            body,
+        }
     }
 
     /// The name under which the host reports the outcome.
@@ -123,10 +138,14 @@ impl OutgoingRequest {
     ///
     /// A name may come several times (Route); the order is to be kept.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        [self.head.fields(), self.added.as_deref().unwrap_or_default(), &self.own]
-            .into_iter()
-            .flat_map(|block| block.split_terminator("\r\n"))
-            .filter_map(|line| line.split_once(": "))
+        [
+            self.head.fields(),
+            self.added.as_deref().unwrap_or_default(),
+            &self.own,
+        ]
+        .into_iter()
+        .flat_map(|block| block.split_terminator("\r\n"))
+        .filter_map(|line| line.split_once(": "))
     }
 
     /// The body; shared with every other request that carries the same document.

@@ -73,7 +73,9 @@ impl Response {
 
     /// The fields to add, as name and value, without Content-Length.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_ref()))
+        self.fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_ref()))
     }
 
     /// The body; most responses have none.

@@ -11,7 +11,7 @@ const LEN: usize = 13;
 /// A tag that this library made: 64 bits from the caller's entropy, written as 13 characters.
 ///
 /// RFC 3261 section 19.3 asks for 32 bits at least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag([u8; LEN]);
 
 impl Tag {
@@ -54,6 +54,12 @@ impl Tag {
     }
 }
 
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tag({})", self.as_str())
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -73,7 +79,13 @@ mod tests {
 
     #[test]
     fn foreign_texts_are_no_tags_of_ours() {
-        for text in ["", "aaaaaaaaaaaa", "aaaaaaaaaaaaaa", "AAAAAAAAAAAAA", "aaaaaaaaaaaa1"] {
+        for text in [
+            "",
+            "aaaaaaaaaaaa",
+            "aaaaaaaaaaaaaa",
+            "AAAAAAAAAAAAA",
+            "aaaaaaaaaaaa1",
+        ] {
             assert_eq!(Tag::parse_bits(text), None, "{text:?}");
         }
         // The last character holds four bits only.

@@ -1,0 +1,234 @@
+//! The dialog of a subscription, as the notifier holds it.
+
+use super::refusal::Refusal;
+use crate::sip::{
+    CSeq, Event, Head, HeaderName, NameAddr, RequestRef, Tag, Uri, parse_call_id, parse_routes,
+};
+
+/// The fields that every request must have (RFC 3261 section 8.1.1).
+#[derive(Debug)]
+pub(super) struct Basics<'a> {
+    pub(super) from: NameAddr<'a>,
+    pub(super) from_tag: &'a str,
+    pub(super) to: NameAddr<'a>,
+    pub(super) call_id: &'a str,
+    pub(super) cseq: u32,
+}
+
+impl<'a> Basics<'a> {
+    pub(super) fn read(request: &RequestRef<'a>) -> Result<Self, Refusal> {
+        let field = |name| request.single(name)?.ok_or_else(Refusal::malformed);
+        let from = NameAddr::parse(field(HeaderName::From)?)?;
+        let to = NameAddr::parse(field(HeaderName::To)?)?;
+        let call_id = parse_call_id(field(HeaderName::CallId)?)?;
+        let cseq = CSeq::parse(field(HeaderName::CSeq)?)?;
+        let from_tag = from.tag().ok_or_else(Refusal::malformed)?;
+        if cseq.method != request.method() {
+            return Err(Refusal::malformed());
+        }
+        Ok(Self {
+            from,
+            from_tag,
+            to,
+            call_id,
+            cseq: cseq.number,
+        })
+    }
+}
+
+/// Where a part of the head's fields stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: u16,
+    len: u16,
+}
+
+impl Span {
+    fn of(self, text: &str) -> &str {
+        let start = usize::from(self.start);
+        text.get(start..start + usize::from(self.len))
+            .unwrap_or_default()
+    }
+}
+
+/// A dialog made by a SUBSCRIBE. Everything but counters stands in the head of its NOTIFYs, once.
+#[derive(Debug)]
+pub(super) struct Dialog {
+    pub(super) head: Head,
+    pub(super) local_tag: u64,
+    pub(super) remote_cseq: u32,
+    pub(super) local_cseq: u32,
+    call_id: Span,
+    remote_tag: Span,
+    event_id: Span,
+    /// Where the Contact line begins; it is the last.
+    contact: u16,
+    /// The first hop is a strict router: the target stands in the last Route line.
+    strict: bool,
+}
+
+/// What a dialog is made of besides the basics of its SUBSCRIBE.
+#[derive(Debug)]
+pub(super) struct DialogParts<'a> {
+    pub(super) event: &'a Event<'a>,
+    pub(super) target: &'a str,
+    pub(super) local_contact: &'a str,
+    pub(super) local_tag: Tag,
+    pub(super) initial_cseq: u32,
+    /// Octets that the head may take.
+    pub(super) limit: usize,
+}
+
+/// Appends to a text and tells where it stands.
+fn put(text: &mut String, part: &str) -> Span {
+    let start = text.len() as u16;
+    text.push_str(part);
+    Span {
+        start,
+        len: part.len() as u16,
+    }
+}
+
+impl Dialog {
+    /// Nothing when it would take more than the limit.
+    pub(super) fn new(
+        request: &RequestRef<'_>,
+        basics: &Basics<'_>,
+        parts: &DialogParts<'_>,
+    ) -> Result<Option<Self>, Refusal> {
+        let routes = parse_routes(request.values(HeaderName::RecordRoute))?;
+        let route_octets: usize = routes.iter().map(|route| route.uri().len() + 12).sum();
+        let octets = basics.from.uri().len()
+            + basics.to.uri().len()
+            + basics.from_tag.len()
+            + basics.call_id.len()
+            + parts.event.id().map_or(0, str::len)
+            + parts.target.len()
+            + parts.local_contact.len()
+            + route_octets;
+        // Offsets are 16 bits wide; what is constant in the lines takes less than a kilobyte.
+        if octets > parts.limit.min(usize::from(u16::MAX) - 1024) {
+            return Ok(None);
+        }
+        let mut text = String::with_capacity(octets + 160);
+        put(&mut text, "From: <");
+        put(&mut text, basics.to.uri());
+        put(&mut text, ">;tag=");
+        put(&mut text, parts.local_tag.as_str());
+        put(&mut text, "\r\nTo: <");
+        put(&mut text, basics.from.uri());
+        put(&mut text, ">;tag=");
+        let remote_tag = put(&mut text, basics.from_tag);
+        put(&mut text, "\r\nCall-ID: ");
+        let call_id = put(&mut text, basics.call_id);
+        put(&mut text, "\r\nEvent: ");
+        put(&mut text, parts.event.event_type());
+        let mut event_id = Span { start: 0, len: 0 };
+        if let Some(id) = parts.event.id() {
+            put(&mut text, ";id=");
+            event_id = put(&mut text, id);
+        }
+        put(&mut text, "\r\nMax-Forwards: 70\r\n");
+        let mut line = |uri: &str| {
+            put(&mut text, "Route: <");
+            put(&mut text, uri);
+            put(&mut text, ">\r\n");
+        };
+        let strict = routes.first().is_some_and(|route| !is_loose(route.uri()));
+        let request_uri = match routes.split_first() {
+            // RFC 3261 section 12.2.1.1: a strict router finds itself in the Request-URI.
+            Some((first, rest)) if strict => {
+                rest.iter().for_each(|route| line(route.uri()));
+                line(parts.target);
+                first.uri()
+            }
+            _ => {
+                routes.iter().for_each(|route| line(route.uri()));
+                parts.target
+            }
+        };
+        let contact = text.len() as u16;
+        put_contact(&mut text, parts.local_contact);
+        let Some(head) = Head::new("NOTIFY", request_uri, &text) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            head,
+            local_tag: Tag::parse_bits(parts.local_tag.as_str()).unwrap_or_default(),
+            remote_cseq: basics.cseq,
+            local_cseq: parts.initial_cseq,
+            call_id,
+            remote_tag,
+            event_id,
+            contact,
+            strict,
+        }))
+    }
+
+    /// Whether a request with these belongs here; the local tag has been compared already.
+    pub(super) fn is(&self, call_id: &str, remote_tag: &str) -> bool {
+        let fields = self.head.fields();
+        self.call_id.of(fields) == call_id && self.remote_tag.of(fields) == remote_tag
+    }
+
+    pub(super) fn has_event_id(&self, id: Option<&str>) -> bool {
+        let own = self.event_id.of(self.head.fields());
+        (!own.is_empty()).then_some(own) == id
+    }
+
+    /// SUBSCRIBE and NOTIFY are target refreshes (RFC 6665 section 3.1). False when the new head
+    /// would be too large; then nothing changed.
+    pub(super) fn retarget(
+        &mut self,
+        target: Option<&str>,
+        local_contact: &str,
+        limit: usize,
+    ) -> bool {
+        let fields = self.head.fields();
+        let (mut kept, old_contact) = fields
+            .split_at_checked(usize::from(self.contact))
+            .unwrap_or((fields, ""));
+        let mut contact = String::with_capacity(local_contact.len() + 16);
+        put_contact(&mut contact, local_contact);
+        let mut route = String::new();
+        let mut request_uri = self.head.uri();
+        if let Some(target) = target {
+            if self.strict {
+                let start = kept.trim_end().rfind("\r\n").map_or(0, |end| end + 2);
+                kept = kept.get(..start).unwrap_or(kept);
+                route = format!("Route: <{target}>\r\n");
+            } else {
+                request_uri = target;
+            }
+        }
+        if route.is_empty() && request_uri == self.head.uri() && contact == old_contact {
+            return true;
+        }
+        let text = [kept, &route, &contact].concat();
+        if request_uri.len() + text.len() > limit.min(usize::from(u16::MAX)) {
+            return false;
+        }
+        let contact = (kept.len() + route.len()) as u16;
+        match Head::new("NOTIFY", request_uri, &text) {
+            Some(head) => {
+                self.head = head;
+                self.contact = contact;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+fn put_contact(text: &mut String, uri: &str) {
+    put(text, "Contact: <");
+    put(text, uri);
+    put(text, ">\r\n");
+}
+
+fn is_loose(uri: &str) -> bool {
+    match Uri::parse(uri) {
+        Ok(Uri::Sip(uri)) => uri.params().get("lr").is_some(),
+        _ => false,
+    }
+}

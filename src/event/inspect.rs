@@ -1,0 +1,151 @@
+//! What a server holds, to look at.
+
+use super::authorization::Decision;
+use super::output::{PublicationKey, SubscriptionKey};
+use super::package::Package;
+use super::resource::Publication;
+use super::server::Server;
+use super::subscription::{NotifyResult, Subscription};
+use crate::engine::{FlowId, Timestamp};
+
+/// A live subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubscriptionInfo<'a> {
+    /// Its name.
+    pub key: SubscriptionKey,
+    /// The canonical address of record of the watcher; nothing for nobody.
+    pub watcher: Option<&'a str>,
+    /// The canonical name of the resource.
+    pub resource: &'a str,
+    /// The resource as the watcher named it.
+    pub entity: &'a str,
+    /// What holds for it.
+    pub decision: &'a Decision,
+    /// When it runs out.
+    pub expires_at: Timestamp,
+    /// The connection that it came by.
+    pub flow: Option<FlowId>,
+    /// What became of the last NOTIFY.
+    pub last_result: NotifyResult,
+}
+
+/// A publication.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublicationInfo<'a> {
+    /// Its name.
+    pub key: PublicationKey,
+    /// The canonical name of the resource.
+    pub resource: &'a str,
+    /// The canonical address of record of who published it last; nothing for nobody.
+    pub publisher: Option<&'a str>,
+    /// When it runs out.
+    pub expires_at: Timestamp,
+}
+
+/// How full the tables are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Occupancy {
+    /// Subscriptions, those included that wait for the answer to their last NOTIFY.
+    pub subscriptions: usize,
+    /// Publications.
+    pub publications: usize,
+    /// Resources that somebody watches, publishes for, or has set a state of.
+    pub resources: usize,
+    /// Different documents that watchers see.
+    pub variants: usize,
+    /// Watchers with a name.
+    pub watchers: usize,
+    /// Source addresses.
+    pub sources: usize,
+    /// Connections.
+    pub flows: usize,
+    /// NOTIFYs whose outcome is awaited.
+    pub open_notifies: usize,
+    /// Deadlines.
+    pub timers: usize,
+    /// Deferred publications.
+    pub jobs: usize,
+    /// Things that wait to be taken by `poll_output`, rounds counted once each.
+    pub outputs: usize,
+}
+
+impl<P: Package> Server<P> {
+    /// The live subscriptions, in an order that depends on nothing but the calls made.
+    pub fn subscriptions(&self) -> impl Iterator<Item = SubscriptionInfo<'_>> {
+        self.subscriptions
+            .iter()
+            .filter(|(_, subscription)| subscription.is_live())
+            .filter_map(|(key, subscription)| {
+                self.subscription_info(SubscriptionKey(key), subscription)
+            })
+    }
+
+    /// One live subscription.
+    pub fn subscription(&self, key: SubscriptionKey) -> Option<SubscriptionInfo<'_>> {
+        let subscription = self
+            .subscriptions
+            .get(key.0)
+            .filter(|found| found.is_live())?;
+        self.subscription_info(key, subscription)
+    }
+
+    fn subscription_info<'a>(
+        &'a self,
+        key: SubscriptionKey,
+        subscription: &'a Subscription,
+    ) -> Option<SubscriptionInfo<'a>> {
+        let watcher = subscription.watcher.and_then(|key| self.watchers.get(key));
+        let flow = subscription.flow.and_then(|key| self.flows.get(key));
+        Some(SubscriptionInfo {
+            key,
+            watcher: watcher.map(|watcher| &*watcher.name),
+            resource: &self.resources.get(subscription.resource)?.name,
+            entity: &self.variants.get(subscription.variant)?.name.entity,
+            decision: &subscription.decision,
+            expires_at: subscription.expires_at,
+            flow: flow.map(|flow| flow.id),
+            last_result: subscription.last_result,
+        })
+    }
+
+    /// The publications, in an order that depends on nothing but the calls made.
+    pub fn publications(&self) -> impl Iterator<Item = PublicationInfo<'_>> {
+        self.publications
+            .iter()
+            .filter_map(|(key, publication): (_, &Publication<P>)| {
+                Some(PublicationInfo {
+                    key: PublicationKey(key),
+                    resource: &self.resources.get(publication.resource)?.name,
+                    publisher: publication.publisher.as_deref(),
+                    expires_at: publication.expires_at,
+                })
+            })
+    }
+
+    /// Whether anyone watches a resource, named canonically. Cheap.
+    pub fn has_watchers(&self, resource: &str) -> bool {
+        let key = self.resources.find(resource);
+        key.and_then(|key| self.resources.get(key))
+            .is_some_and(|resource| resource.live > 0)
+    }
+
+    /// How full the tables are.
+    pub fn occupancy(&self) -> Occupancy {
+        Occupancy {
+            subscriptions: self.subscriptions.len(),
+            publications: self.publications.len(),
+            resources: self.resources.len(),
+            variants: self.variants.len(),
+            watchers: self.watchers.len(),
+            sources: self.sources.len(),
+            flows: self.flows.len(),
+            open_notifies: self.notifies.len(),
+            timers: self.wheel.len(),
+            jobs: self.jobs.len(),
+            outputs: self.lanes.len(),
+        }
+    }
+}

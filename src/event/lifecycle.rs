@@ -1,0 +1,240 @@
+//! The course of a subscription after its SUBSCRIBE: decisions, ends.
+
+use super::authorization::{Decision, Termination};
+use super::output::{EndReason, ServerEvent, SubscriptionKey, UnknownSubscription};
+use super::package::{Package, Visibility};
+use super::server::Server;
+use super::subscription::{Ending, Phase, Subscription, VariantName};
+use crate::engine::Timestamp;
+use crate::engine::slab::Key;
+
+impl<P: Package> Server<P> {
+    /// The application's decision about a subscription, at any time and in either direction.
+    ///
+    /// # Errors
+    /// When there is no such subscription (any more).
+    pub fn decide(
+        &mut self,
+        now: Timestamp,
+        key: SubscriptionKey,
+        decision: Decision,
+    ) -> Result<(), UnknownSubscription> {
+        self.advance(now);
+        let subscription = self.subscriptions.get(key.0).ok_or(UnknownSubscription)?;
+        if !subscription.is_live() {
+            return Err(UnknownSubscription);
+        }
+        if subscription.decision != decision {
+            self.apply(key.0, decision);
+            self.owe(key.0);
+        }
+        Ok(())
+    }
+
+    /// The same for every subscription of a watcher to a resource, both by their canonical names;
+    /// tells how many there are.
+    pub fn decide_watcher(
+        &mut self,
+        now: Timestamp,
+        watcher: &str,
+        resource: &str,
+        decision: &Decision,
+    ) -> usize {
+        self.advance(now);
+        let keys = self.subscriptions_of(watcher, resource);
+        for key in &keys {
+            let _ = self.decide(now, SubscriptionKey(*key), decision.clone());
+        }
+        keys.len()
+    }
+
+    /// Ends a subscription.
+    ///
+    /// # Errors
+    /// When there is no such subscription (any more).
+    pub fn terminate(
+        &mut self,
+        now: Timestamp,
+        key: SubscriptionKey,
+        termination: Termination,
+    ) -> Result<(), UnknownSubscription> {
+        self.advance(now);
+        if !self
+            .subscriptions
+            .get(key.0)
+            .is_some_and(Subscription::is_live)
+        {
+            return Err(UnknownSubscription);
+        }
+        self.end(key.0, ending(termination));
+        Ok(())
+    }
+
+    /// Ends every subscription to a resource, named canonically; tells how many there were.
+    pub fn terminate_resource(
+        &mut self,
+        now: Timestamp,
+        resource: &str,
+        termination: Termination,
+    ) -> usize {
+        self.advance(now);
+        let mut keys = Vec::new();
+        let key = self.resources.find(resource);
+        let mut next = key.and_then(|key| self.resources.get(key)?.subscriptions.first());
+        while let Some(index) = next {
+            let Some(subscription) = self.subscriptions.at(index) else {
+                break;
+            };
+            next = subscription.by_resource.next();
+            if subscription.is_live() {
+                keys.extend(self.subscriptions.key_at(index));
+            }
+        }
+        for key in &keys {
+            self.end(*key, ending(termination));
+        }
+        keys.len()
+    }
+
+    /// Ends every subscription; tells how many there were.
+    pub fn terminate_all(&mut self, now: Timestamp, termination: Termination) -> usize {
+        self.advance(now);
+        let live = self
+            .subscriptions
+            .iter()
+            .filter(|(_, subscription)| subscription.is_live());
+        let keys: Vec<Key> = live.map(|(key, _)| key).collect();
+        for key in &keys {
+            self.end(*key, ending(termination));
+        }
+        keys.len()
+    }
+
+    /// Puts a decision in force; the NOTIFY for it is the caller's.
+    pub(super) fn apply(&mut self, key: Key, decision: Decision) {
+        if let Decision::Reject(_) = decision {
+            let ending = Ending {
+                told: super::Reason::Rejected,
+                retry_after: None,
+                with_state: false,
+                why: EndReason::Rejected,
+            };
+            self.end(key, ending);
+            return;
+        }
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return;
+        };
+        let Some(variant) = self.variants.get(subscription.variant) else {
+            return;
+        };
+        let name = VariantName {
+            visibility: visibility(&decision),
+            ..variant.name.clone()
+        };
+        self.move_to_variant(key, name);
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.decision = decision.clone();
+        }
+        if let Some(subject) = self.subject(key) {
+            self.event(ServerEvent::SubscriptionChanged { subject, decision });
+        }
+    }
+
+    /// Ends a subscription: from now on it is found by no SUBSCRIBE, and its last NOTIFY is owed.
+    pub(super) fn end(&mut self, key: Key, ending: Ending) {
+        let Some(subject) = self.subject(key) else {
+            return;
+        };
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        if !subscription.is_live() {
+            return;
+        }
+        subscription.phase = Phase::Ending(ending);
+        self.cease(key);
+        self.event(ServerEvent::SubscriptionEnded {
+            subject,
+            reason: ending.why,
+        });
+        self.owe(key);
+    }
+
+    /// Ends a subscription without a word to the watcher (RFC 6665 section 4.2.2).
+    pub(super) fn drop_silently(&mut self, key: Key, why: EndReason) {
+        let Some(subject) = self.subject(key) else {
+            return;
+        };
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        let was_live = subscription.is_live();
+        let was_listed = !matches!(subscription.phase, Phase::Ended(_));
+        if was_live {
+            self.cease(key);
+            self.event(ServerEvent::SubscriptionEnded {
+                subject,
+                reason: why,
+            });
+        }
+        if was_listed {
+            self.leave_lists(key);
+        }
+        self.remove_ended(key);
+    }
+
+    /// The end of being live, on every path.
+    fn cease(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        let tag = subscription.dialog.local_tag;
+        let resource = subscription.resource;
+        if let Some(timer) = subscription.timer.take() {
+            self.wheel.cancel(timer);
+        }
+        if let Ok(entry) = self.dialogs.find_entry(tag, |other| *other == key) {
+            entry.remove();
+        }
+        if let Some(resource) = self.resources.get_mut(resource) {
+            resource.live -= 1;
+        }
+        self.counters.subscriptions_ended += 1;
+    }
+
+    pub(super) fn expire_subscription(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        subscription.timer = None;
+        // A NOTIFY behind the deadline tells no state any more.
+        self.end(
+            key,
+            Ending {
+                told: super::Reason::Timeout,
+                retry_after: None,
+                with_state: false,
+                why: EndReason::Expired,
+            },
+        );
+    }
+}
+
+pub(super) fn visibility(decision: &Decision) -> Visibility {
+    match decision {
+        Decision::Allow(view) => Visibility::View(view.clone()),
+        Decision::PoliteBlock => Visibility::PoliteBlock,
+        // Those who are refused are shown nothing.
+        Decision::Pending | Decision::Reject(_) => Visibility::Pending,
+    }
+}
+
+fn ending(termination: Termination) -> Ending {
+    Ending {
+        told: termination.reason,
+        retry_after: termination.retry_after,
+        with_state: false,
+        why: EndReason::Terminated(termination.reason),
+    }
+}

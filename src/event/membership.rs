@@ -1,0 +1,197 @@
+//! The lists that a subscription stands in, entered and left together with their owners.
+
+use super::package::Package;
+use super::resource::Round;
+use super::server::Server;
+use super::subscription::{Flow, Variant, VariantName, by_flow, by_resource, by_watcher};
+use crate::engine::FlowId;
+use crate::engine::slab::Key;
+
+impl<P: Package> Server<P> {
+    /// Live subscriptions of a watcher to a resource, by way of the shorter of the two lists.
+    pub(super) fn subscriptions_of(&self, watcher: &str, resource: &str) -> Vec<Key> {
+        let mut keys = Vec::new();
+        let Some(watcher_key) = self.watchers.find(watcher) else {
+            return keys;
+        };
+        let Some(resource_key) = self.resources.find(resource) else {
+            return keys;
+        };
+        let Some(watcher) = self.watchers.get(watcher_key) else {
+            return keys;
+        };
+        let Some(resource) = self.resources.get(resource_key) else {
+            return keys;
+        };
+        let through_watcher = watcher.subscriptions.len() <= resource.subscriptions.len();
+        let list = if through_watcher {
+            watcher.subscriptions
+        } else {
+            resource.subscriptions
+        };
+        let mut next = list.first();
+        while let Some(index) = next {
+            let Some(subscription) = self.subscriptions.at(index) else {
+                break;
+            };
+            let links = if through_watcher {
+                &subscription.by_watcher
+            } else {
+                &subscription.by_resource
+            };
+            next = links.next();
+            if subscription.is_live()
+                && subscription.watcher == Some(watcher_key)
+                && subscription.resource == resource_key
+            {
+                keys.extend(self.subscriptions.key_at(index));
+            }
+        }
+        keys
+    }
+
+    pub(super) fn move_to_variant(&mut self, key: Key, name: VariantName) {
+        let new = self.enter_variant(name);
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        let old = core::mem::replace(&mut subscription.variant, new);
+        if old != new {
+            subscription.delivered = 0;
+        }
+        self.leave_variant(old);
+    }
+
+    pub(super) fn enter_variant(&mut self, name: VariantName) -> Key {
+        let key = self.variants.find(&name).unwrap_or_else(|| {
+            let variant = Variant {
+                name: name.clone(),
+                subscriptions: 0,
+                body: None,
+                changed: 0,
+                rendered: 0,
+            };
+            self.variants.find_or_insert(&name, || variant)
+        });
+        if let Some(variant) = self.variants.get_mut(key) {
+            variant.subscriptions += 1;
+        }
+        key
+    }
+
+    fn leave_variant(&mut self, key: Key) {
+        let Some(variant) = self.variants.get_mut(key) else {
+            return;
+        };
+        variant.subscriptions -= 1;
+        if variant.subscriptions == 0 {
+            self.variants.remove(key);
+        }
+    }
+
+    /// Takes a subscription out of every list, when its last NOTIFY leaves or never will.
+    pub(super) fn leave_lists(&mut self, key: Key) {
+        self.leave_flow(key);
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        let next = subscription.by_resource.next();
+        let (watcher, source) = (subscription.watcher, subscription.source.take());
+        let (variant, resource_key) = (subscription.variant, subscription.resource);
+        if let Some(watcher_key) = watcher
+            && let Some(watcher) = self.watchers.get_mut(watcher_key)
+        {
+            watcher
+                .subscriptions
+                .unlink(&mut self.subscriptions, key.index, by_watcher);
+            if watcher.subscriptions.is_empty() {
+                self.watchers.remove(watcher_key);
+            }
+        }
+        if let Some(source_key) = source
+            && let Some(source) = self.sources.get_mut(source_key)
+        {
+            source.subscriptions -= 1;
+            if source.subscriptions == 0 {
+                self.sources.remove(source_key);
+            }
+        }
+        if let Some(resource) = self.resources.get_mut(resource_key) {
+            // A round in mid-walk goes on behind the one that leaves.
+            if let Round::Walking { next: turn, .. } = &mut resource.round
+                && *turn == Some(key.index)
+            {
+                *turn = next;
+            }
+            resource
+                .subscriptions
+                .unlink(&mut self.subscriptions, key.index, by_resource);
+        }
+        self.leave_variant(variant);
+        self.drop_if_unused(resource_key);
+    }
+
+    pub(super) fn leave_flow(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        let Some(flow_key) = subscription.flow.take() else {
+            return;
+        };
+        let Some(flow) = self.flows.get_mut(flow_key) else {
+            return;
+        };
+        flow.subscriptions
+            .unlink(&mut self.subscriptions, key.index, by_flow);
+        if flow.subscriptions.is_empty() {
+            self.flows.remove(flow_key);
+        }
+    }
+
+    pub(super) fn enter_flow(&mut self, key: Key, flow: Option<FlowId>) {
+        let wanted = flow.map(|id| {
+            self.flows.find_or_insert(&id, || Flow {
+                id,
+                subscriptions: Default::default(),
+            })
+        });
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return;
+        };
+        if subscription.flow == wanted {
+            return;
+        }
+        self.leave_flow(key);
+        if let Some(flow_key) = wanted
+            && let Some(flow) = self.flows.get_mut(flow_key)
+            && let Some(subscription) = self.subscriptions.get_mut(key)
+        {
+            subscription.flow = wanted;
+            flow.subscriptions
+                .push_back(&mut self.subscriptions, key.index, by_flow);
+        }
+    }
+
+    /// The very end: the entry goes.
+    pub(super) fn remove_ended(&mut self, key: Key) {
+        self.subscriptions.remove(key);
+    }
+
+    pub(super) fn drop_if_unused(&mut self, key: Key) {
+        let Some(resource) = self.resources.get(key) else {
+            return;
+        };
+        let used = !resource.subscriptions.is_empty()
+            || !resource.publications.is_empty()
+            || resource.jobs > 0
+            || self.package.is_lasting(&resource.state);
+        if used {
+            return;
+        }
+        if let Some(resource) = self.resources.remove(key)
+            && let Round::Due { timer } = resource.round
+        {
+            self.wheel.cancel(timer);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Event packages in general: subscriptions (RFC 6665) and publications (RFC 3903).
+
+// A state that is added must be thought of everywhere.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+mod authorization;
+mod config;
+mod dialog;
+mod identity;
+mod inspect;
+mod lifecycle;
+mod membership;
+mod notify;
+mod output;
+mod package;
+mod publish;
+mod refusal;
+mod remembered;
+mod resource;
+mod server;
+mod subscribe;
+mod subscription;
+mod trace;
+
+pub use authorization::{
+    Authorization, Decision, PublishDecision, PublishKind, PublishQuery, Reason, Rejection,
+    SubscribeQuery, Termination, View,
+};
+pub use config::{Limits, ServerConfig};
+pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
+pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
+pub use output::{
+    Backlog, EndReason, Failure, Job, JobKey, NeedCredentials, Output, PublicationKey, ServerEvent,
+    Subject, SubscriptionKey, UnknownSubscription,
+};
+pub use package::{Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
+pub use refusal::{Counters, RefusalReason};
+pub use server::Server;
+pub use subscription::NotifyResult;

@@ -1,0 +1,508 @@
+//! NOTIFY: when one leaves, what is in it, and what its outcome does.
+
+use core::fmt::Write;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::authorization::Decision;
+use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
+use super::package::{Package, RenderRequest};
+use super::resource::Round;
+use super::server::{OpenNotify, Server, Timer};
+use super::subscription::{NotifyResult, Phase, Subscription};
+use crate::engine::slab::Key;
+use crate::engine::{ClientTransaction, Timestamp};
+use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
+
+/// A watcher's wish for patience is heard up to here.
+const LONGEST_HOLD: u32 = 3600;
+/// Challenges that are answered in a row; a second one may mean a stale nonce.
+const CHALLENGES_ANSWERED: u8 = 2;
+/// Bits of a generation that fit into a transaction's name beside the role.
+const GENERATION: u64 = 0x00ff_ffff;
+
+impl<P: Package> Server<P> {
+    /// The final response to a request of this role; provisional ones and those to transactions
+    /// that are not open have no effect.
+    pub fn handle_response(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        response: &ResponseRef<'_>,
+    ) {
+        self.advance(now);
+        let status = response.status();
+        if status < 200 {
+            return;
+        }
+        let Some((key, subscription)) = self.take_outcome(transaction) else {
+            return;
+        };
+        if let 401 | 407 = status
+            && self.ask_credentials(transaction, key, subscription, response)
+        {
+            return;
+        }
+        self.notifies.close(key);
+        self.settle(subscription, status);
+        if self
+            .subscriptions
+            .get(subscription)
+            .is_some_and(Subscription::is_ended)
+        {
+            // Whatever is said to the last NOTIFY, it was the last.
+            self.remove_ended(subscription);
+            return;
+        }
+        if (200..300).contains(&status) {
+            self.resume(subscription);
+            return;
+        }
+        self.counters.notifies_failed += 1;
+        if let 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 = status {
+            self.drop_silently(subscription, EndReason::NotifyRejected(status));
+            return;
+        }
+        if let Some(subject) = self.subject(subscription) {
+            self.event(ServerEvent::NotifyRefused { subject, status });
+        }
+        self.hold_or_resume(subscription, response);
+    }
+
+    /// A request of this role got no final response.
+    pub fn handle_failure(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        failure: Failure,
+    ) {
+        self.advance(now);
+        let Some((key, subscription)) = self.take_outcome(transaction) else {
+            return;
+        };
+        self.notifies.close(key);
+        self.counters.notifies_failed += 1;
+        let why = match failure {
+            Failure::Timeout => EndReason::NotifyTimeout,
+            Failure::Transport => EndReason::NotifyUnsent,
+        };
+        self.drop_silently(subscription, why);
+    }
+
+    /// The credentials for a challenged NOTIFY, as the value of Authorization (401) or
+    /// Proxy-Authorization (407). A new NOTIFY with them leaves, with the state of now. False when
+    /// nothing waits for them any more, or the value has a line break.
+    pub fn provide_credentials(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        value: &str,
+    ) -> bool {
+        self.advance(now);
+        let Some(key) = self.open_notify(transaction) else {
+            return false;
+        };
+        let Some(open) = self.notifies.get(key) else {
+            return false;
+        };
+        let (Some(name), false) = (open.challenged, value.contains(char::is_control)) else {
+            return false;
+        };
+        let (subscription, attempts) = (open.subscription, open.attempts);
+        self.notifies.close(key);
+        let line = format!("{}: {value}\r\n", name.as_str());
+        match self.build(subscription, &line, attempts) {
+            Some(request) => {
+                self.lanes.output(Output::Send(request));
+                true
+            }
+            None => {
+                self.settle(subscription, 401);
+                false
+            }
+        }
+    }
+
+    /// The NOTIFY that a subscription is owed, unless it must wait.
+    pub(super) fn notify(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let subscription = self.subscriptions.get_mut(key)?;
+        subscription.queued = false;
+        if !subscription.owed || subscription.open.is_some() {
+            return None;
+        }
+        if subscription.is_live() && (subscription.held || self.now >= subscription.expires_at) {
+            return None;
+        }
+        self.build(key, "", 0)
+    }
+
+    fn build(&mut self, key: Key, credentials: &str, attempts: u8) -> Option<OutgoingRequest> {
+        let variant = self.subscriptions.get(key)?.variant;
+        let phase = self.subscriptions.get(key)?.phase;
+        let with_state = match phase {
+            Phase::Live => true,
+            Phase::Ending(ending) => ending.with_state,
+            // The repetition of a last NOTIFY: its document is gone with the lists.
+            Phase::Ended(_) => false,
+        };
+        let (body, changed, media_type) = if with_state {
+            self.document(variant)?
+        } else {
+            (Bytes::new(), 0, "")
+        };
+        let open = self.notifies.open(
+            self.now,
+            OpenNotify {
+                subscription: key,
+                attempts,
+                challenged: None,
+            },
+        );
+        let flow = self
+            .subscriptions
+            .get(key)?
+            .flow
+            .and_then(|flow| self.flows.get(flow));
+        let flow = flow.map(|flow| flow.id);
+        let subscription = self.subscriptions.get_mut(key)?;
+        let dialog = &mut subscription.dialog;
+        dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
+        let mut own = String::with_capacity(160);
+        // Writing to a String does not fail.
+        let _ = write!(
+            own,
+            "CSeq: {} NOTIFY\r\nSubscription-State: ",
+            dialog.local_cseq
+        );
+        match phase {
+            Phase::Live => {
+                let state = match subscription.decision {
+                    Decision::Pending => "pending",
+                    Decision::Allow(_) | Decision::PoliteBlock | Decision::Reject(_) => "active",
+                };
+                let left = subscription.expires_at.saturating_since(self.now).as_secs();
+                let _ = write!(own, "{state};expires={left}");
+            }
+            Phase::Ending(ending) | Phase::Ended(ending) => {
+                let _ = write!(own, "terminated;reason={}", ending.told);
+                if let Some(seconds) = ending.retry_after {
+                    let _ = write!(own, ";retry-after={seconds}");
+                }
+            }
+        }
+        own.push_str("\r\n");
+        own.push_str(credentials);
+        if !body.is_empty() {
+            let _ = write!(own, "Content-Type: {media_type}\r\n");
+        }
+        let _ = write!(own, "Content-Length: {}\r\n", body.len());
+        subscription.owed = false;
+        subscription.behind = false;
+        subscription.open = Some(open);
+        subscription.delivered = changed;
+        subscription.last_result = NotifyResult::Open;
+        let head = dialog.head.clone();
+        if let Phase::Ending(ending) = phase {
+            subscription.phase = Phase::Ended(ending);
+            self.leave_lists(key);
+        }
+        self.counters.notifies_sent += 1;
+        let transaction = self.transaction(open);
+        Some(OutgoingRequest::new(
+            transaction,
+            flow,
+            head,
+            self.added_fields.clone(),
+            own,
+            body,
+        ))
+    }
+
+    /// The current document of a variant, the version at which it became what it is, and its type.
+    fn document(&mut self, key: Key) -> Option<(Bytes, u64, &'static str)> {
+        let variant = self.variants.get(key)?;
+        let resource = self.resources.get_mut(variant.name.resource)?;
+        let place = usize::from(variant.name.media_type);
+        let media_type = self.package.profile().media_types.get(place).copied()?;
+        if variant.rendered != resource.version {
+            let version = resource.version;
+            let mut publications = Vec::with_capacity(resource.publications.len());
+            let mut next = resource.publications.first();
+            while let Some(publication) = next.and_then(|index| self.publications.at(index)) {
+                publications.push((publication.serial, &publication.content));
+                next = publication.by_resource.next();
+            }
+            let request = RenderRequest {
+                resource: &resource.name,
+                entity: &variant.name.entity,
+                visibility: &variant.name.visibility,
+                media_type,
+                version,
+            };
+            let body = self
+                .package
+                .render(&request, &mut resource.state, &publications);
+            let variant = self.variants.get_mut(key)?;
+            if variant.rendered == 0 || body != variant.body {
+                variant.body = body;
+                variant.changed = version;
+            }
+            variant.rendered = version;
+        }
+        let variant = self.variants.get(key)?;
+        Some((
+            variant.body.clone().unwrap_or_default(),
+            variant.changed,
+            media_type,
+        ))
+    }
+
+    // ---- outcomes -------------------------------------------------------------------------
+
+    fn transaction(&self, open: Key) -> ClientTransaction {
+        let generation = u64::from(open.generation) & GENERATION;
+        let role = u64::from(self.config.role) << 56;
+        ClientTransaction::from_raw(role | (generation << 32) | u64::from(open.index))
+    }
+
+    fn open_notify(&self, transaction: ClientTransaction) -> Option<Key> {
+        let key = self.notifies.key_at(transaction.as_u64() as u32)?;
+        (self.transaction(key) == transaction).then_some(key)
+    }
+
+    /// The open NOTIFY that an outcome is about, and whose it is.
+    fn take_outcome(&mut self, transaction: ClientTransaction) -> Option<(Key, Key)> {
+        let open = self.open_notify(transaction).and_then(|key| {
+            let open = self.notifies.get(key)?;
+            open.challenged
+                .is_none()
+                .then_some((key, open.subscription))
+        });
+        if open.is_none() {
+            self.counters.stray_outcomes += 1;
+        }
+        open
+    }
+
+    /// Whether the host is asked for credentials; the NOTIFY stays open until it has answered.
+    fn ask_credentials(
+        &mut self,
+        transaction: ClientTransaction,
+        key: Key,
+        subscription: Key,
+        response: &ResponseRef<'_>,
+    ) -> bool {
+        let (challenge, answer) = match response.status() {
+            401 => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
+            _ => (
+                HeaderName::ProxyAuthenticate,
+                HeaderName::ProxyAuthorization,
+            ),
+        };
+        let challenges: Vec<String> = response.values(challenge).map(str::to_owned).collect();
+        let Some(open) = self.notifies.get_mut(key) else {
+            return false;
+        };
+        if challenges.is_empty() || open.attempts >= CHALLENGES_ANSWERED {
+            return false;
+        }
+        open.attempts += 1;
+        open.challenged = Some(answer);
+        let Some(subscription) = self.subscriptions.get(subscription) else {
+            return false;
+        };
+        let uri = subscription.dialog.head.uri().into();
+        let need = NeedCredentials {
+            transaction,
+            status: response.status(),
+            uri,
+            challenges,
+        };
+        self.lanes.output(Output::NeedCredentials(need));
+        true
+    }
+
+    fn settle(&mut self, key: Key, status: u16) {
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.open = None;
+            subscription.last_result = NotifyResult::Answered(status);
+            if !(200..300).contains(&status) {
+                subscription.delivered = 0;
+            }
+        }
+    }
+
+    /// The window is free for this subscription again.
+    fn resume(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return;
+        };
+        if subscription.owed {
+            self.owe(key);
+        } else if subscription.behind {
+            let resource = subscription.resource;
+            self.schedule_round(resource);
+        }
+    }
+
+    /// An error that leaves the subscription as it is: with Retry-After the state is sent again
+    /// then, without it at the next change.
+    fn hold_or_resume(&mut self, key: Key, response: &ResponseRef<'_>) {
+        let retry_after = response
+            .first(HeaderName::RetryAfter)
+            .map(RetryAfter::parse);
+        let Some(Ok(retry_after)) = retry_after else {
+            self.resume(key);
+            return;
+        };
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        if !subscription.is_live() {
+            self.resume(key);
+            return;
+        }
+        subscription.owed = true;
+        subscription.held = true;
+        let seconds = retry_after.seconds.min(LONGEST_HOLD);
+        self.wheel.arm(
+            self.now + Duration::from_secs(seconds.into()),
+            Timer::Release(key),
+        );
+    }
+
+    /// The host never said what became of a NOTIFY, or never gave the credentials for it.
+    pub(super) fn forget_notify(&mut self, key: Key) {
+        let Some(open) = self.notifies.close(key) else {
+            return;
+        };
+        let subscription = open.subscription;
+        if open.challenged.is_none() {
+            self.counters.notifies_failed += 1;
+            self.drop_silently(subscription, EndReason::NotifyForgotten);
+            return;
+        }
+        self.settle(subscription, 401);
+        if self
+            .subscriptions
+            .get(subscription)
+            .is_some_and(Subscription::is_ended)
+        {
+            self.remove_ended(subscription);
+        } else {
+            self.resume(subscription);
+        }
+    }
+
+    // ---- rounds ---------------------------------------------------------------------------
+
+    /// The state of a resource is another one now.
+    pub(super) fn touch(&mut self, key: Key) {
+        if let Some(resource) = self.resources.get_mut(key) {
+            resource.version += 1;
+            self.schedule_round(key);
+        }
+    }
+
+    pub(super) fn schedule_round(&mut self, key: Key) {
+        let Some(resource) = self.resources.get_mut(key) else {
+            return;
+        };
+        match &mut resource.round {
+            Round::Due { .. } => return,
+            Round::Walking { again, .. } => {
+                *again = true;
+                return;
+            }
+            Round::Idle if resource.live == 0 => return,
+            Round::Idle => {}
+        }
+        let due = resource
+            .last_round
+            .map(|last| last + self.config.notify_interval);
+        match due {
+            Some(due) if due > self.now => {
+                resource.round = Round::Due {
+                    timer: self.wheel.arm(due, Timer::Round(key)),
+                };
+            }
+            _ => self.begin_round(key),
+        }
+    }
+
+    pub(super) fn begin_round(&mut self, key: Key) {
+        let Some(resource) = self.resources.get_mut(key) else {
+            return;
+        };
+        let next = resource.subscriptions.first();
+        resource.round = Round::Walking {
+            next,
+            began: self.now,
+            again: false,
+        };
+        self.lanes.enter_round(key);
+    }
+
+    /// The next NOTIFY of a round under way, which then goes to the back of the queue.
+    pub(super) fn next_of_round(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let request = self.step(key)?;
+        self.lanes.enter_round(key);
+        Some(request)
+    }
+
+    /// Walks on to the next watcher of a resource who has not got its state; nothing at the end.
+    fn step(&mut self, key: Key) -> Option<OutgoingRequest> {
+        loop {
+            let resource = self.resources.get_mut(key)?;
+            let Round::Walking { next, began, again } = &mut resource.round else {
+                return None;
+            };
+            let (began, again) = (*began, *again);
+            let Some(index) = *next else {
+                resource.round = Round::Idle;
+                if again {
+                    self.schedule_round(key);
+                }
+                return None;
+            };
+            *next = self
+                .subscriptions
+                .at(index)
+                .and_then(|it| it.by_resource.next());
+            let version = resource.version;
+            let Some(request) = self.notify_of_change(index, version) else {
+                continue;
+            };
+            if let Some(resource) = self.resources.get_mut(key) {
+                resource.last_round = Some(began);
+            }
+            return Some(request);
+        }
+    }
+
+    fn notify_of_change(&mut self, index: u32, version: u64) -> Option<OutgoingRequest> {
+        let subscription = self.subscriptions.at_mut(index)?;
+        // What is owed or held leaves by itself, with the newest state.
+        if !subscription.is_live()
+            || subscription.owed
+            || subscription.held
+            || subscription.delivered == version
+            || self.now >= subscription.expires_at
+        {
+            return None;
+        }
+        if subscription.open.is_some() {
+            subscription.behind = true;
+            return None;
+        }
+        let delivered = subscription.delivered;
+        let variant = subscription.variant;
+        let (_, changed, _) = self.document(variant)?;
+        if changed == delivered {
+            return None;
+        }
+        let key = self.subscriptions.key_at(index)?;
+        self.build(key, "", 0)
+    }
+}

@@ -1,0 +1,282 @@
+//! What comes out of a role.
+
+use core::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::authorization::{Decision, PublishKind, Reason};
+use crate::engine::slab::Key;
+use crate::engine::{ClientTransaction, Timestamp};
+use crate::sip::{OutgoingRequest, Response};
+
+/// One thing for the host to do, taken with `poll_output` until there is none.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+#[must_use = "what is not done is lost"]
+pub enum Output {
+    /// Send this response.
+    Respond(Response),
+    /// Send this 401 with WWW-Authenticate added (RFC 6665 section 4.2.1.3: never 407).
+    Challenge(Response),
+    /// Send this request in a new client transaction and report what becomes of it.
+    Send(OutgoingRequest),
+    /// Something happened that the application may want to know.
+    Event(ServerEvent),
+    /// A request was challenged: answer with `provide_credentials`, or let it be.
+    NeedCredentials(NeedCredentials),
+    /// The policy deferred a publication: do the job and report with `complete_job`.
+    Job(Job),
+}
+
+/// Nothing happened, since too much output waits to be taken: answer 503 with Retry-After.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too much output waits to be taken; answer 503 with Retry-After: {retry_after}")]
+pub struct Backlog {
+    /// Seconds for Retry-After.
+    pub retry_after: u32,
+}
+
+/// Why a client transaction ended without a final response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Timer F (RFC 3261 section 17.1.2).
+    Timeout,
+    /// It could not be sent, by any of the next hops that the host found.
+    Transport,
+}
+
+/// Names a subscription while it lasts; later the name is stale and finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionKey(pub(super) Key);
+
+/// Names a publication while it lasts; later the name is stale and finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicationKey(pub(super) Key);
+
+/// Names a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobKey(pub(super) Key);
+
+impl fmt::Display for SubscriptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}.{}", self.0.index, self.0.generation)
+    }
+}
+
+impl fmt::Display for PublicationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p{}.{}", self.0.index, self.0.generation)
+    }
+}
+
+/// Whose subscription to what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subject {
+    /// The subscription.
+    pub key: SubscriptionKey,
+    /// The canonical address of record of the watcher; nothing for nobody.
+    pub watcher: Option<Arc<str>>,
+    /// The canonical name of the resource (for presence: the presentity).
+    pub resource: Arc<str>,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let watcher = self.watcher.as_deref().unwrap_or("nobody");
+        write!(f, "{} ({watcher} to {})", self.key, self.resource)
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerEvent {
+    /// A subscription began; with [`Decision::Pending`] it waits for the application's decision.
+    SubscriptionStarted {
+        /// Whose.
+        subject: Subject,
+        /// What holds for it.
+        decision: Decision,
+    },
+    /// Something else holds for a subscription now.
+    SubscriptionChanged {
+        /// Whose.
+        subject: Subject,
+        /// What holds for it from now on.
+        decision: Decision,
+    },
+    /// A subscription is over. Its last NOTIFY may still be on its way.
+    SubscriptionEnded {
+        /// Whose.
+        subject: Subject,
+        /// Why.
+        reason: EndReason,
+    },
+    /// A publication was made, refreshed, changed or removed by its publisher.
+    Published {
+        /// Which; stale already after a removal.
+        key: PublicationKey,
+        /// The canonical name of the resource.
+        resource: Arc<str>,
+        /// What was done.
+        kind: PublishKind,
+    },
+    /// A publication ran out.
+    PublicationExpired {
+        /// Which; stale already.
+        key: PublicationKey,
+        /// The canonical name of the resource.
+        resource: Arc<str>,
+    },
+    /// A NOTIFY was answered by an error that leaves the subscription as it is.
+    NotifyRefused {
+        /// Whose.
+        subject: Subject,
+        /// The status code.
+        status: u16,
+    },
+}
+
+impl fmt::Display for ServerEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SubscriptionStarted { subject, decision } => {
+                write!(f, "subscription {subject} started: {}", describe(decision))
+            }
+            Self::SubscriptionChanged { subject, decision } => {
+                write!(f, "subscription {subject} changed: {}", describe(decision))
+            }
+            Self::SubscriptionEnded { subject, reason } => {
+                write!(f, "subscription {subject} ended: {reason}")
+            }
+            Self::Published {
+                key,
+                resource,
+                kind,
+            } => {
+                let done = match kind {
+                    PublishKind::Initial => "made",
+                    PublishKind::Refresh => "refreshed",
+                    PublishKind::Modify => "changed",
+                    PublishKind::Remove => "removed",
+                };
+                write!(f, "publication {key} of {resource} {done}")
+            }
+            Self::PublicationExpired { key, resource } => {
+                write!(f, "publication {key} of {resource} expired")
+            }
+            Self::NotifyRefused { subject, status } => {
+                write!(f, "subscription {subject}: NOTIFY answered {status}")
+            }
+        }
+    }
+}
+
+pub(super) fn describe(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Allow(_) => "active",
+        Decision::Pending => "pending",
+        Decision::PoliteBlock => "politely blocked",
+        Decision::Reject(_) => "rejected",
+    }
+}
+
+/// Why a subscription is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The watcher ended it.
+    Unsubscribed,
+    /// It was a fetch: one document and no subscription.
+    Fetched,
+    /// It ran out.
+    Expired,
+    /// It was refused, after it had begun.
+    Rejected,
+    /// The application ended it.
+    Terminated(Reason),
+    /// The watcher answered a NOTIFY by a status that ends it (RFC 6665 section 4.2.2).
+    NotifyRejected(u16),
+    /// A NOTIFY was not answered.
+    NotifyTimeout,
+    /// A NOTIFY could not be sent.
+    NotifyUnsent,
+    /// The host never reported what became of a NOTIFY.
+    NotifyForgotten,
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsubscribed => f.write_str("unsubscribed"),
+            Self::Fetched => f.write_str("fetched"),
+            Self::Expired => f.write_str("expired"),
+            Self::Rejected => f.write_str("rejected"),
+            Self::Terminated(reason) => write!(f, "terminated, {reason}"),
+            Self::NotifyRejected(status) => write!(f, "NOTIFY answered {status}"),
+            Self::NotifyTimeout => f.write_str("NOTIFY not answered"),
+            Self::NotifyUnsent => f.write_str("NOTIFY could not be sent"),
+            Self::NotifyForgotten => f.write_str("outcome of a NOTIFY never reported"),
+        }
+    }
+}
+
+/// A NOTIFY was answered by 401 or 407 (RFC 3261 section 22).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeedCredentials {
+    pub(super) transaction: ClientTransaction,
+    pub(super) status: u16,
+    pub(super) uri: Box<str>,
+    pub(super) challenges: Vec<String>,
+}
+
+impl NeedCredentials {
+    /// The transaction that was challenged; it names the wish in `provide_credentials`.
+    pub fn transaction(&self) -> ClientTransaction {
+        self.transaction
+    }
+
+    /// 401 (answer with Authorization) or 407 (Proxy-Authorization).
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The method that credentials are computed over: always `NOTIFY` here.
+    pub fn method(&self) -> &'static str {
+        "NOTIFY"
+    }
+
+    /// The Request-URI that credentials are computed over.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The values of WWW-Authenticate or Proxy-Authenticate.
+    pub fn challenges(&self) -> impl Iterator<Item = &str> {
+        self.challenges.iter().map(String::as_str)
+    }
+}
+
+/// A publication that the application looks at or stores before it is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Job {
+    /// Names it in `complete_job`.
+    pub key: JobKey,
+    /// The canonical name of the resource.
+    pub resource: Arc<str>,
+    /// What is asked for.
+    pub kind: PublishKind,
+    /// The body, empty for a refresh and a removal.
+    pub body: Bytes,
+    /// Without an answer by then the publication does not happen and 504 is sent.
+    pub deadline: Timestamp,
+}
+
+/// There is no such subscription (any more).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such subscription")]
+pub struct UnknownSubscription;

@@ -1,0 +1,134 @@
+//! What an event package brings: its names, its rules, its documents.
+
+use bytes::Bytes;
+
+use super::authorization::{Authorization, PublishDecision, PublishQuery, SubscribeQuery, View};
+use crate::sip::Uri;
+
+/// The constants of an event package (RFC 6665 section 5.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Profile {
+    /// The event type, compared byte by byte.
+    pub event_type: &'static str,
+    /// The duration of a subscription whose SUBSCRIBE has no Expires, in seconds.
+    pub default_expires: u32,
+    /// The types of the state's document, best first; the first stands for an absent Accept.
+    pub media_types: &'static [&'static str],
+    /// The types that a PUBLISH may carry; empty when the package has no publication.
+    pub publication_types: &'static [&'static str],
+    /// The types that a SUBSCRIBE may carry.
+    pub subscribe_types: &'static [&'static str],
+}
+
+impl Profile {
+    /// A package with these names, an hour as default duration, and no publication.
+    pub const fn new(event_type: &'static str, media_types: &'static [&'static str]) -> Self {
+        Self {
+            event_type,
+            default_expires: 3600,
+            media_types,
+            publication_types: &[],
+            subscribe_types: &[],
+        }
+    }
+}
+
+/// A Request-URI for which there is no resource here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unserved {
+    /// 416: the scheme means nothing to this package.
+    Scheme,
+    /// 404: the resource is not the business of this server. Not the answer for a user that does
+    /// not exist in a domain that is served: that one is told apart from a refusal by nothing.
+    NotHere,
+}
+
+/// What a watcher is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Visibility {
+    /// The state, or a view of it.
+    View(View),
+    /// What there is before a decision.
+    Pending,
+    /// What hides a refusal.
+    PoliteBlock,
+}
+
+/// A document that is asked for.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RenderRequest<'a> {
+    /// The canonical name of the resource.
+    pub resource: &'a str,
+    /// The resource as the watcher named it.
+    pub entity: &'a str,
+    /// What the watcher may see.
+    pub visibility: &'a Visibility,
+    /// One of the profile's media types.
+    pub media_type: &'static str,
+    /// Rises with each change of the resource's state; equal numbers mean equal state.
+    pub version: u64,
+}
+
+/// The document of a publication could not be read: 400.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unreadable publication: {0}")]
+pub struct Unreadable(pub String);
+
+/// An event package: what the notifier and the publication server do not know by themselves.
+///
+/// It is called with what it needs and keeps no state of subscriptions; `State` is what the
+/// application sets for one resource, `Publication` what was read from a published body.
+pub trait Package {
+    /// What the application sets for a resource, beside what is published.
+    type State: Default + core::fmt::Debug;
+    /// What a published body was read into. Equal values are the same state.
+    type Publication: PartialEq + core::fmt::Debug;
+
+    /// The constants.
+    fn profile(&self) -> &Profile;
+
+    /// The canonical name of the resource that a Request-URI means; equal names are one resource.
+    ///
+    /// # Errors
+    /// When there can be no such resource here.
+    fn resource(&self, uri: &Uri<'_>) -> Result<String, Unserved>;
+
+    /// Who may subscribe, and to what.
+    fn authorize_subscription(&mut self, query: &SubscribeQuery<'_>) -> Authorization;
+
+    /// Who may publish. By default nobody.
+    fn authorize_publication(&mut self, query: &PublishQuery<'_>) -> PublishDecision {
+        let _ = query;
+        PublishDecision::Forbid
+    }
+
+    /// Reads the body of a PUBLISH, whose type is one of the profile's.
+    ///
+    /// # Errors
+    /// When it cannot be read; the publication does not happen.
+    fn read_publication(
+        &mut self,
+        media_type: &str,
+        body: &Bytes,
+    ) -> Result<Self::Publication, Unreadable>;
+
+    /// The document of a resource for those watchers that see the same of it; nothing when there
+    /// is none to send. `publications` are in the order they were first made, each with a number
+    /// that stays the same for its life.
+    fn render(
+        &mut self,
+        request: &RenderRequest<'_>,
+        state: &mut Self::State,
+        publications: &[(u64, &Self::Publication)],
+    ) -> Option<Bytes>;
+
+    /// Whether the application's state is to be kept while nobody watches or publishes.
+    fn is_lasting(&self, state: &Self::State) -> bool {
+        let _ = state;
+        false
+    }
+}

@@ -1,0 +1,485 @@
+//! PUBLISH: the publication server of RFC 3903.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::authorization::{PublishDecision, PublishKind, PublishQuery};
+use super::dialog::Basics;
+use super::identity::RequestContext;
+use super::output::{Job, JobKey, Output, PublicationKey, ServerEvent};
+use super::package::Package;
+use super::refusal::{Refusal, RefusalReason};
+use super::resource::{EntityTag, Publication, Resource, by_resource};
+use super::server::{Server, Timer};
+use super::subscribe::refuse_extensions;
+use crate::engine::ServerTransaction;
+use crate::engine::slab::{Key, Links};
+use crate::sip::{
+    HeaderName, MediaType, RequestRef, Response, Tag, parse_delta_seconds, parse_entity_tag,
+};
+
+/// A publication that may come to be: checked, not yet in force.
+#[derive(Debug)]
+struct Change<P: Package> {
+    kind: PublishKind,
+    condition: Option<EntityTag>,
+    /// Seconds granted.
+    expires: u32,
+    content: Option<P::Publication>,
+    publisher: Option<Arc<str>>,
+}
+
+/// A publication whose answer waits for the application.
+#[derive(Debug)]
+pub(super) struct PendingJob<P: Package> {
+    transaction: ServerTransaction,
+    response_tag: Tag,
+    resource: Key,
+    change: Change<P>,
+}
+
+impl<P: Package> Server<P> {
+    pub(super) fn publish(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+    ) -> Result<(), Refusal> {
+        let basics = Basics::read(request)?;
+        if basics.to.tag().is_some() {
+            // PUBLISH knows no dialogs.
+            return Err(Refusal::new(481, RefusalReason::UnknownDialog));
+        }
+        let (_, name) = self.resource_of(request)?;
+        if name.len() > self.config.limits.name {
+            return Err(Refusal::new(513, RefusalReason::TooLarge));
+        }
+        self.refuse_merged(&basics, request.method())?;
+        if self.package.profile().publication_types.is_empty() {
+            return Err(
+                Refusal::new(405, RefusalReason::Method).with(HeaderName::Allow, self.allow())
+            );
+        }
+        refuse_extensions(request)?;
+        self.read_event(request)?;
+        let mut change = self.read_change(request, context)?;
+        let query = PublishQuery {
+            identity: context.identity,
+            resource: &name,
+            kind: change.kind,
+        };
+        let decision = self.package.authorize_publication(&query);
+        match decision {
+            PublishDecision::Allow | PublishDecision::Defer => {}
+            PublishDecision::Forbid => return Err(Refusal::new(403, RefusalReason::Forbidden)),
+            PublishDecision::Challenge => {
+                return Err(Refusal::new(401, RefusalReason::Challenged));
+            }
+        }
+        // Only now is anything told about what exists, or read of the body.
+        self.find_publication(&name, change.condition)?;
+        if let PublishKind::Initial | PublishKind::Modify = change.kind {
+            change.content = Some(self.read_content(request)?);
+        }
+        let tag = Tag::random(&mut *self.entropy);
+        if decision == PublishDecision::Defer {
+            return self.defer(transaction, tag, &name, change, request);
+        }
+        let committed = self.commit(&name, change)?;
+        self.answer(committed, transaction, tag);
+        Ok(())
+    }
+
+    /// Steps 3 to 5 of RFC 3903 section 6, as far as the form goes.
+    fn read_change(
+        &self,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+    ) -> Result<Change<P>, Refusal> {
+        let condition = match request.single(HeaderName::SipIfMatch)? {
+            Some(text) => {
+                let tag = parse_entity_tag(HeaderName::SipIfMatch, text)?;
+                // A tag that cannot be ours matches nothing.
+                Some(EntityTag::parse(tag).unwrap_or(EntityTag {
+                    random: 0,
+                    count: 0,
+                }))
+            }
+            None => None,
+        };
+        let asked = match request.single(HeaderName::Expires)? {
+            Some(text) => parse_delta_seconds(HeaderName::Expires, text)?,
+            None => self.config.publish_default_expires,
+        };
+        let minimum = self.config.publish_min_expires;
+        if 0 < asked && asked < minimum {
+            return Err(Refusal::new(423, RefusalReason::TooBrief)
+                .with(HeaderName::MinExpires, minimum.to_string()));
+        }
+        let kind = match (condition, request.body().is_empty(), asked) {
+            (None, true, _) => return Err(Refusal::malformed()),
+            (None, false, _) => PublishKind::Initial,
+            (Some(_), _, 0) => PublishKind::Remove,
+            (Some(_), true, _) => PublishKind::Refresh,
+            (Some(_), false, _) => PublishKind::Modify,
+        };
+        Ok(Change {
+            kind,
+            condition,
+            expires: asked.min(self.config.publish_max_expires.max(1)),
+            content: None,
+            publisher: context.identity.primary().map(Arc::from),
+        })
+    }
+
+    fn read_content(&mut self, request: &RequestRef<'_>) -> Result<P::Publication, Refusal> {
+        if request.body().len() > self.config.limits.body {
+            return Err(Refusal::new(413, RefusalReason::TooLarge));
+        }
+        let types = self.package.profile().publication_types;
+        let unknown = || {
+            Refusal::new(415, RefusalReason::UnknownBody).with(HeaderName::Accept, types.join(", "))
+        };
+        if let Some(encoding) = request.single(HeaderName::ContentEncoding)?
+            && !encoding.trim().eq_ignore_ascii_case("identity")
+        {
+            return Err(unknown().with(HeaderName::AcceptEncoding, "identity"));
+        }
+        let content_type = request
+            .single(HeaderName::ContentType)?
+            .ok_or_else(Refusal::malformed)?;
+        let content_type = MediaType::parse(content_type)?;
+        let media_type = types
+            .iter()
+            .find(|media_type| content_type.essence_eq(media_type))
+            .ok_or_else(unknown)?;
+        self.package
+            .read_publication(media_type, request.body())
+            .map_err(|_| Refusal::malformed())
+    }
+
+    fn find_publication(
+        &self,
+        resource: &str,
+        condition: Option<EntityTag>,
+    ) -> Result<Option<Key>, Refusal> {
+        let Some(tag) = condition else {
+            return Ok(None);
+        };
+        let is_it = |key: &Key| {
+            self.publications.get(*key).is_some_and(|publication| {
+                publication.tag == tag
+                    && self.now < publication.expires_at
+                    && self
+                        .resources
+                        .get(publication.resource)
+                        .is_some_and(|own| &*own.name == resource)
+            })
+        };
+        match self.entity_tags.find(tag.random, is_it) {
+            Some(key) => Ok(Some(*key)),
+            None => Err(Refusal::new(412, RefusalReason::UnknownEntityTag)),
+        }
+    }
+
+    /// Puts a change in force, whole or not at all.
+    fn commit(&mut self, name: &str, change: Change<P>) -> Result<Committed, Refusal> {
+        let found = self.find_publication(name, change.condition)?;
+        let limits = &self.config.limits;
+        let (key, resource) = match found {
+            Some(key) => {
+                let publication = self.publications.get(key);
+                let resource = publication.map(|publication| publication.resource);
+                (key, resource.ok_or_else(Refusal::malformed)?)
+            }
+            None => {
+                let existing = self
+                    .resources
+                    .find(name)
+                    .and_then(|key| self.resources.get(key));
+                let of_resource = existing.map_or(0, |resource| resource.publications.len());
+                if self.publications.len() >= limits.publications
+                    || of_resource >= limits.publications_per_resource
+                {
+                    return Err(self.no_room());
+                }
+                let tag = self.new_entity_tag();
+                let expires = change.expires;
+                let (Some(content), 1..) = (change.content, expires) else {
+                    // Published and removed in one: nothing comes of it but its answer.
+                    self.counters.publications_taken += 1;
+                    return Ok(Committed {
+                        tag,
+                        expires,
+                        event: None,
+                    });
+                };
+                let resource = self.resources.find_or_insert(name, || Resource::new(name));
+                let key =
+                    self.insert_publication(resource, tag, expires, content, change.publisher);
+                let event = self.published(key, resource, PublishKind::Initial, true);
+                return Ok(Committed {
+                    tag,
+                    expires,
+                    event,
+                });
+            }
+        };
+        if change.kind == PublishKind::Remove {
+            let event = self.published(key, resource, PublishKind::Remove, false);
+            self.remove_publication(key);
+            let tag = self.new_entity_tag();
+            return Ok(Committed {
+                tag,
+                expires: 0,
+                event,
+            });
+        }
+        let tag = self.new_entity_tag();
+        let expires_at = self.now + Duration::from_secs(change.expires.into());
+        let timer = self.wheel.arm(expires_at, Timer::Publication(key));
+        let mut differs = false;
+        if let Some(publication) = self.publications.get_mut(key) {
+            if let Ok(entry) = self
+                .entity_tags
+                .find_entry(publication.tag.random, |other| *other == key)
+            {
+                entry.remove();
+            }
+            self.wheel
+                .cancel(core::mem::replace(&mut publication.timer, timer));
+            publication.tag = tag;
+            publication.expires_at = expires_at;
+            publication.publisher = change.publisher;
+            if let Some(content) = change.content {
+                // A repeated document is no change of state.
+                differs = publication.content != content;
+                publication.content = content;
+            }
+        }
+        self.index_entity_tag(key, tag);
+        let event = self.published(key, resource, change.kind, differs);
+        Ok(Committed {
+            tag,
+            expires: change.expires,
+            event,
+        })
+    }
+
+    fn insert_publication(
+        &mut self,
+        resource_key: Key,
+        tag: EntityTag,
+        expires: u32,
+        content: P::Publication,
+        publisher: Option<Arc<str>>,
+    ) -> Key {
+        let expires_at = self.now + Duration::from_secs(expires.into());
+        let serial = self.resources.get_mut(resource_key).map_or(0, |resource| {
+            resource.next_serial += 1;
+            resource.next_serial
+        });
+        let key = self.publications.insert(Publication {
+            resource: resource_key,
+            by_resource: Links::default(),
+            serial,
+            tag,
+            expires_at,
+            timer: Key {
+                index: u32::MAX,
+                generation: 0,
+            },
+            publisher,
+            content,
+        });
+        let timer = self.wheel.arm(expires_at, Timer::Publication(key));
+        if let Some(publication) = self.publications.get_mut(key) {
+            publication.timer = timer;
+        }
+        if let Some(resource) = self.resources.get_mut(resource_key) {
+            resource
+                .publications
+                .push_back(&mut self.publications, key.index, by_resource);
+        }
+        self.index_entity_tag(key, tag);
+        key
+    }
+
+    fn index_entity_tag(&mut self, key: Key, tag: EntityTag) {
+        let Self {
+            entity_tags,
+            publications,
+            ..
+        } = self;
+        entity_tags.insert_unique(tag.random, key, |key| {
+            publications
+                .get(*key)
+                .map_or(0, |publication| publication.tag.random)
+        });
+    }
+
+    fn new_entity_tag(&mut self) -> EntityTag {
+        let mut random = [0; 8];
+        self.entropy.fill(&mut random);
+        self.next_entity_tag += 1;
+        EntityTag {
+            random: u64::from_le_bytes(random),
+            count: self.next_entity_tag,
+        }
+    }
+
+    /// What every change of a publication has in common.
+    fn published(
+        &mut self,
+        key: Key,
+        resource_key: Key,
+        kind: PublishKind,
+        differs: bool,
+    ) -> Option<ServerEvent> {
+        self.counters.publications_taken += 1;
+        if differs {
+            self.touch(resource_key);
+        }
+        let resource = Arc::clone(&self.resources.get(resource_key)?.name);
+        Some(ServerEvent::Published {
+            key: PublicationKey(key),
+            resource,
+            kind,
+        })
+    }
+
+    fn answer(&mut self, committed: Committed, transaction: ServerTransaction, tag: Tag) {
+        let response = Response::new(transaction, 200, Some(tag))
+            .with(HeaderName::Expires, committed.expires.to_string())
+            .with(HeaderName::SipEtag, committed.tag.to_string());
+        self.lanes.output(Output::Respond(response));
+        if let Some(event) = committed.event {
+            self.event(event);
+        }
+    }
+
+    /// The end of a publication on every path; its state is gone at once.
+    fn remove_publication(&mut self, key: Key) {
+        let Some(publication) = self.publications.get(key) else {
+            return;
+        };
+        let (resource_key, timer, tag) = (publication.resource, publication.timer, publication.tag);
+        self.wheel.cancel(timer);
+        if let Ok(entry) = self
+            .entity_tags
+            .find_entry(tag.random, |other| *other == key)
+        {
+            entry.remove();
+        }
+        if let Some(resource) = self.resources.get_mut(resource_key) {
+            resource
+                .publications
+                .unlink(&mut self.publications, key.index, by_resource);
+        }
+        self.publications.remove(key);
+        self.touch(resource_key);
+        self.drop_if_unused(resource_key);
+    }
+
+    pub(super) fn expire_publication(&mut self, key: Key) {
+        let Some(publication) = self.publications.get(key) else {
+            return;
+        };
+        if let Some(resource) = self.resources.get(publication.resource) {
+            let resource = Arc::clone(&resource.name);
+            self.event(ServerEvent::PublicationExpired {
+                key: PublicationKey(key),
+                resource,
+            });
+        }
+        self.remove_publication(key);
+    }
+
+    // ---- deferred publications ------------------------------------------------------------
+
+    fn defer(
+        &mut self,
+        transaction: ServerTransaction,
+        response_tag: Tag,
+        name: &str,
+        change: Change<P>,
+        request: &RequestRef<'_>,
+    ) -> Result<(), Refusal> {
+        if !self.jobs.has_room() {
+            return Err(self.no_room());
+        }
+        let resource_key = self.resources.find_or_insert(name, || Resource::new(name));
+        let Some(resource) = self.resources.get_mut(resource_key) else {
+            return Ok(());
+        };
+        resource.jobs += 1;
+        let name = Arc::clone(&resource.name);
+        let deadline = self.now + self.config.job_deadline;
+        let kind = change.kind;
+        let body = match kind {
+            PublishKind::Initial | PublishKind::Modify => request.body().clone(),
+            PublishKind::Refresh | PublishKind::Remove => bytes::Bytes::new(),
+        };
+        let pending = PendingJob {
+            transaction,
+            response_tag,
+            resource: resource_key,
+            change,
+        };
+        let wheel = &mut self.wheel;
+        let key = self
+            .jobs
+            .begin(pending, |key| wheel.arm(deadline, Timer::Job(key)));
+        let job = Job {
+            key: JobKey(key),
+            resource: name,
+            kind,
+            body,
+            deadline,
+        };
+        self.lanes.output(Output::Job(job));
+        Ok(())
+    }
+
+    pub(super) fn finish_job(&mut self, key: Key, success: bool) {
+        let Some((job, timer)) = self.jobs.finish(key) else {
+            return;
+        };
+        if let Some(timer) = timer {
+            self.wheel.cancel(timer);
+        }
+        let Some(resource) = self.resources.get_mut(job.resource) else {
+            return;
+        };
+        resource.jobs -= 1;
+        let name = Arc::clone(&resource.name);
+        let outcome = if success {
+            // The entity-tag is looked up again: the publication may be another one by now.
+            self.commit(&name, job.change)
+        } else {
+            Err(Refusal::new(504, RefusalReason::JobFailed))
+        };
+        match outcome {
+            Ok(committed) => self.answer(committed, job.transaction, job.response_tag),
+            Err(refusal) => {
+                self.counters.count_refusal(refusal.reason);
+                let response =
+                    Response::new(job.transaction, refusal.status, Some(job.response_tag));
+                let fields = refusal.fields.into_iter();
+                let response = fields.fold(response, |response, (name, value)| {
+                    response.with(name, value)
+                });
+                self.lanes.output(Output::Respond(response));
+            }
+        }
+        self.drop_if_unused(job.resource);
+    }
+}
+
+/// What the answer to a PUBLISH tells, and what is told behind it.
+#[derive(Debug)]
+struct Committed {
+    tag: EntityTag,
+    expires: u32,
+    event: Option<ServerEvent>,
+}

@@ -1,0 +1,190 @@
+//! Requests that are answered by an error, and the count of them.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use crate::sip::{HeaderError, HeaderName};
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// 400: a header field is missing, repeated or malformed, or the body is unreadable.
+    Malformed,
+    /// 413 or 513: the body, or the message, is too large.
+    TooLarge,
+    /// 405.
+    Method,
+    /// 481: no such dialog or subscription.
+    UnknownDialog,
+    /// 500: CSeq not higher than the last one of the dialog.
+    OutOfOrder,
+    /// 482: the same request came by another path.
+    Merged,
+    /// 420: an option in Require is not known.
+    Extension,
+    /// 489: no Event, or a package that is not known.
+    UnknownEvent,
+    /// 415: the type of the body, or its encoding, is not known.
+    UnknownBody,
+    /// 406: no document type is acceptable that there is.
+    NotAcceptable,
+    /// 423: the duration is too short.
+    TooBrief,
+    /// 416: the scheme of the Request-URI is not known.
+    Scheme,
+    /// 404: not the business of this server.
+    NotHere,
+    /// 401: proof of identity is asked for.
+    Challenged,
+    /// 403: refused by the policy.
+    Forbidden,
+    /// 603: refused by the policy for good.
+    Declined,
+    /// 403: the dialog belongs to somebody else.
+    WrongIdentity,
+    /// 403: a second subscription in one dialog.
+    DialogShared,
+    /// 412: the entity-tag is not known, or no more.
+    UnknownEntityTag,
+    /// 504: a deferred publication failed.
+    JobFailed,
+    /// 503: one of the limits is reached.
+    Limit,
+}
+
+impl RefusalReason {
+    const ALL: [Self; 21] = [
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Method,
+        Self::UnknownDialog,
+        Self::OutOfOrder,
+        Self::Merged,
+        Self::Extension,
+        Self::UnknownEvent,
+        Self::UnknownBody,
+        Self::NotAcceptable,
+        Self::TooBrief,
+        Self::Scheme,
+        Self::NotHere,
+        Self::Challenged,
+        Self::Forbidden,
+        Self::Declined,
+        Self::WrongIdentity,
+        Self::DialogShared,
+        Self::UnknownEntityTag,
+        Self::JobFailed,
+        Self::Limit,
+    ];
+}
+
+/// A response other than 2xx in the making.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) reason: RefusalReason,
+    pub(super) fields: Vec<(HeaderName, Cow<'static, str>)>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, reason: RefusalReason) -> Self {
+        Self {
+            status,
+            reason,
+            fields: Vec::new(),
+        }
+    }
+
+    pub(super) fn with(mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Self {
+        self.fields.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn malformed() -> Self {
+        Self::new(400, RefusalReason::Malformed)
+    }
+}
+
+impl From<HeaderError> for Refusal {
+    fn from(_: HeaderError) -> Self {
+        Self::malformed()
+    }
+}
+
+/// What happened so far, in numbers that only rise.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counters {
+    pub(super) subscriptions_started: u64,
+    pub(super) subscriptions_ended: u64,
+    pub(super) notifies_sent: u64,
+    pub(super) notifies_failed: u64,
+    pub(super) publications_taken: u64,
+    pub(super) backlogs: u64,
+    pub(super) stray_outcomes: u64,
+    refused: [u64; RefusalReason::ALL.len()],
+}
+
+impl Counters {
+    /// Subscriptions that began, fetches included.
+    pub fn subscriptions_started(&self) -> u64 {
+        self.subscriptions_started
+    }
+
+    /// Subscriptions that are over, for whatever reason.
+    pub fn subscriptions_ended(&self) -> u64 {
+        self.subscriptions_ended
+    }
+
+    /// NOTIFYs handed to the host.
+    pub fn notifies_sent(&self) -> u64 {
+        self.notifies_sent
+    }
+
+    /// NOTIFYs that got no 2xx.
+    pub fn notifies_failed(&self) -> u64 {
+        self.notifies_failed
+    }
+
+    /// PUBLISH requests answered 200.
+    pub fn publications_taken(&self) -> u64 {
+        self.publications_taken
+    }
+
+    /// Requests that were not taken at all since too much output was waiting.
+    pub fn backlogs(&self) -> u64 {
+        self.backlogs
+    }
+
+    /// Outcomes reported for transactions that are not open: late, repeated, or not of this role.
+    pub fn stray_outcomes(&self) -> u64 {
+        self.stray_outcomes
+    }
+
+    /// Requests refused for one reason.
+    pub fn refused(&self, reason: RefusalReason) -> u64 {
+        RefusalReason::ALL
+            .iter()
+            .zip(&self.refused)
+            .find(|(candidate, _)| **candidate == reason)
+            .map_or(0, |(_, count)| *count)
+    }
+
+    /// Requests refused, by reason, in a fixed order.
+    pub fn refusals(&self) -> impl Iterator<Item = (RefusalReason, u64)> {
+        RefusalReason::ALL.into_iter().zip(self.refused)
+    }
+
+    pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
+        let mut pairs = RefusalReason::ALL.iter().zip(&mut self.refused);
+        if let Some((_, count)) = pairs.find(|(candidate, _)| **candidate == reason) {
+            *count += 1;
+        }
+    }
+}
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

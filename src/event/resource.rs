@@ -1,0 +1,121 @@
+//! One resource: its state, who watches it, who publishes for it, and its pace.
+
+use std::sync::Arc;
+
+use super::package::Package;
+use crate::engine::Timestamp;
+use crate::engine::interned::Named;
+use crate::engine::slab::{Key, Links, List};
+
+/// A resource that somebody watches, publishes for, or has set a state of.
+#[derive(Debug)]
+pub(super) struct Resource<P: Package> {
+    pub(super) name: Arc<str>,
+    pub(super) state: P::State,
+    /// Subscriptions whose last NOTIFY is not yet sent, in the order they came.
+    pub(super) subscriptions: List,
+    /// Those of them that have not ended.
+    pub(super) live: usize,
+    /// In the order they were first made.
+    pub(super) publications: List,
+    pub(super) next_serial: u64,
+    /// Deferred publications.
+    pub(super) jobs: u32,
+    /// Rises with each change of the state; begins at 1.
+    pub(super) version: u64,
+    pub(super) round: Round,
+    /// When the last round that sent anything began.
+    pub(super) last_round: Option<Timestamp>,
+}
+
+/// Where the NOTIFYs for a change of state are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Round {
+    /// Nobody waits for any.
+    Idle,
+    /// They wait for the interval to pass.
+    Due { timer: Key },
+    /// They are going out: `next` is whose turn it is, a place in the list of subscriptions.
+    Walking {
+        next: Option<u32>,
+        began: Timestamp,
+        again: bool,
+    },
+}
+
+impl<P: Package> Resource<P> {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            state: P::State::default(),
+            subscriptions: List::default(),
+            live: 0,
+            publications: List::default(),
+            next_serial: 0,
+            jobs: 0,
+            version: 1,
+            round: Round::Idle,
+            last_round: None,
+        }
+    }
+}
+
+impl<P: Package> Named for Resource<P> {
+    type Name = str;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// A publication (RFC 3903): one publisher's part of a resource's state.
+#[derive(Debug)]
+pub(super) struct Publication<P: Package> {
+    pub(super) resource: Key,
+    pub(super) by_resource: Links,
+    /// Stays the same for the publication's life.
+    pub(super) serial: u64,
+    /// The current entity-tag: bits that are looked up, and a number that is never used twice.
+    pub(super) tag: EntityTag,
+    pub(super) expires_at: Timestamp,
+    pub(super) timer: Key,
+    pub(super) publisher: Option<Arc<str>>,
+    pub(super) content: P::Publication,
+}
+
+/// An entity-tag: random bits against guessing, and a count so that none is ever used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EntityTag {
+    pub(super) random: u64,
+    pub(super) count: u64,
+}
+
+impl EntityTag {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (random, count) = text.split_once('.')?;
+        let random = crate::sip::Tag::parse_bits(random)?;
+        let count = count
+            .bytes()
+            .all(|digit| digit.is_ascii_hexdigit())
+            .then_some(count)?;
+        Some(Self {
+            random,
+            count: u64::from_str_radix(count, 16).ok()?,
+        })
+    }
+}
+
+impl core::fmt::Display for EntityTag {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "{}.{:x}",
+            crate::sip::Tag::from_bits(self.random),
+            self.count
+        )
+    }
+}
+
+pub(super) fn by_resource<P: Package>(publication: &mut Publication<P>) -> &mut Links {
+    &mut publication.by_resource
+}

@@ -1,0 +1,402 @@
+//! The notifier and publication server as one state machine.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::config::ServerConfig;
+use super::identity::RequestContext;
+use super::output::{Backlog, JobKey, Output, ServerEvent, Subject, SubscriptionKey};
+use super::package::Package;
+use super::publish::PendingJob;
+use super::refusal::{Counters, Refusal, RefusalReason};
+use super::remembered::RememberedRequests;
+use super::resource::{Publication, Resource};
+use super::subscription::{Flow, Source, Subscription, Variant, Watcher};
+use crate::engine::interned::Interned;
+use crate::engine::jobs::Jobs;
+use crate::engine::lanes::{Lanes, Turn};
+use crate::engine::slab::{Key, Slab};
+use crate::engine::timer_wheel::TimerWheel;
+use crate::engine::window::Window;
+use crate::engine::{Entropy, FlowId, ServerTransaction, Timestamp};
+use crate::sip::{HeaderName, NameAddr, RequestRef, Response, Tag};
+
+/// The notifier of RFC 6665 and the publication server of RFC 3903 for one event package.
+///
+/// The crate's front page tells how it is driven. Presence has its own
+/// front, [`Agent`](crate::presence::Agent); other packages use this type directly.
+pub struct Server<P: Package> {
+    pub(super) package: P,
+    pub(super) config: ServerConfig,
+    pub(super) entropy: Box<dyn Entropy + Send>,
+    pub(super) now: Timestamp,
+    pub(super) wheel: TimerWheel<Timer>,
+    pub(super) subscriptions: Slab<Subscription>,
+    /// Live subscriptions by their local tag, which is random and ours.
+    pub(super) dialogs: HashTable<Key>,
+    pub(super) resources: Interned<Resource<P>>,
+    pub(super) variants: Interned<Variant>,
+    pub(super) watchers: Interned<Watcher>,
+    pub(super) sources: Interned<Source>,
+    pub(super) flows: Interned<Flow>,
+    pub(super) publications: Slab<Publication<P>>,
+    /// Publications by the random part of their entity-tag, which is ours.
+    pub(super) entity_tags: HashTable<Key>,
+    pub(super) next_entity_tag: u64,
+    pub(super) jobs: Jobs<PendingJob<P>>,
+    pub(super) remembered: RememberedRequests,
+    pub(super) notifies: Window<OpenNotify>,
+    /// Subscriptions are owed a NOTIFY; resources have rounds.
+    pub(super) lanes: Lanes<Output>,
+    pub(super) added_fields: Option<Arc<str>>,
+    pub(super) allow_events: Arc<str>,
+    pub(super) counters: Counters,
+}
+
+/// What a deadline is for. Stale keys find nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Timer {
+    Expiry(Key),
+    Release(Key),
+    Round(Key),
+    Publication(Key),
+    Job(Key),
+}
+
+/// A NOTIFY whose outcome is awaited.
+#[derive(Debug)]
+pub(super) struct OpenNotify {
+    pub(super) subscription: Key,
+    /// Challenges answered in a row.
+    pub(super) attempts: u8,
+    /// It was challenged, and waits for credentials.
+    pub(super) challenged: Option<HeaderName>,
+}
+
+impl<P: Package> core::fmt::Debug for Server<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Server")
+            .field("event_type", &self.package.profile().event_type)
+            .field("now", &self.now)
+            .field("subscriptions", &self.subscriptions.len())
+            .field("publications", &self.publications.len())
+            .field("open_notifies", &self.notifies.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P: Package> Server<P> {
+    /// A server for a package, with the caller's source of unguessable bytes.
+    pub fn new(package: P, config: ServerConfig, entropy: impl Entropy + Send + 'static) -> Self {
+        let mut allow_events = String::from(package.profile().event_type);
+        for event_type in &config.other_event_types {
+            allow_events.push_str(", ");
+            allow_events.push_str(event_type);
+        }
+        let added_fields = added_fields(&config.notify_fields);
+        Self {
+            package,
+            entropy: Box::new(entropy),
+            now: Timestamp::ZERO,
+            wheel: TimerWheel::new(),
+            subscriptions: Slab::default(),
+            dialogs: HashTable::new(),
+            resources: Interned::new(),
+            variants: Interned::new(),
+            watchers: Interned::new(),
+            sources: Interned::new(),
+            flows: Interned::new(),
+            publications: Slab::default(),
+            entity_tags: HashTable::new(),
+            next_entity_tag: 0,
+            jobs: Jobs::new(config.limits.jobs),
+            remembered: RememberedRequests::new(config.limits.remembered_requests),
+            notifies: Window::new(
+                config.window,
+                config.slow_window,
+                config.slow_after,
+                config.forgotten_after,
+            ),
+            lanes: Lanes::new(),
+            added_fields,
+            allow_events: allow_events.into(),
+            counters: Counters::default(),
+            config,
+        }
+    }
+
+    /// Whether this role deals with a request: SUBSCRIBE, PUBLISH, and CANCEL, which has no effect
+    /// here (RFC 6665 section 4.6). When no role of the host accepts a request with a To tag, the
+    /// host answers 481.
+    pub fn accepts(&self, request: &RequestRef<'_>) -> bool {
+        matches!(request.method(), "SUBSCRIBE" | "PUBLISH" | "CANCEL")
+    }
+
+    /// A request that opened a server transaction.
+    ///
+    /// Retransmissions are the transaction layer's business and must not come here; a request that
+    /// came by two branches comes twice, under different transactions.
+    ///
+    /// # Errors
+    /// [`Backlog`] when nothing happened and the host answers 503 itself.
+    pub fn handle_request(
+        &mut self,
+        now: Timestamp,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+    ) -> Result<(), Backlog> {
+        self.advance(now);
+        if self.lanes.queued() >= self.config.limits.outputs {
+            self.counters.backlogs += 1;
+            return Err(Backlog {
+                retry_after: self.config.retry_after,
+            });
+        }
+        let outcome =
+            if request.is_overlong() {
+                Err(Refusal::new(513, RefusalReason::TooLarge))
+            } else {
+                match request.method() {
+                    "SUBSCRIBE" => self.subscribe(transaction, request, context),
+                    "PUBLISH" => self.publish(transaction, request, context),
+                    "CANCEL" => {
+                        let response = self.response(transaction, request, 200);
+                        self.lanes.output(Output::Respond(response));
+                        Ok(())
+                    }
+                    // Never answered (RFC 3261 section 17), so a stray one ends here.
+                    "ACK" => Ok(()),
+                    "NOTIFY" => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
+                    _ => Err(Refusal::new(405, RefusalReason::Method)
+                        .with(HeaderName::Allow, self.allow())),
+                }
+            };
+        if let Err(refusal) = outcome {
+            self.refuse(transaction, request, refusal);
+        }
+        Ok(())
+    }
+
+    /// A connection is lost: requests to those who came by it go to their Contact from now on.
+    pub fn handle_flow_lost(&mut self, now: Timestamp, flow: FlowId) {
+        self.advance(now);
+        let Some(key) = self.flows.find(&flow) else {
+            return;
+        };
+        while let Some(index) = self
+            .flows
+            .get(key)
+            .and_then(|flow| flow.subscriptions.first())
+        {
+            let Some(subscription) = self.subscriptions.key_at(index) else {
+                break;
+            };
+            self.leave_flow(subscription);
+        }
+    }
+
+    /// Time has passed. To be called at the deadline; earlier or more often does no harm.
+    ///
+    /// One call does a bounded piece of work; when more is due, [`poll_timeout`](Self::poll_timeout)
+    /// says so.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.advance(now);
+        let mut budget = self.config.timers_per_call.max(1);
+        while self.lanes.queued() < self.config.limits.outputs {
+            let Some(timer) = self.wheel.pop(self.now, &mut budget) else {
+                break;
+            };
+            match timer {
+                Timer::Expiry(key) => self.expire_subscription(key),
+                Timer::Release(key) => self.release(key),
+                Timer::Round(key) => self.begin_round(key),
+                Timer::Publication(key) => self.expire_publication(key),
+                Timer::Job(key) => self.finish_job(key, false),
+            }
+        }
+        while budget > 0
+            && let Some(key) = self.notifies.abandoned(self.now)
+        {
+            budget -= 1;
+            self.forget_notify(key);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); nothing when there is no deadline.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.wheel
+            .next()
+            .into_iter()
+            .chain(self.notifies.next())
+            .min()
+    }
+
+    /// The next thing to do. Before the host sleeps it polls until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        loop {
+            let request = match self.lanes.next(self.notifies.has_room())? {
+                Turn::Output(output) => return Some(output),
+                Turn::Owed(key) => self.notify(key),
+                Turn::Round(key) => self.next_of_round(key),
+            };
+            if let Some(request) = request {
+                return Some(Output::Send(request));
+            }
+        }
+    }
+
+    /// Changes what the application has set for a resource, named canonically; `change` tells
+    /// whether it did. Watchers are told when their document becomes another.
+    pub fn update_state(
+        &mut self,
+        now: Timestamp,
+        resource: &str,
+        change: impl FnOnce(&mut P::State) -> bool,
+    ) -> bool {
+        self.advance(now);
+        let key = self
+            .resources
+            .find_or_insert(resource, || Resource::new(resource));
+        let changed = self
+            .resources
+            .get_mut(key)
+            .is_some_and(|resource| change(&mut resource.state));
+        if changed {
+            self.touch(key);
+        }
+        self.drop_if_unused(key);
+        changed
+    }
+
+    /// The job of a deferred publication is done, or failed. Without effect when it is over.
+    pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) {
+        self.advance(now);
+        self.finish_job(key.0, success);
+    }
+
+    /// The package.
+    pub fn package(&self) -> &P {
+        &self.package
+    }
+
+    /// The package, to change what it decides by.
+    pub fn package_mut(&mut self) -> &mut P {
+        &mut self.package
+    }
+
+    /// The methods of this role, for Allow.
+    pub fn allow(&self) -> &'static str {
+        if self.package.profile().publication_types.is_empty() {
+            "SUBSCRIBE"
+        } else {
+            "SUBSCRIBE, PUBLISH"
+        }
+    }
+
+    /// The event types, for Allow-Events (RFC 6665 section 4.4.4).
+    pub fn allow_events(&self) -> &str {
+        &self.allow_events
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    // ---- what the parts share -------------------------------------------------------------
+
+    /// Time never runs backwards here, whatever the caller says.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.notifies
+            .age(self.now, &mut self.config.timers_per_call.max(1).clone());
+    }
+
+    pub(super) fn response(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        status: u16,
+    ) -> Response {
+        let has_tag = request
+            .first(HeaderName::To)
+            .and_then(|to| NameAddr::parse(to).ok())
+            .is_none_or(|to| to.tag().is_some());
+        let tag = (!has_tag).then(|| Tag::random(&mut *self.entropy));
+        Response::new(transaction, status, tag)
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        refusal: Refusal,
+    ) {
+        self.counters.count_refusal(refusal.reason);
+        super::trace::refusal(refusal.status, refusal.reason);
+        let mut response = self.response(transaction, request, refusal.status);
+        for (name, value) in refusal.fields {
+            response = response.with(name, value);
+        }
+        let challenge = refusal.reason == RefusalReason::Challenged;
+        self.lanes.output(if challenge {
+            Output::Challenge(response)
+        } else {
+            Output::Respond(response)
+        });
+    }
+
+    pub(super) fn event(&mut self, event: ServerEvent) {
+        super::trace::event(&event, self.config.trace_uris);
+        self.lanes.output(Output::Event(event));
+    }
+
+    pub(super) fn subject(&self, key: Key) -> Option<Subject> {
+        let subscription = self.subscriptions.get(key)?;
+        let watcher = subscription.watcher.and_then(|key| self.watchers.get(key));
+        Some(Subject {
+            key: SubscriptionKey(key),
+            watcher: watcher.map(|watcher| Arc::clone(&watcher.name)),
+            resource: Arc::clone(&self.resources.get(subscription.resource)?.name),
+        })
+    }
+
+    /// Queues a NOTIFY that leaves whatever the watcher has.
+    pub(super) fn owe(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        subscription.owed = true;
+        if !subscription.queued && subscription.open.is_none() {
+            subscription.queued = true;
+            self.lanes.owe(key);
+        }
+    }
+
+    fn release(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        subscription.held = false;
+        if subscription.owed {
+            self.owe(key);
+        }
+    }
+}
+
+fn added_fields(fields: &[(String, String)]) -> Option<Arc<str>> {
+    let token = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte))
+    };
+    let lines: String = fields
+        .iter()
+        .filter(|(name, value)| token(name) && !value.contains(|c: char| c.is_control()))
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    (!lines.is_empty()).then(|| lines.into())
+}

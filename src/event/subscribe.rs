@@ -1,0 +1,552 @@
+//! SUBSCRIBE: the checks in their order, new subscriptions, refreshes, fetches, ends.
+
+use std::sync::Arc;
+
+use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
+use super::dialog::{Basics, Dialog, DialogParts};
+use super::identity::RequestContext;
+use super::lifecycle::visibility;
+use super::output::{EndReason, Output, ServerEvent};
+use super::package::{Package, Unserved};
+use super::refusal::{Refusal, RefusalReason};
+use super::resource::Resource;
+use super::server::{Server, Timer};
+use super::subscription::{
+    Ending, NotifyResult, Phase, Source, Subscription, VariantName, Watcher, by_resource,
+    by_watcher,
+};
+use crate::engine::slab::{Key, Links, List};
+use crate::engine::{ServerTransaction, Timestamp};
+use crate::sip::{
+    Accept, Contacts, ContentDisposition, Event, HeaderName, MediaType, RequestRef, Response, Tag,
+    Uri, parse_delta_seconds, parse_tokens,
+};
+
+/// Above this no wish is too brief (RFC 6665 section 4.2.1.1).
+const BRIEF_CEILING: u32 = 3600;
+
+/// What a SUBSCRIBE asks for, when its form is right.
+#[derive(Debug)]
+struct Wish<'a> {
+    event: Event<'a>,
+    media_type: u8,
+    /// Seconds granted if it is accepted.
+    expires: u32,
+    /// Where NOTIFYs go; a refresh may leave it as it is.
+    target: Option<&'a str>,
+}
+
+impl<P: Package> Server<P> {
+    pub(super) fn subscribe(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+    ) -> Result<(), Refusal> {
+        let basics = Basics::read(request)?;
+        match basics.to.tag() {
+            Some(tag) => {
+                let key = self
+                    .find_dialog(tag, &basics)
+                    .ok_or_else(|| Refusal::new(481, RefusalReason::UnknownDialog))?;
+                self.refresh(transaction, request, context, &basics, key)
+            }
+            None => self.subscribe_anew(transaction, request, context, &basics),
+        }
+    }
+
+    fn find_dialog(&self, local_tag: &str, basics: &Basics<'_>) -> Option<Key> {
+        let bits = Tag::parse_bits(local_tag)?;
+        let is_it = |key: &Key| {
+            self.subscriptions.get(*key).is_some_and(|subscription| {
+                subscription.dialog.local_tag == bits
+                    && subscription.dialog.is(basics.call_id, basics.from_tag)
+            })
+        };
+        self.dialogs.find(bits, is_it).copied()
+    }
+
+    fn subscribe_anew(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+        basics: &Basics<'_>,
+    ) -> Result<(), Refusal> {
+        let (uri, name) = self.resource_of(request)?;
+        self.refuse_merged(basics, request.method())?;
+        let wish = self.read_wish(request)?;
+        let target = wish.target.ok_or_else(Refusal::malformed)?;
+        if is_sips(&uri) && !Uri::parse(target).is_ok_and(|target| is_sips(&target)) {
+            // RFC 3261 section 8.1.1.8: a NOTIFY must not leave what TLS protects.
+            return Err(Refusal::malformed());
+        }
+        let query = SubscribeQuery {
+            identity: context.identity,
+            resource: &name,
+            uri: request.uri(),
+            current: None,
+            expires: wish.expires,
+        };
+        let decision = admit(self.package.authorize_subscription(&query))?;
+        self.check_room(&name, context)?;
+        let local_tag = Tag::random(&mut *self.entropy);
+        let dialog = Dialog::new(
+            request,
+            basics,
+            &DialogParts {
+                event: &wish.event,
+                target,
+                local_contact: clean_contact(context.local_contact)?,
+                local_tag,
+                initial_cseq: self.config.initial_cseq,
+                limit: self.config.limits.dialog,
+            },
+        )?
+        .ok_or_else(|| Refusal::new(513, RefusalReason::TooLarge))?;
+
+        // Nothing is refused from here on.
+        let fetch = wish.expires == 0;
+        let key = self.insert(
+            dialog,
+            &name,
+            request.uri(),
+            &wish,
+            context,
+            decision.clone(),
+        );
+        let response = Response::new(transaction, self.success(&decision), Some(local_tag))
+            .with_record_route();
+        self.accept(response, wish.expires, context);
+        self.counters.subscriptions_started += 1;
+        if let Some(subject) = self.subject(key) {
+            self.event(ServerEvent::SubscriptionStarted { subject, decision });
+        }
+        if fetch {
+            self.end(key, last_word(EndReason::Fetched));
+        } else {
+            self.arm_expiry(key, wish.expires);
+            self.owe(key);
+        }
+        Ok(())
+    }
+
+    fn refresh(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+        basics: &Basics<'_>,
+        key: Key,
+    ) -> Result<(), Refusal> {
+        let unknown = || Refusal::new(481, RefusalReason::UnknownDialog);
+        let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+        if let Some(watcher) = subscription.watcher.and_then(|key| self.watchers.get(key)) {
+            if context.identity.is_nobody() {
+                return Err(Refusal::new(401, RefusalReason::Challenged));
+            }
+            if !context.identity.includes(&watcher.name) {
+                return Err(Refusal::new(403, RefusalReason::WrongIdentity));
+            }
+        }
+        if basics.cseq <= subscription.dialog.remote_cseq {
+            return Err(Refusal::new(500, RefusalReason::OutOfOrder));
+        }
+        if self.now >= subscription.expires_at {
+            // It ran out; only the clock's tick has not come yet.
+            return Err(unknown());
+        }
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.dialog.remote_cseq = basics.cseq;
+        }
+        let wish = self.read_wish(request)?;
+        let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+        if !subscription.dialog.has_event_id(wish.event.id()) {
+            return Err(Refusal::new(403, RefusalReason::DialogShared));
+        }
+        let resource = self
+            .resources
+            .get(subscription.resource)
+            .ok_or_else(unknown)?;
+        let variant = self
+            .variants
+            .get(subscription.variant)
+            .ok_or_else(unknown)?;
+        let name = VariantName {
+            media_type: wish.media_type,
+            ..variant.name.clone()
+        };
+        let query = SubscribeQuery {
+            identity: context.identity,
+            resource: &resource.name,
+            uri: &name.entity,
+            current: Some(&subscription.decision),
+            expires: wish.expires,
+        };
+        let current = subscription.decision.clone();
+        let decision = match admit(self.package.authorize_subscription(&query)) {
+            // The policy does not know; the application has decided, or will.
+            Ok(Decision::Pending) => current.clone(),
+            Ok(decision) => decision,
+            Err(refusal) if refusal.reason == RefusalReason::Challenged => return Err(refusal),
+            Err(refusal) => {
+                self.refuse(transaction, request, refusal);
+                self.apply(key, Decision::Reject(Rejection::Forbidden));
+                return Ok(());
+            }
+        };
+        let local_contact = clean_contact(context.local_contact)?;
+        let limit = self.config.limits.dialog;
+        let subscription = self.subscriptions.get_mut(key).ok_or_else(unknown)?;
+        if !subscription
+            .dialog
+            .retarget(wish.target, local_contact, limit)
+        {
+            return Err(Refusal::new(513, RefusalReason::TooLarge));
+        }
+
+        // Nothing is refused from here on.
+        self.enter_flow(key, context.flow);
+        self.move_to_variant(key, name);
+        let status = self.success(&decision);
+        let response = self
+            .response(transaction, request, status)
+            .with_record_route();
+        self.accept(response, wish.expires, context);
+        if decision != current {
+            self.apply(key, decision);
+        }
+        if wish.expires == 0 {
+            self.end(key, last_word(EndReason::Unsubscribed));
+        } else {
+            self.arm_expiry(key, wish.expires);
+            self.owe(key);
+        }
+        Ok(())
+    }
+
+    /// The resource of a request outside dialogs, by its Request-URI (RFC 3856 section 4).
+    pub(super) fn resource_of<'a>(
+        &self,
+        request: &RequestRef<'a>,
+    ) -> Result<(Uri<'a>, String), Refusal> {
+        if request.uri().len() > self.config.limits.name {
+            return Err(Refusal::new(414, RefusalReason::TooLarge));
+        }
+        let uri = Uri::parse(request.uri()).map_err(|_| Refusal::malformed())?;
+        let name = self
+            .package
+            .resource(&uri)
+            .map_err(|unserved| match unserved {
+                Unserved::Scheme => Refusal::new(416, RefusalReason::Scheme),
+                Unserved::NotHere => Refusal::new(404, RefusalReason::NotHere),
+            })?;
+        Ok((uri, name))
+    }
+
+    pub(super) fn refuse_merged(
+        &mut self,
+        basics: &Basics<'_>,
+        method: &str,
+    ) -> Result<(), Refusal> {
+        let merged = self.remembered.is_merged(
+            self.now,
+            basics.call_id,
+            basics.from_tag,
+            basics.cseq,
+            method,
+        );
+        if merged {
+            Err(Refusal::new(482, RefusalReason::Merged))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn read_wish<'a>(&self, request: &RequestRef<'a>) -> Result<Wish<'a>, Refusal> {
+        refuse_extensions(request)?;
+        let event = self.read_event(request)?;
+        self.refuse_body(request)?;
+        let media_type = self.choose_media_type(request)?;
+        let asked = match request.single(HeaderName::Expires)? {
+            Some(text) => parse_delta_seconds(HeaderName::Expires, text)?,
+            None => self.package.profile().default_expires,
+        };
+        let minimum = self.config.min_expires;
+        if 0 < asked && asked < minimum.min(BRIEF_CEILING) {
+            return Err(Refusal::new(423, RefusalReason::TooBrief)
+                .with(HeaderName::MinExpires, minimum.to_string()));
+        }
+        let expires = asked.min(self.config.max_expires.max(1));
+        let target = read_target(request)?;
+        Ok(Wish {
+            event,
+            media_type,
+            expires,
+            target,
+        })
+    }
+
+    pub(super) fn read_event<'a>(&self, request: &RequestRef<'a>) -> Result<Event<'a>, Refusal> {
+        let unknown = || {
+            Refusal::new(489, RefusalReason::UnknownEvent)
+                .with(HeaderName::AllowEvents, self.allow_events.to_string())
+        };
+        let event = Event::parse(request.single(HeaderName::Event)?.ok_or_else(unknown)?)?;
+        if event.event_type() != self.package.profile().event_type {
+            return Err(unknown());
+        }
+        Ok(event)
+    }
+
+    /// A body that must be understood is not (RFC 3261 section 8.2.3).
+    fn refuse_body(&self, request: &RequestRef<'_>) -> Result<(), Refusal> {
+        if request.body().is_empty() {
+            return Ok(());
+        }
+        if request.body().len() > self.config.limits.body {
+            return Err(Refusal::new(413, RefusalReason::TooLarge));
+        }
+        if let Some(disposition) = request.single(HeaderName::ContentDisposition)?
+            && ContentDisposition::parse(disposition)?.handling_optional()
+        {
+            return Ok(());
+        }
+        let content_type = request
+            .single(HeaderName::ContentType)?
+            .ok_or_else(Refusal::malformed)?;
+        MediaType::parse(content_type)?;
+        Err(Refusal::new(415, RefusalReason::UnknownBody).with(HeaderName::Accept, ""))
+    }
+
+    /// The document type that suits both sides best; a place in the profile's list.
+    fn choose_media_type(&self, request: &RequestRef<'_>) -> Result<u8, Refusal> {
+        if request.first(HeaderName::Accept).is_none() {
+            return Ok(0);
+        }
+        let accept = Accept::parse(request.values(HeaderName::Accept))?;
+        let media_types = self.package.profile().media_types;
+        let mut best: Option<(u16, u8)> = None;
+        for (place, media_type) in (0u8..).zip(media_types) {
+            let quality = accept.quality(media_type);
+            if quality > best.map_or(0, |(quality, _)| quality) {
+                best = Some((quality, place));
+            }
+        }
+        best.map(|(_, place)| place).ok_or_else(|| {
+            Refusal::new(406, RefusalReason::NotAcceptable)
+                .with(HeaderName::Accept, media_types.join(", "))
+        })
+    }
+
+    /// Every limit, before anything is made.
+    fn check_room(&self, name: &str, context: &RequestContext<'_>) -> Result<(), Refusal> {
+        let limits = &self.config.limits;
+        if name.len() > limits.name
+            || context
+                .identity
+                .primary()
+                .is_some_and(|name| name.len() > limits.name)
+        {
+            return Err(Refusal::new(513, RefusalReason::TooLarge));
+        }
+        let resource = self
+            .resources
+            .find(name)
+            .and_then(|key| self.resources.get(key));
+        let watcher = context.identity.primary();
+        let of_watcher = watcher
+            .and_then(|name| self.watchers.get(self.watchers.find(name)?))
+            .map_or(0, |watcher| watcher.subscriptions.len());
+        let of_source = context
+            .source
+            .and_then(|address| self.sources.get(self.sources.find(&address)?))
+            .map_or(0, |source| source.subscriptions);
+        let of_both = limits.subscriptions_per_watcher_and_resource;
+        let full = self.subscriptions.len() >= limits.subscriptions
+            || resource.map_or(0, |resource| resource.subscriptions.len())
+                >= limits.subscriptions_per_resource
+            || of_watcher >= limits.subscriptions_per_watcher
+            || of_source >= limits.subscriptions_per_source
+            || (of_watcher >= of_both
+                && watcher
+                    .is_some_and(|watcher| self.subscriptions_of(watcher, name).len() >= of_both));
+        if full { Err(self.no_room()) } else { Ok(()) }
+    }
+
+    pub(super) fn no_room(&self) -> Refusal {
+        Refusal::new(503, RefusalReason::Limit)
+            .with(HeaderName::RetryAfter, self.config.retry_after.to_string())
+    }
+
+    fn insert(
+        &mut self,
+        dialog: Dialog,
+        name: &str,
+        entity: &str,
+        wish: &Wish<'_>,
+        context: &RequestContext<'_>,
+        decision: Decision,
+    ) -> Key {
+        let resource = self.resources.find_or_insert(name, || Resource::new(name));
+        let variant = self.enter_variant(VariantName {
+            resource,
+            media_type: wish.media_type,
+            visibility: visibility(&decision),
+            entity: entity.into(),
+        });
+        let watcher = context.identity.primary().map(|name| {
+            self.watchers.find_or_insert(name, || Watcher {
+                name: Arc::from(name),
+                subscriptions: List::default(),
+            })
+        });
+        let source = context.source.map(|address| {
+            self.sources.find_or_insert(&address, || Source {
+                address,
+                subscriptions: 0,
+            })
+        });
+        let local_tag = dialog.local_tag;
+        let key = self.subscriptions.insert(Subscription {
+            dialog,
+            resource,
+            variant,
+            watcher,
+            source,
+            flow: None,
+            by_resource: Links::default(),
+            by_watcher: Links::default(),
+            by_flow: Links::default(),
+            decision,
+            phase: Phase::Live,
+            expires_at: Timestamp::MAX,
+            timer: None,
+            open: None,
+            delivered: 0,
+            last_result: NotifyResult::None,
+            owed: false,
+            queued: false,
+            behind: false,
+            held: false,
+        });
+        if let Some(resource) = self.resources.get_mut(resource) {
+            resource.live += 1;
+            resource
+                .subscriptions
+                .push_back(&mut self.subscriptions, key.index, by_resource);
+        }
+        if let Some(watcher) = watcher.and_then(|key| self.watchers.get_mut(key)) {
+            watcher
+                .subscriptions
+                .push_back(&mut self.subscriptions, key.index, by_watcher);
+        }
+        if let Some(source) = source.and_then(|key| self.sources.get_mut(key)) {
+            source.subscriptions += 1;
+        }
+        self.enter_flow(key, context.flow);
+        let Self {
+            dialogs,
+            subscriptions,
+            ..
+        } = self;
+        dialogs.insert_unique(local_tag, key, |key| {
+            subscriptions
+                .get(*key)
+                .map_or(0, |subscription| subscription.dialog.local_tag)
+        });
+        key
+    }
+
+    fn arm_expiry(&mut self, key: Key, expires: u32) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        subscription.expires_at = self.now + core::time::Duration::from_secs(expires.into());
+        if let Some(timer) = subscription.timer.take() {
+            self.wheel.cancel(timer);
+        }
+        subscription.timer = Some(self.wheel.arm(subscription.expires_at, Timer::Expiry(key)));
+    }
+
+    fn success(&self, decision: &Decision) -> u16 {
+        match decision {
+            Decision::Pending | Decision::PoliteBlock if self.config.draft08 => 202,
+            Decision::Allow(_)
+            | Decision::Pending
+            | Decision::PoliteBlock
+            | Decision::Reject(_) => 200,
+        }
+    }
+
+    fn accept(&mut self, response: Response, expires: u32, context: &RequestContext<'_>) {
+        let response = response
+            .with(HeaderName::Expires, expires.to_string())
+            .with(HeaderName::Contact, format!("<{}>", context.local_contact))
+            .with(HeaderName::AllowEvents, self.allow_events.to_string());
+        self.lanes.output(Output::Respond(response));
+    }
+}
+
+/// The end of a subscription by its watcher: the last NOTIFY has the state.
+fn last_word(why: EndReason) -> Ending {
+    Ending {
+        told: super::Reason::Timeout,
+        retry_after: None,
+        with_state: true,
+        why,
+    }
+}
+
+fn admit(authorization: Authorization) -> Result<Decision, Refusal> {
+    match authorization {
+        Authorization::Challenge => Err(Refusal::new(401, RefusalReason::Challenged)),
+        Authorization::Decided(Decision::Reject(Rejection::Forbidden)) => {
+            Err(Refusal::new(403, RefusalReason::Forbidden))
+        }
+        Authorization::Decided(Decision::Reject(Rejection::Decline)) => {
+            Err(Refusal::new(603, RefusalReason::Declined))
+        }
+        Authorization::Decided(decision) => Ok(decision),
+    }
+}
+
+/// No option tags are known, so every Require is refused (RFC 3261 section 8.2.2.3).
+pub(super) fn refuse_extensions(request: &RequestRef<'_>) -> Result<(), Refusal> {
+    let required = parse_tokens(HeaderName::Require, request.values(HeaderName::Require))?;
+    if required.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(420, RefusalReason::Extension)
+        .with(HeaderName::Unsupported, required.join(", ")))
+}
+
+/// Exactly one Contact with a SIP address; a refresh may have none.
+fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal> {
+    if request.first(HeaderName::Contact).is_none() {
+        return Ok(None);
+    }
+    let Contacts::List(contacts) = Contacts::parse(request.values(HeaderName::Contact))? else {
+        return Err(Refusal::malformed());
+    };
+    let [contact] = contacts.as_slice() else {
+        return Err(Refusal::malformed());
+    };
+    match Uri::parse(contact.uri()) {
+        Ok(Uri::Sip(_)) => Ok(Some(contact.uri())),
+        _ => Err(Refusal::malformed()),
+    }
+}
+
+fn is_sips(uri: &Uri<'_>) -> bool {
+    matches!(uri, Uri::Sip(uri) if uri.is_sips())
+}
+
+/// What the host says goes into a header: nothing that would end the line or the brackets.
+fn clean_contact(uri: &str) -> Result<&str, Refusal> {
+    let unclean = |c: char| c.is_control() || matches!(c, '<' | '>' | ' ');
+    if uri.is_empty() || uri.contains(unclean) {
+        return Err(Refusal::new(500, RefusalReason::Malformed));
+    }
+    Ok(uri)
+}

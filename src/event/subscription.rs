@@ -1,0 +1,183 @@
+//! One subscription and what it hangs on.
+
+use core::hash::{Hash, Hasher};
+use core::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::authorization::{Decision, Reason};
+use super::dialog::Dialog;
+use super::output::EndReason;
+use super::package::Visibility;
+use crate::engine::interned::Named;
+use crate::engine::slab::{Key, Links, List};
+use crate::engine::{FlowId, Timestamp};
+
+/// A subscription from its SUBSCRIBE to the answer to its last NOTIFY.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) dialog: Dialog,
+    pub(super) resource: Key,
+    pub(super) variant: Key,
+    pub(super) watcher: Option<Key>,
+    pub(super) source: Option<Key>,
+    pub(super) flow: Option<Key>,
+    pub(super) by_resource: Links,
+    pub(super) by_watcher: Links,
+    pub(super) by_flow: Links,
+    pub(super) decision: Decision,
+    pub(super) phase: Phase,
+    pub(super) expires_at: Timestamp,
+    pub(super) timer: Option<Key>,
+    /// The NOTIFY that is open; there is one at the most.
+    pub(super) open: Option<Key>,
+    /// The version of the document that the watcher has, or is being sent; 0 is none.
+    pub(super) delivered: u64,
+    pub(super) last_result: NotifyResult,
+    /// A NOTIFY is due whatever the watcher has.
+    pub(super) owed: bool,
+    /// It stands in a queue.
+    pub(super) queued: bool,
+    /// A round passed while a NOTIFY was open.
+    pub(super) behind: bool,
+    /// The watcher asked for patience (Retry-After).
+    pub(super) held: bool,
+}
+
+/// How far a subscription has come; pending and active are told by the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Live,
+    /// The last NOTIFY is owed; SUBSCRIBE finds no subscription here any more.
+    Ending(Ending),
+    /// The last NOTIFY is open.
+    Ended(Ending),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) told: Reason,
+    pub(super) retry_after: Option<u32>,
+    /// The last NOTIFY has the document.
+    pub(super) with_state: bool,
+    pub(super) why: EndReason,
+}
+
+/// What became of the last NOTIFY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotifyResult {
+    /// None was sent so far.
+    None,
+    /// It is open.
+    Open,
+    /// It was answered by this status code.
+    Answered(u16),
+}
+
+impl Subscription {
+    pub(super) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+}
+
+/// Those watchers of a resource who see the very same document.
+#[derive(Debug)]
+pub(super) struct Variant {
+    pub(super) name: VariantName,
+    pub(super) subscriptions: u32,
+    pub(super) body: Option<Bytes>,
+    /// The resource's version at which the body last became another.
+    pub(super) changed: u64,
+    /// The resource's version that the body was last made for; 0 is never.
+    pub(super) rendered: u64,
+}
+
+/// What a document depends on besides the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct VariantName {
+    pub(super) resource: Key,
+    /// Place in the profile's media types.
+    pub(super) media_type: u8,
+    pub(super) visibility: Visibility,
+    pub(super) entity: Arc<str>,
+}
+
+impl Hash for VariantName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.resource.hash(state);
+        self.media_type.hash(state);
+        self.visibility.hash(state);
+        self.entity.hash(state);
+    }
+}
+
+impl Named for Variant {
+    type Name = VariantName;
+
+    fn name(&self) -> &VariantName {
+        &self.name
+    }
+}
+
+/// Somebody who watches, under one canonical address of record.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    pub(super) name: Arc<str>,
+    pub(super) subscriptions: List,
+}
+
+impl Named for Watcher {
+    type Name = str;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// An address that subscriptions came from.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) address: IpAddr,
+    pub(super) subscriptions: usize,
+}
+
+impl Named for Source {
+    type Name = IpAddr;
+
+    fn name(&self) -> &IpAddr {
+        &self.address
+    }
+}
+
+/// A connection that subscriptions came by.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) id: FlowId,
+    pub(super) subscriptions: List,
+}
+
+impl Named for Flow {
+    type Name = FlowId;
+
+    fn name(&self) -> &FlowId {
+        &self.id
+    }
+}
+
+pub(super) fn by_resource(subscription: &mut Subscription) -> &mut Links {
+    &mut subscription.by_resource
+}
+
+pub(super) fn by_watcher(subscription: &mut Subscription) -> &mut Links {
+    &mut subscription.by_watcher
+}
+
+pub(super) fn by_flow(subscription: &mut Subscription) -> &mut Links {
+    &mut subscription.by_flow
+}

@@ -1,0 +1,48 @@
+//! The trace hook: what was decided, for operators (feature `tracing`).
+
+use super::output::ServerEvent;
+use super::refusal::RefusalReason;
+
+/// Tells of an event. Without `uris` a subscription is named by its key alone, for who watches whom
+/// is nobody's business who only reads the log.
+#[cfg(feature = "tracing")]
+pub(super) fn event(event: &ServerEvent, uris: bool) {
+    if uris {
+        tracing::debug!(target: "presentity", "{event}");
+        return;
+    }
+    match event {
+        ServerEvent::SubscriptionStarted { subject, decision } => {
+            let state = super::output::describe(decision);
+            tracing::debug!(target: "presentity", subscription = %subject.key, state, "started");
+        }
+        ServerEvent::SubscriptionChanged { subject, decision } => {
+            let state = super::output::describe(decision);
+            tracing::debug!(target: "presentity", subscription = %subject.key, state, "changed");
+        }
+        ServerEvent::SubscriptionEnded { subject, reason } => {
+            tracing::debug!(target: "presentity", subscription = %subject.key, %reason, "ended");
+        }
+        ServerEvent::Published { key, kind, .. } => {
+            tracing::debug!(target: "presentity", publication = %key, ?kind, "published");
+        }
+        ServerEvent::PublicationExpired { key, .. } => {
+            tracing::debug!(target: "presentity", publication = %key, "expired");
+        }
+        ServerEvent::NotifyRefused { subject, status } => {
+            tracing::debug!(target: "presentity", subscription = %subject.key, status, "NOTIFY refused");
+        }
+    }
+}
+
+/// Tells of a refused request.
+#[cfg(feature = "tracing")]
+pub(super) fn refusal(status: u16, reason: RefusalReason) {
+    tracing::debug!(target: "presentity", status, %reason, "request refused");
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(super) fn event(_: &ServerEvent, _: bool) {}
+
+#[cfg(not(feature = "tracing"))]
+pub(super) fn refusal(_: u16, _: RefusalReason) {}

@@ -1,0 +1,301 @@
+//! The presence agent.
+
+use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
+use crate::event::{
+    Backlog, Counters, Decision, Failure, JobKey, Occupancy, Output, PublicationInfo,
+    RequestContext, Server, SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription,
+};
+use crate::pidf::Presence;
+use crate::sip::{RequestRef, ResponseRef, Uri};
+
+use super::config::AgentConfig;
+use super::package::PresencePackage;
+use super::policy::Policy;
+
+/// A presence agent (RFC 3856 section 3): it takes SUBSCRIBE and PUBLISH for its presentities and
+/// notifies their watchers.
+///
+/// A presence server is an agent that takes publications; an edge presence server is one whose
+/// state the application sets with [`set_presence`](Self::set_presence). The crate's front page
+/// shows the loop that drives it.
+///
+/// Presentities and watchers are named by any URI that means them, or by the canonical name that
+/// events and iterators tell, such as `ana@example.com`.
+#[derive(Debug)]
+pub struct Agent<P: Policy> {
+    server: Server<PresencePackage<P>>,
+}
+
+/// The text names no presentity that this agent could serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no presentity of this agent")]
+pub struct UnknownPresentity;
+
+impl<P: Policy> Agent<P> {
+    /// An agent with the application's policy and source of unguessable bytes.
+    pub fn new(config: AgentConfig, policy: P, mut entropy: impl Entropy + Send + 'static) -> Self {
+        let mut secret = [0; 8];
+        entropy.fill(&mut secret);
+        let package = PresencePackage::new(policy, &config, u64::from_le_bytes(secret));
+        Self {
+            server: Server::new(package, config.server, entropy),
+        }
+    }
+
+    /// See [`Server::accepts`].
+    pub fn accepts(&self, request: &RequestRef<'_>) -> bool {
+        self.server.accepts(request)
+    }
+
+    /// See [`Server::handle_request`].
+    ///
+    /// # Errors
+    /// [`Backlog`] when nothing happened and the host answers 503 itself.
+    pub fn handle_request(
+        &mut self,
+        now: Timestamp,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+    ) -> Result<(), Backlog> {
+        self.server
+            .handle_request(now, transaction, request, context)
+    }
+
+    /// See [`Server::handle_response`].
+    pub fn handle_response(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        response: &ResponseRef<'_>,
+    ) {
+        self.server.handle_response(now, transaction, response);
+    }
+
+    /// See [`Server::handle_failure`].
+    pub fn handle_failure(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        failure: Failure,
+    ) {
+        self.server.handle_failure(now, transaction, failure);
+    }
+
+    /// See [`Server::handle_flow_lost`].
+    pub fn handle_flow_lost(&mut self, now: Timestamp, flow: FlowId) {
+        self.server.handle_flow_lost(now, flow);
+    }
+
+    /// See [`Server::handle_timeout`].
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.server.handle_timeout(now);
+    }
+
+    /// See [`Server::poll_timeout`].
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.server.poll_timeout()
+    }
+
+    /// See [`Server::poll_output`].
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.server.poll_output()
+    }
+
+    /// See [`Server::provide_credentials`].
+    pub fn provide_credentials(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        value: &str,
+    ) -> bool {
+        self.server.provide_credentials(now, transaction, value)
+    }
+
+    /// See [`Server::complete_job`].
+    pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) {
+        self.server.complete_job(now, key, success);
+    }
+
+    /// The application's decision about a subscription, at any time and in either direction.
+    ///
+    /// # Errors
+    /// When there is no such subscription (any more).
+    pub fn decide(
+        &mut self,
+        now: Timestamp,
+        key: SubscriptionKey,
+        decision: Decision,
+    ) -> Result<(), UnknownSubscription> {
+        self.server.decide(now, key, decision)
+    }
+
+    /// The same for every subscription of a watcher to a presentity; tells how many there are.
+    pub fn decide_watcher(
+        &mut self,
+        now: Timestamp,
+        watcher: &str,
+        presentity: &str,
+        decision: &Decision,
+    ) -> usize {
+        let (Some(watcher), Ok(presentity)) = (name_of(watcher), self.presentity(presentity))
+        else {
+            return 0;
+        };
+        self.server
+            .decide_watcher(now, &watcher, &presentity, decision)
+    }
+
+    /// Sets the state of a presentity as the application knows it: it lasts until it is replaced
+    /// or cleared, and is shown as [`AgentConfig::lasting`] says. The document's entity is of no
+    /// account; each watcher gets the presentity's URI that it asked for.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
+    pub fn set_presence(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        mut document: Presence,
+    ) -> Result<(), UnknownPresentity> {
+        let name = self.presentity(presentity)?;
+        document.repair();
+        self.server.update_state(now, &name, |state| {
+            let differs = state.lasting.as_ref() != Some(&document);
+            state.lasting = Some(document);
+            differs
+        });
+        Ok(())
+    }
+
+    /// Takes back what was set; tells whether there was anything.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
+    pub fn clear_presence(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+    ) -> Result<bool, UnknownPresentity> {
+        let name = self.presentity(presentity)?;
+        Ok(self
+            .server
+            .update_state(now, &name, |state| state.lasting.take().is_some()))
+    }
+
+    /// Has the documents of a presentity made anew, since what the policy's views show of it has
+    /// changed. Watchers whose document becomes another are told.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
+    pub fn views_changed(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+    ) -> Result<(), UnknownPresentity> {
+        let name = self.presentity(presentity)?;
+        self.server.update_state(now, &name, |_| true);
+        Ok(())
+    }
+
+    /// Ends a subscription.
+    ///
+    /// # Errors
+    /// When there is no such subscription (any more).
+    pub fn terminate(
+        &mut self,
+        now: Timestamp,
+        key: SubscriptionKey,
+        termination: Termination,
+    ) -> Result<(), UnknownSubscription> {
+        self.server.terminate(now, key, termination)
+    }
+
+    /// Ends every subscription to a presentity; tells how many there were.
+    pub fn terminate_presentity(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        termination: Termination,
+    ) -> usize {
+        match self.presentity(presentity) {
+            Ok(name) => self.server.terminate_resource(now, &name, termination),
+            Err(UnknownPresentity) => 0,
+        }
+    }
+
+    /// Ends every subscription; tells how many there were.
+    pub fn terminate_all(&mut self, now: Timestamp, termination: Termination) -> usize {
+        self.server.terminate_all(now, termination)
+    }
+
+    /// Whether anyone watches a presentity. Cheap: a publisher may ask before it troubles itself.
+    pub fn has_watchers(&self, presentity: &str) -> bool {
+        self.presentity(presentity)
+            .is_ok_and(|name| self.server.has_watchers(&name))
+    }
+
+    /// The live subscriptions, in an order that depends on nothing but the calls made.
+    pub fn subscriptions(&self) -> impl Iterator<Item = SubscriptionInfo<'_>> {
+        self.server.subscriptions()
+    }
+
+    /// One live subscription.
+    pub fn subscription(&self, key: SubscriptionKey) -> Option<SubscriptionInfo<'_>> {
+        self.server.subscription(key)
+    }
+
+    /// The publications, in an order that depends on nothing but the calls made.
+    pub fn publications(&self) -> impl Iterator<Item = PublicationInfo<'_>> {
+        self.server.publications()
+    }
+
+    /// How full the tables are.
+    pub fn occupancy(&self) -> Occupancy {
+        self.server.occupancy()
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> &Counters {
+        self.server.counters()
+    }
+
+    /// The methods of this role, for Allow.
+    pub fn allow(&self) -> &'static str {
+        self.server.allow()
+    }
+
+    /// The event types, for Allow-Events.
+    pub fn allow_events(&self) -> &str {
+        self.server.allow_events()
+    }
+
+    /// The application's policy.
+    pub fn policy(&self) -> &P {
+        &self.server.package().policy
+    }
+
+    /// The application's policy, to change what it decides by.
+    pub fn policy_mut(&mut self) -> &mut P {
+        &mut self.server.package_mut().policy
+    }
+
+    fn presentity(&self, text: &str) -> Result<String, UnknownPresentity> {
+        use crate::event::Package;
+        let package = self.server.package();
+        let named = |uri: &str| {
+            Uri::parse(uri)
+                .ok()
+                .and_then(|uri| package.resource(&uri).ok())
+        };
+        named(text)
+            .or_else(|| named(&format!("sip:{text}")))
+            .ok_or(UnknownPresentity)
+    }
+}
+
+/// The canonical name of a watcher, by URI or by that name itself.
+fn name_of(text: &str) -> Option<String> {
+    let named = |uri: &str| Uri::parse(uri).ok().and_then(|uri| uri.address_of_record());
+    named(text).or_else(|| named(&format!("sip:{text}")))
+}

@@ -1,0 +1,117 @@
+//! One document out of several: the union, with ids kept apart (RFC 3856 section 7.3).
+
+use std::collections::BTreeSet;
+
+use crate::pidf::Presence;
+
+/// Which ids of which parts were found taken. Such an id stays renamed for the life of its part,
+/// so that watchers can follow a tuple from one document to the next.
+#[derive(Debug, Default)]
+pub(super) struct Renamed(BTreeSet<(u64, String)>);
+
+/// Unites the parts, each with a number that stays the same for its life, in their order.
+///
+/// Where two parts use one id, the id of the later part gets that part's number behind it.
+pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presence {
+    renamed
+        .0
+        .retain(|(serial, _)| parts.iter().any(|(other, _)| other == serial));
+    if let [(_, only)] = parts
+        && renamed.0.is_empty()
+    {
+        return (*only).clone();
+    }
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut united = Presence::default();
+    for (serial, part) in parts {
+        let mut part = (*part).clone();
+        part.for_each_id_mut(|_, id| {
+            let known = (*serial, core::mem::take(id));
+            let wanted = &known.1;
+            *id = if taken.contains(wanted) || renamed.0.contains(&known) {
+                let mut other = format!("{wanted}-{serial}");
+                while taken.contains(&other) {
+                    other.push('-');
+                }
+                renamed.0.insert(known);
+                other
+            } else {
+                known.1
+            };
+            taken.insert(id.clone());
+        });
+        united.tuples.append(&mut part.tuples);
+        united.notes.append(&mut part.notes);
+        united.extensions.append(&mut part.extensions);
+        for attribute in part.attributes.iter() {
+            let name = &attribute.name;
+            if united
+                .attributes
+                .get(name.namespace(), name.local())
+                .is_none()
+            {
+                united.attributes.set(name.clone(), attribute.value.clone());
+            }
+        }
+    }
+    united
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Renamed, unite};
+    use crate::pidf::{Presence, Tuple};
+
+    fn phone(id: &str, note: &str) -> Presence {
+        Presence::new("sip:ana@example.com").with_tuple(Tuple::open(id).with_note(note))
+    }
+
+    fn ids(document: &Presence) -> Vec<&str> {
+        document
+            .tuples
+            .iter()
+            .map(|tuple| tuple.id.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn ids_are_kept_apart_and_stay_so() {
+        // SRV-09
+        let (desk, mobile) = (phone("t1", "desk"), phone("t1", "mobile"));
+        let mut renamed = Renamed::default();
+        let both = unite(&[(1, &desk), (2, &mobile)], &mut renamed);
+        assert_eq!(ids(&both), ["t1", "t1-2"]);
+        // The desk phone is gone: the mobile's tuple is still the same tuple.
+        assert_eq!(ids(&unite(&[(2, &mobile)], &mut renamed)), ["t1-2"]);
+        // And a third phone may have the id, now that nobody has.
+        let third = phone("t1", "third");
+        let united = unite(&[(2, &mobile), (3, &third)], &mut renamed);
+        assert_eq!(ids(&united), ["t1-2", "t1"]);
+        // With the last of them the memory goes too.
+        unite(&[(3, &third)], &mut renamed);
+        assert!(renamed.0.is_empty());
+    }
+
+    #[test]
+    fn a_chosen_id_cannot_collide_with_a_made_one() {
+        let (first, second) = (phone("t1", "first"), phone("t1", "second"));
+        let sly = phone("t1-2", "sly");
+        let united = unite(
+            &[(1, &first), (2, &second), (3, &sly)],
+            &mut Renamed::default(),
+        );
+        assert_eq!(ids(&united), ["t1", "t1-2", "t1-2-3"]);
+        let united = unite(
+            &[(3, &sly), (1, &first), (2, &second)],
+            &mut Renamed::default(),
+        );
+        assert_eq!(ids(&united), ["t1-2", "t1", "t1-2-"]);
+    }
+
+    #[test]
+    fn one_part_is_passed_on_as_it_is() {
+        let part = phone("t1", "only").with_note("here");
+        assert_eq!(unite(&[(7, &part)], &mut Renamed::default()), part);
+        assert_eq!(unite(&[], &mut Renamed::default()), Presence::default());
+    }
+}

@@ -1,0 +1,11 @@
+//! The presence event package of SIP (RFC 3856): the presence agent.
+
+mod agent;
+mod composition;
+mod config;
+mod package;
+mod policy;
+
+pub use agent::{Agent, UnknownPresentity};
+pub use config::{AgentConfig, LastingState, PendingDocument, UnknownDocument};
+pub use policy::{DenyAll, Policy};

@@ -1,0 +1,195 @@
+//! The event package `presence` (RFC 3856 section 6).
+
+use core::hash::{Hash, Hasher};
+use std::hash::DefaultHasher;
+
+use bytes::Bytes;
+
+use super::composition::{Renamed, unite};
+use super::config::{AgentConfig, LastingState, PendingDocument, UnknownDocument};
+use super::policy::Policy;
+use crate::event::{
+    Authorization, Package, Profile, PublishDecision, PublishQuery, RenderRequest, SubscribeQuery,
+    Unreadable, Unserved, View, Visibility,
+};
+use crate::pidf::{Presence, Tuple};
+use crate::sip::Uri;
+
+/// The type of today, and the one of before RFC 3863.
+const MEDIA_TYPES: &[&str] = &["application/pidf+xml", "application/cpim-pidf+xml"];
+
+/// The serial number of the application's own state among the parts of a document.
+const LASTING: u64 = 0;
+
+/// Presence as an event package, with the application's policy.
+#[derive(Debug)]
+pub(super) struct PresencePackage<P> {
+    pub(super) policy: P,
+    profile: Profile,
+    domains: Vec<String>,
+    pending: PendingDocument,
+    unknown: UnknownDocument,
+    lasting: LastingState,
+    telephone_numbers: bool,
+    /// Makes the ids of false documents unguessable, so that nothing tells them from real ones.
+    secret: u64,
+}
+
+/// What is held of one presentity beside its publications.
+#[derive(Debug, Default)]
+pub(super) struct PresenceState {
+    pub(super) lasting: Option<Presence>,
+    renamed: Renamed,
+    /// The whole document, for the version it was composed at.
+    composed: Option<(u64, Presence)>,
+}
+
+impl<P> PresencePackage<P> {
+    pub(super) fn new(policy: P, config: &AgentConfig, secret: u64) -> Self {
+        let mut profile = Profile::new("presence", MEDIA_TYPES);
+        profile.publication_types = MEDIA_TYPES;
+        Self {
+            policy,
+            profile,
+            domains: config
+                .domains
+                .iter()
+                .map(|domain| domain.to_ascii_lowercase())
+                .collect(),
+            pending: config.pending.clone(),
+            unknown: config.unknown,
+            lasting: config.lasting,
+            telephone_numbers: config.telephone_numbers,
+            secret,
+        }
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        if self.domains.is_empty() {
+            return true;
+        }
+        let host = name.rsplit_once('@').map_or(name, |(_, host)| host);
+        let bare = match host.rsplit_once(':') {
+            // Not the colons of an IPv6 address.
+            Some((bare, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => bare,
+            _ => host,
+        };
+        self.domains
+            .iter()
+            .any(|domain| domain == host || domain == bare)
+    }
+
+    /// One service, closed: what a presentity looks like whose phone is off.
+    fn offline(&self, resource: &str, entity: &str) -> Presence {
+        let mut hasher = DefaultHasher::new();
+        (self.secret, resource).hash(&mut hasher);
+        let id = format!("t{:08x}", hasher.finish() & 0xffff_ffff);
+        Presence::new(entity).with_tuple(Tuple::closed(id).with_contact(entity))
+    }
+}
+
+impl<P: Policy> PresencePackage<P> {
+    fn view(
+        &self,
+        request: &RenderRequest<'_>,
+        view: &View,
+        state: &mut PresenceState,
+        publications: &[(u64, &Presence)],
+    ) -> Option<Presence> {
+        let current = state
+            .composed
+            .take()
+            .filter(|(version, _)| *version == request.version);
+        let composed = match current {
+            Some((_, composed)) => composed,
+            None => {
+                let show_lasting = publications.is_empty() || self.lasting == LastingState::Always;
+                let lasting = state.lasting.as_ref().filter(|_| show_lasting);
+                let mut parts: Vec<(u64, &Presence)> = Vec::with_capacity(publications.len() + 1);
+                parts.extend(lasting.map(|document| (LASTING, document)));
+                parts.extend_from_slice(publications);
+                unite(&parts, &mut state.renamed)
+            }
+        };
+        let is_known = !publications.is_empty() || state.lasting.is_some();
+        let mut document = composed.clone();
+        state.composed = Some((request.version, composed));
+        if !is_known && self.unknown == UnknownDocument::Nothing {
+            return None;
+        }
+        document.entity = request.entity.to_owned();
+        if view.name().is_some() {
+            self.policy
+                .apply_view(view, request.resource, &mut document);
+            document.entity = request.entity.to_owned();
+        }
+        Some(document)
+    }
+}
+
+impl<P: Policy> Package for PresencePackage<P> {
+    type State = PresenceState;
+    type Publication = Presence;
+
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn resource(&self, uri: &Uri<'_>) -> Result<String, Unserved> {
+        match uri {
+            Uri::Sip(_) | Uri::Pres(_) => {}
+            Uri::Tel(_) if self.telephone_numbers => {}
+            _ => return Err(Unserved::Scheme),
+        }
+        let name = uri.address_of_record().ok_or(Unserved::NotHere)?;
+        let name = self.policy.alias(&name).unwrap_or(name);
+        let is_number = matches!(uri, Uri::Tel(_));
+        if is_number || self.serves(&name) {
+            Ok(name)
+        } else {
+            Err(Unserved::NotHere)
+        }
+    }
+
+    fn authorize_subscription(&mut self, query: &SubscribeQuery<'_>) -> Authorization {
+        self.policy.subscribe(query)
+    }
+
+    fn authorize_publication(&mut self, query: &PublishQuery<'_>) -> PublishDecision {
+        self.policy.publish(query)
+    }
+
+    fn read_publication(&mut self, _: &str, body: &Bytes) -> Result<Presence, Unreadable> {
+        let mut document = Presence::read(body).map_err(|error| Unreadable(error.to_string()))?;
+        // Whatever could be read is passed on; what no document may have is put right.
+        document.repair();
+        Ok(document)
+    }
+
+    fn render(
+        &mut self,
+        request: &RenderRequest<'_>,
+        state: &mut PresenceState,
+        publications: &[(u64, &Presence)],
+    ) -> Option<Bytes> {
+        let mut document = match request.visibility {
+            Visibility::View(view) => self.view(request, view, state, publications)?,
+            Visibility::PoliteBlock => self.offline(request.resource, request.entity),
+            Visibility::Pending => match &self.pending {
+                PendingDocument::Note(note) => {
+                    Presence::new(request.entity).with_note(note.clone())
+                }
+                PendingDocument::Offline => self.offline(request.resource, request.entity),
+                PendingDocument::Nothing => return None,
+            },
+        };
+        document.write().ok().or_else(|| {
+            document.repair();
+            document.write().ok()
+        })
+    }
+
+    fn is_lasting(&self, state: &PresenceState) -> bool {
+        state.lasting.is_some()
+    }
+}

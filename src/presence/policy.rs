@@ -1,0 +1,71 @@
+//! Who may watch and who may publish, as the application says.
+
+use crate::event::{
+    Authorization, Decision, PublishDecision, PublishQuery, Rejection, SubscribeQuery, View,
+};
+use crate::pidf::Presence;
+
+/// The application's rules. Each answer is given at once; what only a person can decide is
+/// [`Decision::Pending`] until [`Agent::decide`](crate::presence::Agent::decide) is called.
+///
+/// What is to outlive a subscription (a user's standing permission) is the policy's to remember.
+///
+/// ```
+/// use presentity::event::{Authorization, Decision, SubscribeQuery, View};
+/// use presentity::presence::Policy;
+///
+/// /// Users of one domain see each other; everybody else has to ask.
+/// struct Colleagues;
+///
+/// impl Policy for Colleagues {
+///     fn subscribe(&mut self, query: &SubscribeQuery<'_>) -> Authorization {
+///         match query.watcher() {
+///             None => Authorization::Challenge,
+///             Some(watcher) if watcher.ends_with("@example.com") => {
+///                 Decision::Allow(View::full()).into()
+///             }
+///             Some(_) => Decision::Pending.into(),
+///         }
+///     }
+/// }
+/// ```
+pub trait Policy {
+    /// Who may watch a presentity, asked for each SUBSCRIBE, refreshes included.
+    ///
+    /// An unknown presentity is to be answered like one that refuses, so that nobody learns who
+    /// exists.
+    fn subscribe(&mut self, query: &SubscribeQuery<'_>) -> Authorization;
+
+    /// Who may publish for a presentity. By default nobody.
+    fn publish(&mut self, query: &PublishQuery<'_>) -> PublishDecision {
+        let _ = query;
+        PublishDecision::Forbid
+    }
+
+    /// Takes out of a document what a view does not show. It is called for each state and named
+    /// view once, not for each watcher; the full view is not asked about.
+    ///
+    /// By default a named view shows nothing of the document.
+    fn apply_view(&self, view: &View, presentity: &str, document: &mut Presence) {
+        let _ = (view, presentity);
+        let entity = core::mem::take(&mut document.entity);
+        *document = Presence::new(entity);
+    }
+
+    /// Another canonical name for the same presentity, such as one without a port; nothing when
+    /// the name is right as it is.
+    fn alias(&self, presentity: &str) -> Option<String> {
+        let _ = presentity;
+        None
+    }
+}
+
+/// The policy that lets nobody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DenyAll;
+
+impl Policy for DenyAll {
+    fn subscribe(&mut self, _: &SubscribeQuery<'_>) -> Authorization {
+        Decision::Reject(Rejection::Forbidden).into()
+    }
+}
