@@ -33,10 +33,17 @@ pub struct Element {
     name: Name,
     /// The element's attributes.
     pub attributes: Attributes,
-    /// Prefix and namespace of declarations that the content may rely on.
-    declarations: Vec<(String, String)>,
+    /// Declarations that the content may rely on; most elements have none.
+    #[expect(
+        clippy::box_collection,
+        reason = "one word in every element instead of three"
+    )]
+    declarations: Option<Box<Vec<Declaration>>>,
     children: Vec<Node>,
 }
+
+/// A prefix and its namespace.
+type Declaration = (String, String);
 
 /// What an element contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +66,7 @@ impl Element {
         Self {
             name,
             attributes: Attributes::new(),
-            declarations: Vec::new(),
+            declarations: None,
             children: Vec::new(),
         }
     }
@@ -214,6 +221,7 @@ impl Element {
     pub fn declarations(&self) -> impl Iterator<Item = (&str, &str)> {
         self.declarations
             .iter()
+            .flat_map(|declarations| declarations.iter())
             .map(|(prefix, namespace)| (prefix.as_str(), namespace.as_str()))
     }
 
@@ -221,12 +229,10 @@ impl Element {
     ///
     /// Writing refuses a prefix that is no XML name.
     pub fn declare(&mut self, prefix: &str, namespace: &str) {
-        let declared = self.declarations.iter_mut().find(|(p, _)| p == prefix);
-        match declared {
+        let declarations = self.declarations.get_or_insert_default();
+        match declarations.iter_mut().find(|(known, _)| known == prefix) {
             Some((_, known)) => namespace.clone_into(known),
-            None => self
-                .declarations
-                .push((prefix.to_owned(), namespace.to_owned())),
+            None => declarations.push((prefix.to_owned(), namespace.to_owned())),
         }
     }
 

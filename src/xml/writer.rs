@@ -228,12 +228,7 @@ fn bad_name(name: &str) -> XmlWriteError {
 }
 
 fn check_name(name: &str) -> Result<(), XmlWriteError> {
-    let mut bytes = name.bytes();
-    let plain = bytes
-        .next()
-        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    if plain || is_nc_name(name) {
+    if is_nc_name(name) {
         Ok(())
     } else {
         Err(bad_name(name))
