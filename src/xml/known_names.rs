@@ -39,6 +39,7 @@ static NAMES: [&str; 233] = [
 const SLOTS: usize = 1024;
 
 /// For each slot the position of a name plus one, or zero.
+#[expect(clippy::indexing_slicing, reason = "worked out at compile time")]
 static TABLE: [u8; SLOTS] = {
     let mut table = [0u8; SLOTS];
     let mut at = 0usize;
