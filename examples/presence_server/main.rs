@@ -23,7 +23,6 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 
 use presentity::presence::{Agent, AgentConfig};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use adapter::Adapter;
@@ -81,8 +80,7 @@ async fn serve(
     args: Args,
     accounts: Option<HashMap<String, String>>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let told_to_stop = told_to_stop()?;
     let (stack, requests, bound) = Stack::start(&args.listen).await?;
     let ports: Vec<u16> = bound.iter().map(|address| address.port()).collect();
 
@@ -126,11 +124,30 @@ async fn serve(
         // Kept, so that the end of the console is not taken for its wish.
         let _quit = quit;
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = told_to_stop => {}
             _ = quitting.recv() => {}
         }
     };
     adapter.run(stop, requests).await;
     Ok(())
+}
+
+/// Waits for SIGINT or SIGTERM; both are caught from this call on.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
