@@ -413,6 +413,17 @@ mod tests {
                 "{text:?}"
             );
         }
+        // Of the forms that it could have had, the one that came further tells what is wrong.
+        let error = NameAddr::parse("Ann (x) <sip:ann@example.com>");
+        let expected = "an address";
+        assert_eq!(
+            error,
+            Err(HeaderError::Malformed {
+                name: None,
+                offset: 4,
+                expected
+            })
+        );
         let error = NameAddr::parse("Ann <sip:ann@example.com");
         let expected = "a closing angle bracket";
         assert_eq!(
