@@ -9,7 +9,7 @@ use super::authorization::Decision;
 use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
-use super::server::{Item, OpenNotify, Server, Timer};
+use super::server::{OpenNotify, Server, Timer};
 use super::subscription::{NotifyResult, Phase, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
@@ -114,7 +114,7 @@ impl<P: Package> Server<P> {
         let line = format!("{}: {value}\r\n", name.as_str());
         match self.build(subscription, &line, attempts) {
             Some(request) => {
-                self.queue.push_back(Item::Output(Output::Send(request)));
+                self.lanes.output(Output::Send(request));
                 true
             }
             None => {
@@ -319,8 +319,7 @@ impl<P: Package> Server<P> {
             uri,
             challenges,
         };
-        self.queue
-            .push_back(Item::Output(Output::NeedCredentials(need)));
+        self.lanes.output(Output::NeedCredentials(need));
         true
     }
 
@@ -442,18 +441,14 @@ impl<P: Package> Server<P> {
             began: self.now,
             again: false,
         };
-        self.rounds.push_back(key);
+        self.lanes.enter_round(key);
     }
 
-    /// The next NOTIFY of the rounds under way: one of each resource in turn.
-    pub(super) fn next_of_round(&mut self) -> Option<OutgoingRequest> {
-        while let Some(key) = self.rounds.pop_front() {
-            if let Some(request) = self.step(key) {
-                self.rounds.push_back(key);
-                return Some(request);
-            }
-        }
-        None
+    /// The next NOTIFY of a round under way, which then goes to the back of the queue.
+    pub(super) fn next_of_round(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let request = self.step(key)?;
+        self.lanes.enter_round(key);
+        Some(request)
     }
 
     /// Walks on to the next watcher of a resource who has not got its state; nothing at the end.

@@ -10,7 +10,7 @@ use super::output::{Job, JobKey, Output, PublicationKey, ServerEvent};
 use super::package::Package;
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::{EntityTag, Publication, Resource, by_resource};
-use super::server::{Item, Server, Timer};
+use super::server::{Server, Timer};
 use super::subscribe::refuse_extensions;
 use crate::engine::ServerTransaction;
 use crate::engine::slab::{Key, Links};
@@ -36,7 +36,6 @@ pub(super) struct PendingJob<P: Package> {
     response_tag: Tag,
     resource: Key,
     change: Change<P>,
-    timer: Key,
 }
 
 impl<P: Package> Server<P> {
@@ -353,8 +352,7 @@ impl<P: Package> Server<P> {
         let response = Response::new(transaction, 200, Some(tag))
             .with(HeaderName::Expires, committed.expires.to_string())
             .with(HeaderName::SipEtag, committed.tag.to_string());
-        self.queue
-            .push_back(Item::Output(Output::Respond(response)));
+        self.lanes.output(Output::Respond(response));
         if let Some(event) = committed.event {
             self.event(event);
         }
@@ -407,7 +405,7 @@ impl<P: Package> Server<P> {
         change: Change<P>,
         request: &RequestRef<'_>,
     ) -> Result<(), Refusal> {
-        if self.jobs.len() >= self.config.limits.jobs {
+        if !self.jobs.has_room() {
             return Err(self.no_room());
         }
         let resource_key = self.resources.find_or_insert(name, || Resource::new(name));
@@ -422,20 +420,16 @@ impl<P: Package> Server<P> {
             PublishKind::Initial | PublishKind::Modify => request.body().clone(),
             PublishKind::Refresh | PublishKind::Remove => bytes::Bytes::new(),
         };
-        let key = self.jobs.insert(PendingJob {
+        let pending = PendingJob {
             transaction,
             response_tag,
             resource: resource_key,
             change,
-            timer: Key {
-                index: u32::MAX,
-                generation: 0,
-            },
-        });
-        let timer = self.wheel.arm(deadline, Timer::Job(key));
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.timer = timer;
-        }
+        };
+        let wheel = &mut self.wheel;
+        let key = self
+            .jobs
+            .begin(pending, |key| wheel.arm(deadline, Timer::Job(key)));
         let job = Job {
             key: JobKey(key),
             resource: name,
@@ -443,15 +437,17 @@ impl<P: Package> Server<P> {
             body,
             deadline,
         };
-        self.queue.push_back(Item::Output(Output::Job(job)));
+        self.lanes.output(Output::Job(job));
         Ok(())
     }
 
     pub(super) fn finish_job(&mut self, key: Key, success: bool) {
-        let Some(job) = self.jobs.remove(key) else {
+        let Some((job, timer)) = self.jobs.finish(key) else {
             return;
         };
-        self.wheel.cancel(job.timer);
+        if let Some(timer) = timer {
+            self.wheel.cancel(timer);
+        }
         let Some(resource) = self.resources.get_mut(job.resource) else {
             return;
         };
@@ -473,8 +469,7 @@ impl<P: Package> Server<P> {
                 let response = fields.fold(response, |response, (name, value)| {
                     response.with(name, value)
                 });
-                self.queue
-                    .push_back(Item::Output(Output::Respond(response)));
+                self.lanes.output(Output::Respond(response));
             }
         }
         self.drop_if_unused(job.resource);

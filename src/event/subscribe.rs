@@ -10,7 +10,7 @@ use super::output::{EndReason, Output, ServerEvent};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::Resource;
-use super::server::{Item, Server, Timer};
+use super::server::{Server, Timer};
 use super::subscription::{
     Ending, NotifyResult, Phase, Source, Subscription, VariantName, Watcher, by_resource,
     by_watcher,
@@ -484,8 +484,7 @@ impl<P: Package> Server<P> {
             .with(HeaderName::Expires, expires.to_string())
             .with(HeaderName::Contact, format!("<{}>", context.local_contact))
             .with(HeaderName::AllowEvents, self.allow_events.to_string());
-        self.queue
-            .push_back(Item::Output(Output::Respond(response)));
+        self.lanes.output(Output::Respond(response));
     }
 }
 

@@ -41,7 +41,7 @@ pub struct XmlLimits {
 impl XmlLimits {
     /// The deepest nesting that can be allowed: trees of this depth are compared and dropped
     /// within the smallest common thread stack.
-    pub const MAX_DEPTH: usize = 1024;
+    pub const MAX_DEPTH: usize = 256;
 
     pub(crate) fn effective_depth(&self) -> usize {
         self.depth.min(Self::MAX_DEPTH)

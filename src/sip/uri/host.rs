@@ -3,22 +3,41 @@
 use core::fmt::Write as _;
 use core::net::Ipv6Addr;
 
+use super::super::byte_set::ByteSet;
+
+/// What a name or an IPv4 address is made of. Underscores, which the grammar does not have, are let
+/// pass: names within a site have them.
+static HOST: ByteSet = ByteSet::ALPHANUMERIC.and("-_.");
+
+/// How many octets `text` begins with that would make a host: up to a colon, a semicolon, a
+/// question mark or the end, with the brackets of an IPv6 reference.
+pub(super) fn host_len(text: &str) -> usize {
+    if text.starts_with('[') {
+        text.find(']').map_or(text.len(), |at| at.saturating_add(1))
+    } else {
+        HOST.run(text)
+    }
+}
+
 /// Whether `text` is a host name, an IPv4 address or an IPv6 reference in brackets.
-///
-/// Underscores, which the grammar does not have, are let pass: names within a site have them.
 pub(super) fn is_host(text: &str) -> bool {
     if text.starts_with('[') {
         return ipv6(text).is_some();
     }
-    let labels = text.strip_suffix('.').unwrap_or(text);
-    labels.split('.').all(|label| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    })
+    // Labels have something in them, and no hyphen at either end.
+    let mut previous = b'.';
+    for byte in text.bytes() {
+        let fits = match byte {
+            b'.' => !matches!(previous, b'.' | b'-'),
+            b'-' => previous != b'.',
+            _ => HOST.has(byte),
+        };
+        if !fits {
+            return false;
+        }
+        previous = byte;
+    }
+    previous != b'-' && !text.is_empty()
 }
 
 fn ipv6(text: &str) -> Option<Ipv6Addr> {
@@ -27,24 +46,22 @@ fn ipv6(text: &str) -> Option<Ipv6Addr> {
 
 /// Whether two hosts are the same: names without case, IPv6 addresses by value.
 pub(super) fn hosts_eq(one: &str, other: &str) -> bool {
-    match (ipv6(one), ipv6(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.eq_ignore_ascii_case(other),
-    }
+    one.eq_ignore_ascii_case(other)
+        || matches!((ipv6(one), ipv6(other)), (Some(one), Some(other)) if one == other)
 }
 
 /// Writes a host in the one way in which all equal ones are written, without a full stop at its
 /// end.
 pub(super) fn push_host(out: &mut String, host: &str) {
-    match ipv6(host) {
-        Some(address) => {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "[{address}]");
-        }
-        None => {
-            let name = host.strip_suffix('.').unwrap_or(host);
-            out.extend(name.chars().map(|c| c.to_ascii_lowercase()));
-        }
+    if let Some(address) = ipv6(host) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "[{address}]");
+        return;
+    }
+    let start = out.len();
+    out.push_str(host.strip_suffix('.').unwrap_or(host));
+    if let Some(name) = out.get_mut(start..) {
+        name.make_ascii_lowercase();
     }
 }
 

@@ -15,6 +15,7 @@ pub use sip_uri::SipUri;
 pub use tel_uri::TelUri;
 
 use super::MAX_URI_LEN;
+use super::byte_set::split_once;
 
 /// Why a text is no URI of its scheme.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,9 +73,8 @@ impl<'a> Uri<'a> {
         if text.len() > MAX_URI_LEN {
             return Err(UriError::TooLong);
         }
-        let (scheme, rest) = text
-            .split_once(':')
-            .ok_or_else(|| expected_at(text, text, "a scheme"))?;
+        let (scheme, rest) =
+            split_once(text, b':').ok_or_else(|| expected_at(text, text, "a scheme"))?;
         if scheme.eq_ignore_ascii_case("sip") {
             SipUri::parse(text, false, rest).map(Self::Sip)
         } else if scheme.eq_ignore_ascii_case("sips") {

@@ -1,6 +1,7 @@
 //! What follows the host of a URI: parameters and header fields.
 
-use super::characters::{self, CharSet, HEADER, PARAM_NAME, PARAM_VALUE};
+use super::super::byte_set::{ByteSet, split_once};
+use super::characters::{self, HEADER, PARAM_NAME, PARAM_VALUE, covers};
 use super::{UriError, expected_at};
 
 /// Parameters of a URI, and header fields of a URI, at most; more are refused.
@@ -26,11 +27,11 @@ impl<'a> UriParams<'a> {
             if at == MAX_URI_PARTS {
                 return Err(UriError::TooManyParts);
             }
-            if name.is_empty() || !PARAM_NAME.covers(name) {
+            if name.is_empty() || !covers(&PARAM_NAME, name) {
                 return Err(expected_at(uri, name, "a parameter name"));
             }
             if let Some(value) = value
-                && (value.is_empty() || !PARAM_VALUE.covers(value))
+                && (value.is_empty() || !covers(&PARAM_VALUE, value))
             {
                 return Err(expected_at(uri, value, "a parameter value"));
             }
@@ -56,13 +57,18 @@ impl<'a> UriParams<'a> {
 
     /// Each parameter in order: its name, and its value if it has one.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        self.text
-            .split(';')
-            .skip(1)
-            .map(|param| match param.split_once('=') {
+        let mut rest = self.text.strip_prefix(';');
+        core::iter::from_fn(move || {
+            let (param, after) = match split_once(rest?, b';') {
+                Some((param, after)) => (param, Some(after)),
+                None => (rest?, None),
+            };
+            rest = after;
+            Some(match split_once(param, b'=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (param, None),
             })
+        })
     }
 }
 
@@ -75,13 +81,13 @@ pub struct UriHeaders<'a> {
 
 impl<'a> UriHeaders<'a> {
     pub(super) fn parse(uri: &str, text: Option<&'a str>) -> Result<Self, UriError> {
-        Self::parse_with(uri, text, HEADER)
+        Self::parse_with(uri, text, &HEADER)
     }
 
     pub(super) fn parse_with(
         uri: &str,
         text: Option<&'a str>,
-        set: CharSet,
+        set: &ByteSet,
     ) -> Result<Self, UriError> {
         for (at, header) in text.iter().flat_map(|text| text.split('&')).enumerate() {
             if at == MAX_URI_PARTS {
@@ -90,10 +96,10 @@ impl<'a> UriHeaders<'a> {
             let (name, value) = header
                 .split_once('=')
                 .ok_or_else(|| expected_at(uri, header, "name=value"))?;
-            if name.is_empty() || !set.covers(name) {
+            if name.is_empty() || !covers(set, name) {
                 return Err(expected_at(uri, name, "a header field name"));
             }
-            if !set.covers(value) {
+            if !covers(set, value) {
                 return Err(expected_at(uri, value, "a header field value"));
             }
         }

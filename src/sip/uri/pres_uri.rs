@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::characters::{CharSet, HEADER, USER, decoded_eq, push_decoded_user};
+use super::super::byte_set::split_once;
+use super::characters::{LOCAL, PRES_HEADER, covers, decoded_eq, push_decoded_user};
 use super::host::{hosts_eq, is_host, push_host};
 use super::{UriError, UriHeaders, expected_at};
 
@@ -18,28 +19,22 @@ pub struct PresUri<'a> {
     headers: UriHeaders<'a>,
 }
 
-/// What may stand in the local part as it is. A question mark begins the header fields, a comma
-/// separates mailboxes, a slash would make a hierarchy, and there are no parameters.
-const LOCAL: CharSet = USER.without("?,/;");
-const PRES_HEADER: CharSet = HEADER.and(";@,=");
-
 impl<'a> PresUri<'a> {
     /// `rest` is what follows the scheme in `text`.
     pub(super) fn parse(text: &'a str, rest: &'a str) -> Result<Self, UriError> {
-        let (to, headers) = match rest.split_once('?') {
+        let (to, headers) = match split_once(rest, b'?') {
             Some((to, headers)) => (to, Some(headers)),
             None => (rest, None),
         };
-        let (local, domain) = to
-            .split_once('@')
-            .ok_or_else(|| expected_at(text, to, "local@domain"))?;
-        if local.is_empty() || !LOCAL.covers(local) {
+        let (local, domain) =
+            split_once(to, b'@').ok_or_else(|| expected_at(text, to, "local@domain"))?;
+        if local.is_empty() || !covers(&LOCAL, local) {
             return Err(expected_at(text, local, "a local part"));
         }
         if !is_host(domain) {
             return Err(expected_at(text, domain, "a domain"));
         }
-        let headers = UriHeaders::parse_with(text, headers, PRES_HEADER)?;
+        let headers = UriHeaders::parse_with(text, headers, &PRES_HEADER)?;
         Ok(Self {
             text,
             local,

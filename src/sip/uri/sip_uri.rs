@@ -2,8 +2,10 @@
 
 use core::fmt;
 
-use super::characters::{PASSWORD, USER, equivalent, equivalent_ignoring_case, push_user};
-use super::host::{hosts_eq, is_host, push_host};
+use super::super::byte_set::split_once;
+use super::super::grammar::DIGIT;
+use super::characters::{PASSWORD, USER, covers, equivalent, equivalent_ignoring_case, push_user};
+use super::host::{host_len, hosts_eq, is_host, push_host};
 use super::{UriError, UriHeaders, UriParams, expected_at};
 
 /// A SIP or SIPS URI. Its parts come as they stand, with their escapes.
@@ -26,51 +28,50 @@ impl<'a> SipUri<'a> {
     /// `rest` is what follows the scheme in `text`.
     pub(super) fn parse(text: &'a str, sips: bool, rest: &'a str) -> Result<Self, UriError> {
         // An at sign stands nowhere but behind the userinfo, which may hold `;` and `?`.
-        let (userinfo, rest) = match rest.split_once('@') {
+        let (userinfo, rest) = match split_once(rest, b'@') {
             Some((userinfo, rest)) => (Some(userinfo), rest),
             None => (None, rest),
         };
-        let (user, password) = match userinfo.map(|info| (info, info.split_once(':'))) {
+        let (user, password) = match userinfo.map(|info| (info, split_once(info, b':'))) {
             None => (None, None),
             Some((_, Some((user, password)))) => (Some(user), Some(password)),
             Some((user, None)) => (Some(user), None),
         };
         if let Some(user) = user
-            && (user.is_empty() || !USER.covers(user))
+            && (user.is_empty() || !covers(&USER, user))
         {
             return Err(expected_at(text, user, "a user"));
         }
         if let Some(password) = password
-            && !PASSWORD.covers(password)
+            && !covers(&PASSWORD, password)
         {
             return Err(expected_at(text, password, "a password"));
         }
-        let (rest, headers) = match rest.split_once('?') {
-            Some((rest, headers)) => (rest, Some(headers)),
-            None => (rest, None),
-        };
-        let hostport_len = rest.find(';').unwrap_or(rest.len());
-        let (hostport, params) = rest.split_at_checked(hostport_len).unwrap_or((rest, ""));
-        // The colons of an IPv6 reference are within its brackets.
-        let host_len = match hostport.rfind(']') {
-            Some(at) => at.saturating_add(1),
-            None => hostport.find(':').unwrap_or(hostport.len()),
-        };
-        let (host, port) = hostport
-            .split_at_checked(host_len)
-            .unwrap_or((hostport, ""));
+        let (host, rest) = rest.split_at_checked(host_len(rest)).unwrap_or((rest, ""));
         if !is_host(host) {
             return Err(expected_at(text, host, "a host"));
         }
-        let port = match port.strip_prefix(':') {
-            None if port.is_empty() => None,
-            Some(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => Some(
-                digits
+        let (port, rest) = match rest.strip_prefix(':') {
+            None => (None, rest),
+            Some(rest) => {
+                let (digits, rest) = rest.split_at_checked(DIGIT.run(rest)).unwrap_or((rest, ""));
+                let port = digits
                     .parse()
-                    .map_err(|_| expected_at(text, digits, "a port number"))?,
-            ),
-            _ => return Err(expected_at(text, port, "a colon and a port number")),
+                    .map_err(|_| expected_at(text, digits, "a port number"))?;
+                (Some(port), rest)
+            }
         };
+        let (params, headers) = match split_once(rest, b'?') {
+            Some((params, headers)) => (params, Some(headers)),
+            None => (rest, None),
+        };
+        if !params.is_empty() && !params.starts_with(';') {
+            return Err(expected_at(
+                text,
+                params,
+                "a colon, a semicolon, a question mark or the end",
+            ));
+        }
         let params = UriParams::parse(text, params)?;
         let headers = UriHeaders::parse(text, headers)?;
         Ok(Self {
@@ -281,7 +282,7 @@ mod tests {
         let error = |text| Uri::parse(text).unwrap_err().to_string();
         assert_eq!(
             error("sip:ann@exam ple"),
-            "URI is malformed at octet 8: expected a host"
+            "URI is malformed at octet 12: expected a colon, a semicolon, a question mark or the end"
         );
         assert_eq!(
             error("sip:ann@a:70000"),
