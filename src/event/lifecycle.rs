@@ -187,6 +187,7 @@ impl<P: Package> Server<P> {
 
     /// The end of being live, on every path.
     fn cease(&mut self, key: Key) {
+        self.unhold(key);
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };

@@ -131,7 +131,9 @@ impl<P: Package> Server<P> {
         if !subscription.owed || subscription.open.is_some() {
             return None;
         }
-        if subscription.is_live() && (subscription.held || self.now >= subscription.expires_at) {
+        if subscription.is_live()
+            && (subscription.held.is_some() || self.now >= subscription.expires_at)
+        {
             return None;
         }
         self.build(key, "", 0)
@@ -364,12 +366,18 @@ impl<P: Package> Server<P> {
             return;
         }
         subscription.owed = true;
-        subscription.held = true;
         let seconds = retry_after.seconds.min(LONGEST_HOLD);
-        self.wheel.arm(
-            self.now + Duration::from_secs(seconds.into()),
-            Timer::Release(key),
-        );
+        let end = self.now + Duration::from_secs(seconds.into());
+        subscription.held = Some(self.wheel.arm(end, Timer::Release(key)));
+    }
+
+    /// The wait that a watcher asked for is over, whatever the time.
+    pub(super) fn unhold(&mut self, key: Key) {
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(timer) = subscription.held.take()
+        {
+            self.wheel.cancel(timer);
+        }
     }
 
     /// The host never said what became of a NOTIFY, or never gave the credentials for it.
@@ -486,7 +494,7 @@ impl<P: Package> Server<P> {
         // What is owed or held leaves by itself, with the newest state.
         if !subscription.is_live()
             || subscription.owed
-            || subscription.held
+            || subscription.held.is_some()
             || subscription.delivered == version
             || self.now >= subscription.expires_at
         {

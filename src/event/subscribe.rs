@@ -220,6 +220,8 @@ impl<P: Package> Server<P> {
             self.end(key, last_word(EndReason::Unsubscribed));
         } else {
             self.arm_expiry(key, wish.expires);
+            // One who comes by is there, and waits for the NOTIFY (RFC 6665 section 4.2.1.2).
+            self.unhold(key);
             self.owe(key);
         }
         Ok(())
@@ -428,7 +430,7 @@ impl<P: Package> Server<P> {
             owed: false,
             queued: false,
             behind: false,
-            held: false,
+            held: None,
         });
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live += 1;

@@ -16,18 +16,30 @@ fn the_document_is_of_the_type_that_suits_the_watcher_best() {
         (&[PIDF], PIDF),
         (&["APPLICATION/Pidf+XML"], PIDF),
         (&["application/xpidf+xml, application/pidf+xml"], PIDF),
-        (&["application/xpidf+xml", "application/pidf+xml;q=0.1"], PIDF),
+        (
+            &["application/xpidf+xml", "application/pidf+xml;q=0.1"],
+            PIDF,
+        ),
         (&[CPIM], CPIM),
         (&["application/cpim-pidf+xml, application/pidf+xml"], PIDF),
-        (&["application/cpim-pidf+xml;q=0.9, application/pidf+xml;q=0.3"], CPIM),
+        (
+            &["application/cpim-pidf+xml;q=0.9, application/pidf+xml;q=0.3"],
+            CPIM,
+        ),
         (&["*/*"], PIDF),
         (&["application/*"], PIDF),
         (&["text/plain, */*;q=0.1"], PIDF),
         (&["application/pidf+xml;q=0, */*"], CPIM),
-        (&["application/pidf+xml;q=0, application/cpim-pidf+xml"], CPIM),
+        (
+            &["application/pidf+xml;q=0, application/cpim-pidf+xml"],
+            CPIM,
+        ),
         (&["application/cpim-pidf+xml;q=0, */*"], PIDF),
         (&["application/pidf+xml;charset=\"UTF-8\""], PIDF),
-        (&["multipart/related, application/rlmi+xml, application/pidf+xml"], PIDF),
+        (
+            &["multipart/related, application/rlmi+xml, application/pidf+xml"],
+            PIDF,
+        ),
     ] {
         let mut message = scene.subscribe(ANA, BOB);
         for value in accept {
@@ -36,7 +48,11 @@ fn the_document_is_of_the_type_that_suits_the_watcher_best() {
         let outputs = scene.send(&message);
         assert_eq!(outputs.status(), 200, "{accept:?}");
         let notify = outputs.notify();
-        assert_eq!(field(notify, "Content-Type"), Some(content_type), "{accept:?}");
+        assert_eq!(
+            field(notify, "Content-Type"),
+            Some(content_type),
+            "{accept:?}"
+        );
         assert_eq!(notes(notify), ["here"]);
         scene.answer_all(&outputs);
     }

@@ -36,7 +36,11 @@ fn known_state() -> Presence {
 #[test]
 fn each_decision_about_a_new_subscription_has_its_answer() {
     let cases: [(Authorization, &[&str], &str); 7] = [
-        (allowed(), &["200", "started allowed", "active;expires=600"], "all"),
+        (
+            allowed(),
+            &["200", "started allowed", "active;expires=600"],
+            "all",
+        ),
         (
             viewing("notes").into(),
             &["200", "started allowed", "active;expires=600"],
@@ -223,7 +227,10 @@ fn a_politely_blocked_watcher_sees_one_closed_contact() {
     assert_eq!(document.tuples.len(), 1);
     let tuple = &document.tuples[0];
     assert_eq!(tuple.status.basic(), Some(Basic::Closed));
-    assert_eq!(tuple.contact.as_ref().map(|contact| contact.uri.as_str()), Some(BOB));
+    assert_eq!(
+        tuple.contact.as_ref().map(|contact| contact.uri.as_str()),
+        Some(BOB)
+    );
     assert!(tuple.notes.is_empty() && tuple.timestamp_text().is_none());
     assert!(document.notes.is_empty() && document.extensions.is_empty());
     for note in ["one", "two"] {
@@ -345,7 +352,11 @@ fn every_decision_may_follow_every_other() {
                 .with_tuple(Tuple::open("more"));
             let outputs = scene.set_document(BOB, more);
             let told = matches!(to, Decision::Allow(_));
-            assert_eq!(outputs.requests().len(), usize::from(told), "{from:?} {to:?}");
+            assert_eq!(
+                outputs.requests().len(),
+                usize::from(told),
+                "{from:?} {to:?}"
+            );
             scene.answer_all(&outputs);
             scene.close();
         }
@@ -423,7 +434,9 @@ fn a_decision_by_watcher_is_for_all_subscriptions_of_his() {
     scene.watch_by(other);
     let now = scene.now;
     let allow = Decision::Allow(View::full());
-    let count = scene.role.decide_watcher(now, ANA, "pres:bob@example.com", &allow);
+    let count = scene
+        .role
+        .decide_watcher(now, ANA, "pres:bob@example.com", &allow);
     assert_eq!(count, 2);
     let outputs = scene.drain();
     assert_eq!(
@@ -560,7 +573,11 @@ fn a_change_that_a_view_hides_is_not_told() {
     document.tuples[0].status.set_basic(Some(Basic::Closed));
     assert!(scene.set_document(BOB, document.clone()).all.is_empty());
     let outputs = scene.set_document(BOB, document.with_note("more"));
-    assert_eq!(outputs.requests().len(), 1, "and it did not start the interval");
+    assert_eq!(
+        outputs.requests().len(),
+        1,
+        "and it did not start the interval"
+    );
     scene.answer_all(&outputs);
     scene.close();
 }
@@ -647,7 +664,11 @@ fn an_unknown_presentity_is_answered_like_one_that_refuses() {
             outputs.all
         };
         for expires in ["600", "0"] {
-            assert_eq!(story_of(true, expires), story_of(false, expires), "{decision:?}");
+            assert_eq!(
+                story_of(true, expires),
+                story_of(false, expires),
+                "{decision:?}"
+            );
         }
     }
 }

@@ -147,7 +147,10 @@ fn one_that_writes_addresses_without_brackets() {
     let outputs = scene.send_from(&message, ANA);
     assert_eq!(outputs.status(), 200);
     let notify = outputs.notify();
-    assert_eq!(field(notify, "To"), Some("<sip:ana@example.com>;tag=9e-b.4"));
+    assert_eq!(
+        field(notify, "To"),
+        Some("<sip:ana@example.com>;tag=9e-b.4")
+    );
     assert_eq!(notify.uri(), "sip:ana@192.0.2.9:5066;ob");
     scene.answer_all(&outputs);
     let granted = response_field(outputs.response(), "Expires").unwrap();
@@ -228,10 +231,7 @@ fn a_publisher_that_refreshes_by_repeating_itself() {
     scene.watch();
     for number in 21..25 {
         scene.pass(60.0);
-        let again = first
-            .clone()
-            .with_cseq(number)
-            .with("SIP-If-Match", &tag);
+        let again = first.clone().with_cseq(number).with("SIP-If-Match", &tag);
         let outputs = scene.send(&again);
         assert!(outputs.requests().is_empty());
         tag = etag(&outputs);
@@ -269,7 +269,9 @@ fn a_publisher_that_lost_its_entity_tag() {
     scene.watch_by(message);
     let orphan = scene.published(BOB, &document("t", "busy"));
     scene.pass(100.0);
-    let lost = scene.publish(BOB, &document("t", "free")).with("SIP-If-Match", "lost");
+    let lost = scene
+        .publish(BOB, &document("t", "free"))
+        .with("SIP-If-Match", "lost");
     assert_eq!(story(&scene.send(&lost)), ["412"]);
     let anew = scene.publish(BOB, &document("t", "free"));
     let outputs = scene.send(&anew);

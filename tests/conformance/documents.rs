@@ -150,7 +150,10 @@ fn foreign_elements_of_all_parts_are_kept() {
         let space = format!("urn:example:{name}");
         assert_eq!(document.extensions[place].namespace(), space);
         assert_eq!(document.tuples[place].extensions[0].namespace(), space);
-        assert_eq!(document.tuples[place].status.extensions[0].namespace(), space);
+        assert_eq!(
+            document.tuples[place].status.extensions[0].namespace(),
+            space
+        );
         assert_eq!(document.notes[place].text, *name);
     }
     assert!(body_of(&watch.notify).contains("one &amp; more"));
@@ -198,7 +201,12 @@ fn the_order_of_publications_is_the_one_they_were_first_made_in() {
 fn the_application_may_name_the_presentity_in_any_form() {
     let mut scene = Scene::configured(|config| config.domains = vec!["example.com".into()]);
     let now = scene.now;
-    for name in ["bob@example.com", "sips:bob@Example.COM", "pres:bob@example.com", BOB] {
+    for name in [
+        "bob@example.com",
+        "sips:bob@Example.COM",
+        "pres:bob@example.com",
+        BOB,
+    ] {
         scene.set_document(name, crate::scene::state(name));
         let watch = scene.watch();
         assert_eq!(notes(&watch.notify), [name]);

@@ -63,7 +63,11 @@ fn the_request_that_answers_a_challenge_is_taken() {
 #[test]
 fn unverified_credentials_prove_nothing() {
     let mut scene = Scene::new();
-    for name in ["Authorization", "Proxy-Authorization", "P-Asserted-Identity"] {
+    for name in [
+        "Authorization",
+        "Proxy-Authorization",
+        "P-Asserted-Identity",
+    ] {
         let message = scene
             .subscribe(ANA, BOB)
             .with(name, "<sip:ana@example.com>");
@@ -247,7 +251,11 @@ fn a_sips_presentity_is_watched_by_sips() {
 #[test]
 fn a_sips_presentity_demands_a_sips_contact() {
     let mut scene = Scene::new();
-    for contact in ["<sip:ana@192.0.2.7>", "<sip:ana@192.0.2.7;transport=tls>", "sip:sips@x"] {
+    for contact in [
+        "<sip:ana@192.0.2.7>",
+        "<sip:ana@192.0.2.7;transport=tls>",
+        "sip:sips@x",
+    ] {
         let message = scene
             .subscribe(ANA, "sips:bob@example.com")
             .with("Contact", contact);
@@ -294,7 +302,13 @@ fn a_sip_presentity_may_be_watched_from_a_sips_contact() {
 // SEC-01: what names nobody is no identity.
 #[test]
 fn an_identity_is_a_uri_that_names_somebody() {
-    for uri in ["", "ana", "sip:", "ana@example.com", "<sip:ana@example.com>"] {
+    for uri in [
+        "",
+        "ana",
+        "sip:",
+        "ana@example.com",
+        "<sip:ana@example.com>",
+    ] {
         assert!(Identity::of(uri, Assurance::Digest).is_err(), "{uri}");
     }
     let identity = proven("tel:+1-555-0100");

@@ -234,7 +234,10 @@ fn one_notify_is_open_at_a_time() {
     let outputs = scene.answer(first.notify(), 200);
     assert_eq!(notes(outputs.notify()), ["two"]);
     let outputs = scene.answer(outputs.notify(), 200);
-    assert!(outputs.all.is_empty(), "one was enough for all: {outputs:?}");
+    assert!(
+        outputs.all.is_empty(),
+        "one was enough for all: {outputs:?}"
+    );
     scene.close();
 }
 
@@ -422,9 +425,10 @@ fn what_is_written_differently_is_no_change() {
 fn documents_are_whole_whatever_the_watcher_supports() {
     let mut scene = Scene::new();
     scene.set("one");
-    let message = scene
-        .subscribe(ANA, BOB)
-        .with("Accept", "application/pidf-diff+xml;q=1, application/pidf+xml;q=0.5");
+    let message = scene.subscribe(ANA, BOB).with(
+        "Accept",
+        "application/pidf-diff+xml;q=1, application/pidf+xml;q=0.5",
+    );
     let watch = scene.watch_by(message);
     assert_eq!(
         field(&watch.notify, "Content-Type"),

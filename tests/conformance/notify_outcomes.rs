@@ -164,10 +164,7 @@ fn the_end_is_told_to_one_who_asked_for_patience() {
     let (mut scene, open) = open_notify();
     scene.answer_with(&open, 503, &[("Retry-After", "300")]);
     let outputs = scene.terminate(Reason::Deactivated);
-    assert_eq!(
-        state_of(outputs.notify()),
-        "terminated;reason=deactivated"
-    );
+    assert_eq!(state_of(outputs.notify()), "terminated;reason=deactivated");
     scene.answer_all(&outputs);
     scene.empty();
 }
@@ -325,11 +322,17 @@ fn an_outcome_of_another_role_is_nothing() {
 fn outcomes_are_counted() {
     let (mut scene, open) = open_notify();
     let counters = scene.role.counters();
-    assert_eq!((counters.notifies_sent(), counters.notifies_failed()), (2, 0));
+    assert_eq!(
+        (counters.notifies_sent(), counters.notifies_failed()),
+        (2, 0)
+    );
     assert_eq!(counters.subscriptions_started(), 1);
     scene.answer(&open, 481);
     let counters = scene.role.counters();
-    assert_eq!((counters.notifies_sent(), counters.notifies_failed()), (2, 1));
+    assert_eq!(
+        (counters.notifies_sent(), counters.notifies_failed()),
+        (2, 1)
+    );
     assert_eq!(counters.subscriptions_ended(), 1);
     scene.empty();
 }

@@ -74,7 +74,10 @@ fn a_change_between_due_and_taken_is_in_it() {
     scene.answer_all(&outputs);
     let now = scene.now;
     let change = |scene: &mut Scene, note: &str| {
-        scene.role.set_presence(now, BOB, crate::scene::state(note)).unwrap();
+        scene
+            .role
+            .set_presence(now, BOB, crate::scene::state(note))
+            .unwrap();
     };
     change(&mut scene, "two");
     scene.now = now + Duration::from_secs(5);
@@ -230,10 +233,7 @@ fn the_end_does_not_wait() {
     scene.answer_all(&outputs);
     scene.set("two");
     let outputs = scene.terminate(Reason::Deactivated);
-    assert_eq!(
-        story(&outputs)[1],
-        "terminated;reason=deactivated"
-    );
+    assert_eq!(story(&outputs)[1], "terminated;reason=deactivated");
     scene.answer_all(&outputs);
     assert!(scene.pass(10.0).all.is_empty());
     scene.empty();
@@ -352,7 +352,9 @@ fn a_publication_that_runs_out_is_a_change_like_any() {
     let mut scene = Scene::new();
     let message = scene.subscribe(ANA, BOB).with("Expires", "3600");
     scene.watch_by(message);
-    let message = scene.publish(BOB, &document("p", "published")).with("Expires", "60");
+    let message = scene
+        .publish(BOB, &document("p", "published"))
+        .with("Expires", "60");
     let outputs = scene.send(&message);
     assert_eq!(notes(outputs.notify()), ["published"]);
     scene.answer_all(&outputs);
@@ -427,7 +429,10 @@ fn a_round_goes_on_when_watchers_leave_in_the_middle_of_it() {
             .collect();
         let mut open = scene.set("one");
         let mut all = told(&open);
-        let place = watches.iter().position(|(name, _)| *name == leaving).unwrap();
+        let place = watches
+            .iter()
+            .position(|(name, _)| *name == leaving)
+            .unwrap();
         let bye = watches[place].1.unsubscribe();
         assert_eq!(scene.send(&bye).status(), 200);
         loop {
@@ -462,13 +467,19 @@ fn a_change_in_the_middle_of_a_round_reaches_everybody_in_the_end() {
     let outputs = scene.set("one");
     scene.set("two");
     let outputs = scene.answer_all(&outputs);
-    assert_eq!((told(&outputs), notes(outputs.notify())), (vec!["b".into()], vec!["two".into()]));
+    assert_eq!(
+        (told(&outputs), notes(outputs.notify())),
+        (vec!["b".into()], vec!["two".into()])
+    );
     let outputs = scene.answer_all(&outputs);
     assert_eq!(notes(outputs.notify()), ["two"]);
     assert!(scene.answer_all(&outputs).all.is_empty());
     // The first has the old state and is told with the next round.
     let outputs = scene.pass(5.0);
-    assert_eq!((told(&outputs), notes(outputs.notify())), (vec!["a".into()], vec!["two".into()]));
+    assert_eq!(
+        (told(&outputs), notes(outputs.notify())),
+        (vec!["a".into()], vec!["two".into()])
+    );
     scene.answer_all(&outputs);
     scene.close();
 }
@@ -479,7 +490,9 @@ fn an_interval_under_way_ends_with_the_last_watcher() {
     let mut scene = Scene::new();
     let mut watch = scene.watch();
     let tag = scene.published(BOB, &document("p", "one"));
-    let message = scene.publish(BOB, &document("p", "two")).with("SIP-If-Match", &tag);
+    let message = scene
+        .publish(BOB, &document("p", "two"))
+        .with("SIP-If-Match", &tag);
     let outputs = scene.send(&message);
     let tag = crate::scene::etag(&outputs);
     let outputs = scene.send(&watch.unsubscribe());

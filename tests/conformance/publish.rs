@@ -111,7 +111,12 @@ fn a_resource_of_another_domain_is_not_found() {
 #[test]
 fn a_publish_of_another_package_or_none_gets_489() {
     let mut scene = Scene::new();
-    for event in [Some("dialog"), Some("Presence"), Some("presence.winfo"), None] {
+    for event in [
+        Some("dialog"),
+        Some("Presence"),
+        Some("presence.winfo"),
+        None,
+    ] {
         let message = scene.publish(BOB, &document("t", "x"));
         let message = match event {
             Some(event) => message.with("Event", event),
@@ -132,7 +137,16 @@ fn a_publish_of_another_package_or_none_gets_489() {
 fn a_condition_that_is_not_one_entity_tag_is_malformed() {
     let mut scene = Scene::new();
     let tag = scene.published(BOB, &document("t", "x"));
-    for value in ["", "a b", "a, b", "*", "\"quoted\"", "W/\"a\"", "a;b", &format!("{tag}, {tag}")] {
+    for value in [
+        "",
+        "a b",
+        "a, b",
+        "*",
+        "\"quoted\"",
+        "W/\"a\"",
+        "a;b",
+        &format!("{tag}, {tag}"),
+    ] {
         let message = follow(&mut scene, value, "");
         assert_eq!(story(&scene.send(&message)), ["400"], "{value:?}");
     }
@@ -287,7 +301,9 @@ fn entity_tags_differ_whatever_the_entropy() {
 
 /// The status and the Expires or Min-Expires of the answer to a wish.
 fn granted(scene: &mut Scene, wish: &str) -> (u16, Option<String>) {
-    let message = scene.publish(BOB, &document("t", "x")).with("Expires", wish);
+    let message = scene
+        .publish(BOB, &document("t", "x"))
+        .with("Expires", wish);
     let outputs = scene.send(&message);
     let response = outputs.response();
     let name = if response.status() == 423 {
@@ -352,8 +368,11 @@ fn any_wish_below_the_minimum_is_refused() {
 // SRV-45
 #[test]
 fn without_a_wish_the_server_chooses() {
-    for (default, maximum, granted) in [(3600, 3600, "3600"), (1800, 3600, "1800"), (7200, 900, "900")]
-    {
+    for (default, maximum, granted) in [
+        (3600, 3600, "3600"),
+        (1800, 3600, "1800"),
+        (7200, 900, "900"),
+    ] {
         let mut scene = Scene::configured(|config| {
             config.server.publish_default_expires = default;
             config.server.publish_max_expires = maximum;
@@ -424,9 +443,18 @@ fn both_names_of_the_document_type_are_taken() {
 #[test]
 fn a_body_of_no_stated_type_is_malformed() {
     let mut scene = Scene::new();
-    let message = scene.publish(BOB, &document("t", "x")).without("Content-Type");
+    let message = scene
+        .publish(BOB, &document("t", "x"))
+        .without("Content-Type");
     assert_eq!(story(&scene.send(&message)), ["400"]);
-    for content_type in ["", "x", "application/", "/", "application/pidf+xml;", "a/b, c/d"] {
+    for content_type in [
+        "",
+        "x",
+        "application/",
+        "/",
+        "application/pidf+xml;",
+        "a/b, c/d",
+    ] {
         let message = scene
             .publish(BOB, &document("t", "x"))
             .with("Content-Type", content_type);
@@ -443,7 +471,12 @@ fn a_body_of_no_stated_type_is_malformed() {
 #[test]
 fn an_encoded_body_is_refused_with_the_encoding_that_is_known() {
     let mut scene = Scene::new();
-    for (encoding, status) in [("gzip", 415), ("identity", 200), ("Identity", 200), ("gzip, identity", 415)] {
+    for (encoding, status) in [
+        ("gzip", 415),
+        ("identity", 200),
+        ("Identity", 200),
+        ("gzip, identity", 415),
+    ] {
         let message = scene
             .publish(BOB, &document("t", "x"))
             .with("Content-Encoding", encoding);
@@ -693,7 +726,12 @@ fn a_refused_modification_changes_nothing() {
     scene.pass(100.0);
     for (name, value, body, status) in [
         ("Content-Type", "text/plain", document("t", "two"), 415),
-        ("Content-Type", "application/pidf+xml", "garbage".to_owned(), 400),
+        (
+            "Content-Type",
+            "application/pidf+xml",
+            "garbage".to_owned(),
+            400,
+        ),
         ("Expires", "1", document("t", "two"), 423),
         ("Expires", "x", document("t", "two"), 400),
         ("Require", "x", document("t", "two"), 420),
@@ -762,7 +800,10 @@ fn too_many_publications_are_told_to_come_back() {
     let message = scene.publish(BOB, &document("t", "three"));
     let outputs = scene.send(&message);
     assert_eq!(story(&outputs), ["503"]);
-    assert_eq!(response_field(outputs.response(), "Retry-After"), Some("30"));
+    assert_eq!(
+        response_field(outputs.response(), "Retry-After"),
+        Some("30")
+    );
     // What is there stays usable, and others have room.
     let message = follow(&mut scene, &tag, &document("t", "four"));
     assert_eq!(scene.send(&message).status(), 200);

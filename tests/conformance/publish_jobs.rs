@@ -166,7 +166,9 @@ fn a_job_is_completed_once() {
 #[test]
 fn a_publication_that_ran_out_during_its_job_gets_412() {
     let mut scene = deferring();
-    let message = scene.publish(BOB, &document("t", "x")).with("Expires", "60");
+    let message = scene
+        .publish(BOB, &document("t", "x"))
+        .with("Expires", "60");
     let tag = stored(&mut scene, &message);
     scene.pass(55.0);
     let message = scene.publish(BOB, "").with("SIP-If-Match", &tag);
@@ -203,7 +205,9 @@ fn a_publish_that_is_refused_anyway_makes_no_job() {
         (scene.publish(BOB, "").with("SIP-If-Match", "x"), BOB, 412),
         (scene.publish(BOB, &document("t", "x")), MALLORY, 403),
         (
-            scene.publish(BOB, &document("t", "x")).with("Content-Type", "a/b"),
+            scene
+                .publish(BOB, &document("t", "x"))
+                .with("Content-Type", "a/b"),
             BOB,
             415,
         ),
@@ -232,7 +236,10 @@ fn too_many_jobs_are_told_to_come_back() {
     let message = scene.publish(CARLA, &document("t", "x"));
     let outputs = scene.send(&message);
     assert_eq!(story(&outputs), ["503"]);
-    assert_eq!(response_field(outputs.response(), "Retry-After"), Some("10"));
+    assert_eq!(
+        response_field(outputs.response(), "Retry-After"),
+        Some("10")
+    );
     let outputs = scene.pass(16.1);
     assert_eq!(story(&outputs), ["504", "504"]);
     scene.empty();
@@ -250,7 +257,10 @@ fn a_job_that_finds_no_room_is_told_to_come_back() {
     assert_eq!(complete(&mut scene, &jobs[0], true).status(), 200);
     let outputs = complete(&mut scene, &jobs[1], true);
     assert_eq!(story(&outputs), ["503"]);
-    assert_eq!(response_field(outputs.response(), "Retry-After"), Some("10"));
+    assert_eq!(
+        response_field(outputs.response(), "Retry-After"),
+        Some("10")
+    );
     scene.close();
 }
 

@@ -215,7 +215,9 @@ fn a_dialog_that_is_not_known_gets_481() {
     let refresh = watch.refresh();
     let upper = watch.tag.to_ascii_uppercase();
     for message in [
-        refresh.clone().with("To", "<sip:bob@example.com>;tag=unknown"),
+        refresh
+            .clone()
+            .with("To", "<sip:bob@example.com>;tag=unknown"),
         refresh
             .clone()
             .with("To", "<sip:bob@example.com>;tag=aaaaaaaaaaaaa"),
@@ -296,11 +298,8 @@ fn a_subscription_that_is_not_refreshed_is_removed_and_told_so() {
     let outputs = scene.pass(600.0);
     assert_eq!(
         story(&outputs),
-        [
-            "ended: subscription ran out",
-            "terminated;reason=timeout"
-        ]
-        .map(|line| line.replace("subscription ran out", &EndReason::Expired.to_string()))
+        ["ended: subscription ran out", "terminated;reason=timeout"]
+            .map(|line| line.replace("subscription ran out", &EndReason::Expired.to_string()))
     );
     assert_eq!(
         field(outputs.notify(), "Call-ID"),

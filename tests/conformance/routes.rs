@@ -132,7 +132,10 @@ fn a_target_is_stripped_of_what_no_request_uri_has() {
 #[test]
 fn a_new_target_is_reached_by_the_same_loose_routers() {
     let mut scene = Scene::new();
-    let mut watch = routed(&mut scene, &["<sip:p2.example.com;lr>, <sip:p1.example.com;lr>"]);
+    let mut watch = routed(
+        &mut scene,
+        &["<sip:p2.example.com;lr>, <sip:p1.example.com;lr>"],
+    );
     let message = watch.refresh().with("Contact", "<sip:new@192.0.2.8>");
     let outputs = scene.send(&message);
     assert_eq!(outputs.notify().uri(), "sip:new@192.0.2.8");
@@ -198,7 +201,15 @@ fn record_route_in_a_refresh_changes_nothing() {
 #[test]
 fn record_route_that_is_none_is_malformed() {
     let mut scene = Scene::new();
-    for value in ["", "p1", "<p1>", "<>", "sip:p1.example.com;lr", "<sip:p1;lr", "<sip:p1>x"] {
+    for value in [
+        "",
+        "p1",
+        "<p1>",
+        "<>",
+        "sip:p1.example.com;lr",
+        "<sip:p1;lr",
+        "<sip:p1>x",
+    ] {
         let message = scene.subscribe(ANA, BOB).with("Record-Route", value);
         let outputs = scene.send(&message);
         let accepted = value.is_empty();

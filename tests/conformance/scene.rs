@@ -401,7 +401,11 @@ pub fn notes(request: &OutgoingRequest) -> Vec<String> {
 /// The ids of a document's tuples.
 pub fn ids(request: &OutgoingRequest) -> Vec<String> {
     let document = read(request);
-    document.tuples.iter().map(|tuple| tuple.id.clone()).collect()
+    document
+        .tuples
+        .iter()
+        .map(|tuple| tuple.id.clone())
+        .collect()
 }
 
 /// The outputs in a few words each, in order.

@@ -107,8 +107,7 @@ fn subscriptions_in_all_are_bounded() {
 // SEC-31
 #[test]
 fn subscriptions_to_one_presentity_are_bounded() {
-    let mut scene =
-        Scene::configured(|config| config.server.limits.subscriptions_per_resource = 2);
+    let mut scene = Scene::configured(|config| config.server.limits.subscriptions_per_resource = 2);
     scene.watch();
     scene.watch_as(CARLA);
     let message = scene.subscribe(MALLORY, BOB);
@@ -246,7 +245,11 @@ fn a_presentity_may_learn_who_watches() {
     assert_eq!(subject.watcher.as_deref(), Some("carla@example.com"));
     assert!(matches!(decision, Decision::Allow(_)));
     scene.answer_all(&outputs);
-    let watchers: Vec<_> = scene.role.subscriptions().filter_map(|it| it.watcher).collect();
+    let watchers: Vec<_> = scene
+        .role
+        .subscriptions()
+        .filter_map(|it| it.watcher)
+        .collect();
     assert_eq!(watchers, ["ana@example.com", "carla@example.com"]);
     let outputs = scene.send(&watch.unsubscribe());
     let [ServerEvent::SubscriptionEnded { subject, .. }] = outputs.events()[..] else {
@@ -310,12 +313,30 @@ fn a_block_may_be_polite() {
 fn every_refusal_is_counted_by_its_reason() {
     let mut scene = Scene::new();
     let cases = [
-        (scene.subscribe(ANA, BOB).without("CSeq"), RefusalReason::Malformed),
-        (scene.subscribe(ANA, BOB).in_dialog("x", 2), RefusalReason::UnknownDialog),
-        (scene.subscribe(ANA, BOB).with("Require", "x"), RefusalReason::Extension),
-        (scene.subscribe(ANA, BOB).with("Event", "x"), RefusalReason::UnknownEvent),
-        (scene.subscribe(ANA, BOB).with("Accept", ""), RefusalReason::NotAcceptable),
-        (scene.subscribe(ANA, BOB).with("Expires", "1"), RefusalReason::TooBrief),
+        (
+            scene.subscribe(ANA, BOB).without("CSeq"),
+            RefusalReason::Malformed,
+        ),
+        (
+            scene.subscribe(ANA, BOB).in_dialog("x", 2),
+            RefusalReason::UnknownDialog,
+        ),
+        (
+            scene.subscribe(ANA, BOB).with("Require", "x"),
+            RefusalReason::Extension,
+        ),
+        (
+            scene.subscribe(ANA, BOB).with("Event", "x"),
+            RefusalReason::UnknownEvent,
+        ),
+        (
+            scene.subscribe(ANA, BOB).with("Accept", ""),
+            RefusalReason::NotAcceptable,
+        ),
+        (
+            scene.subscribe(ANA, BOB).with("Expires", "1"),
+            RefusalReason::TooBrief,
+        ),
         (scene.subscribe(ANA, "tel:+1"), RefusalReason::Scheme),
         (Message::new("INVITE", ANA, BOB, "i"), RefusalReason::Method),
         (
@@ -323,7 +344,9 @@ fn every_refusal_is_counted_by_its_reason() {
             RefusalReason::UnknownEntityTag,
         ),
         (
-            scene.publish(ANA, &document("t", "x")).with("Content-Type", "a/b"),
+            scene
+                .publish(ANA, &document("t", "x"))
+                .with("Content-Type", "a/b"),
             RefusalReason::UnknownBody,
         ),
     ];
@@ -332,7 +355,12 @@ fn every_refusal_is_counted_by_its_reason() {
         scene.send_from(&message, ANA);
         assert_eq!(scene.role.counters().refused(reason), 1, "{reason}");
     }
-    let all: u64 = scene.role.counters().refusals().map(|(_, count)| count).sum();
+    let all: u64 = scene
+        .role
+        .counters()
+        .refusals()
+        .map(|(_, count)| count)
+        .sum();
     assert_eq!(all, 10);
     scene.empty();
 }
@@ -347,7 +375,9 @@ fn spurious_calls_do_nothing() {
     for _ in 0..10 {
         let now = scene.now;
         scene.role.handle_timeout(now);
-        scene.role.handle_timeout(presentity::engine::Timestamp::ZERO);
+        scene
+            .role
+            .handle_timeout(presentity::engine::Timestamp::ZERO);
         assert!(scene.drain().all.is_empty());
     }
     assert_eq!(scene.role.occupancy(), before);

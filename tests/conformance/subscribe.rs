@@ -53,7 +53,11 @@ fn every_form_of_a_presentity_is_the_same_presentity() {
         assert_eq!(notes(outputs.notify()), ["here"], "{uri}");
         scene.answer_all(&outputs);
     }
-    for other in ["sip:Bob@example.com", "sip:bob@example.com:5070", "sip:example.com"] {
+    for other in [
+        "sip:Bob@example.com",
+        "sip:bob@example.com:5070",
+        "sip:example.com",
+    ] {
         let message = scene.subscribe(ANA, other);
         let outputs = scene.send(&message);
         assert!(notes(outputs.notify()).is_empty(), "{other}");
@@ -388,7 +392,10 @@ fn the_answer_is_written_with_what_it_copies() {
 #[test]
 fn tags_are_never_the_same() {
     let mut scene = Scene::new();
-    let mut tags: Vec<String> = (0..50).map(|_| scene.watch_as(CARLA).tag).take(30).collect();
+    let mut tags: Vec<String> = (0..50)
+        .map(|_| scene.watch_as(CARLA).tag)
+        .take(30)
+        .collect();
     tags.sort();
     tags.dedup();
     assert_eq!(tags.len(), 30);
@@ -450,7 +457,10 @@ fn a_fetch_while_subscribed_does_not_disturb_the_subscription() {
     let fetch = scene.subscribe(ANA, BOB).with("Expires", "0");
     let outputs = scene.send(&fetch);
     scene.answer_all(&outputs);
-    assert_eq!(scene.role.subscription(scene.key()).unwrap().expires_at, before);
+    assert_eq!(
+        scene.role.subscription(scene.key()).unwrap().expires_at,
+        before
+    );
     let outputs = scene.set("elsewhere");
     assert_eq!(outputs.requests().len(), 1);
     assert_eq!(

@@ -167,7 +167,11 @@ fn many_that_run_out_together_are_all_told() {
     let now = scene.now;
     let mut ends = 0;
     let mut calls = 0;
-    while scene.role.poll_timeout().is_some_and(|deadline| deadline <= now) {
+    while scene
+        .role
+        .poll_timeout()
+        .is_some_and(|deadline| deadline <= now)
+    {
         scene.role.handle_timeout(now);
         let outputs = scene.drain();
         assert!(outputs.requests().len() <= 16);

@@ -354,8 +354,9 @@ fn parameters_of_event_play_no_part_in_matching() {
 // PA-11
 #[test]
 fn a_domain_that_is_not_served_is_not_found() {
-    let mut scene =
-        Scene::configured(|config| config.domains = vec!["example.com".into(), "Example.NET".into()]);
+    let mut scene = Scene::configured(|config| {
+        config.domains = vec!["example.com".into(), "Example.NET".into()]
+    });
     for uri in [
         "sip:bob@example.org",
         "sip:bob@sub.example.com",
@@ -399,7 +400,11 @@ fn telephone_numbers_are_presentities_where_they_are_told_to_be() {
     let message = scene.subscribe(ANA, "tel:+1-555-0100");
     let outputs = scene.send(&message);
     assert_eq!(outputs.status(), 200);
-    let names: Vec<_> = scene.role.subscriptions().map(|it| it.resource.to_owned()).collect();
+    let names: Vec<_> = scene
+        .role
+        .subscriptions()
+        .map(|it| it.resource.to_owned())
+        .collect();
     assert_eq!(names, ["tel:+15550100"]);
     scene.close();
 }
@@ -609,7 +614,9 @@ fn what_differs_in_call_tag_or_number_is_not_merged() {
     for other in [
         message.clone(),
         message.clone().with("Call-ID", "another"),
-        message.clone().with("From", "<sip:ana@example.com>;tag=another"),
+        message
+            .clone()
+            .with("From", "<sip:ana@example.com>;tag=another"),
         message.clone().with_cseq(2),
     ] {
         assert_eq!(scene.send(&other).status(), 200);
