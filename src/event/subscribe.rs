@@ -73,14 +73,11 @@ impl<P: Package> Server<P> {
         context: &RequestContext<'_>,
         basics: &Basics<'_>,
     ) -> Result<(), Refusal> {
-        let (uri, name) = self.resource_of(request)?;
+        let (_, name) = self.resource_of(request)?;
         self.refuse_merged(basics, request.method())?;
         let wish = self.read_wish(request)?;
         let target = wish.target.ok_or_else(Refusal::malformed)?;
-        if is_sips(&uri) && !Uri::parse(target).is_ok_and(|target| is_sips(&target)) {
-            // RFC 3261 section 8.1.1.8: a NOTIFY must not leave what TLS protects.
-            return Err(Refusal::malformed());
-        }
+        stay_with_tls(request.uri(), target)?;
         let query = SubscribeQuery {
             identity: context.identity,
             resource: &name,
@@ -176,6 +173,9 @@ impl<P: Package> Server<P> {
             media_type: wish.media_type,
             ..variant.name.clone()
         };
+        if let Some(target) = wish.target {
+            stay_with_tls(&name.entity, target)?;
+        }
         let query = SubscribeQuery {
             identity: context.identity,
             resource: &resource.name,
@@ -540,8 +540,16 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
     }
 }
 
-fn is_sips(uri: &Uri<'_>) -> bool {
-    matches!(uri, Uri::Sip(uri) if uri.is_sips())
+/// RFC 3261 section 8.1.1.8: a NOTIFY must not leave what TLS protects. Both are URIs already.
+fn stay_with_tls(entity: &str, target: &str) -> Result<(), Refusal> {
+    let is_sips = |uri: &str| {
+        let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
+        scheme.eq_ignore_ascii_case("sips")
+    };
+    if is_sips(entity) && !is_sips(target) {
+        return Err(Refusal::malformed());
+    }
+    Ok(())
 }
 
 /// What the host says goes into a header: nothing that would end the line or the brackets.
