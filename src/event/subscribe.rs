@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
-use super::dialog::{Basics, Dialog, DialogParts};
+use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
 use super::identity::RequestContext;
 use super::lifecycle::visibility;
 use super::output::{EndReason, Output, ServerEvent};
@@ -534,10 +534,10 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
     let [contact] = contacts.as_slice() else {
         return Err(Refusal::malformed());
     };
-    match Uri::parse(contact.uri()) {
-        Ok(Uri::Sip(_)) => Ok(Some(contact.uri())),
-        _ => Err(Refusal::malformed()),
+    if !may_be_target(contact.uri()) {
+        return Err(Refusal::malformed());
     }
+    Ok(Some(contact.uri()))
 }
 
 /// RFC 3261 section 8.1.1.8: a NOTIFY must not leave what TLS protects. Both are URIs already.
