@@ -246,9 +246,15 @@ impl<P: Package> Server<P> {
                 .package
                 .render(&request, &mut resource.state, &publications);
             let variant = self.variants.get_mut(key)?;
-            if variant.rendered == 0 || body != variant.body {
+            if variant.rendered == 0 {
                 variant.body = body;
                 variant.changed = version;
+            } else if body != variant.body {
+                let last = (core::mem::replace(&mut variant.body, body), variant.changed);
+                variant.changed = match variant.last.replace(last) {
+                    Some((body, changed)) if body == variant.body => changed,
+                    _ => version,
+                };
             }
             variant.rendered = version;
         }
@@ -507,6 +513,9 @@ impl<P: Package> Server<P> {
         let delivered = subscription.delivered;
         let variant = subscription.variant;
         let (_, changed, _) = self.document(variant)?;
+        if let Some(variant) = self.variants.get_mut(variant) {
+            variant.last = None;
+        }
         if changed == delivered {
             return None;
         }
