@@ -215,10 +215,10 @@ fn a_publisher_that_changes_its_call_each_time() {
     assert_eq!(last.status(), 200);
     let outputs = scene.send(&watch.unsubscribe());
     assert_eq!(outputs.status(), 200);
-    scene.answer_all(&last);
-    let outputs = scene.drain();
+    let outputs = scene.answer_all(&last);
+    assert_eq!(story(&outputs), ["terminated;reason=timeout"]);
     scene.answer_all(&outputs);
-    scene.close();
+    scene.empty();
 }
 
 // SRV-46, PA-38: the whole document again, in the same call.
@@ -278,7 +278,7 @@ fn a_publisher_that_lost_its_entity_tag() {
     assert_ne!(etag(&outputs), orphan);
     assert_eq!(notes(outputs.notify()), ["busy", "free"]);
     scene.answer_all(&outputs);
-    let outputs = scene.pass(500.0);
+    let outputs = scene.pass(500.1);
     assert_eq!(story(&outputs)[0], "publication expired");
     assert_eq!(notes(outputs.notify()), ["free"]);
     scene.answer_all(&outputs);

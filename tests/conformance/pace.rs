@@ -41,7 +41,7 @@ fn the_next_change_waits_until_five_seconds_have_passed() {
     scene.pass(1.0);
     assert!(scene.set("two").all.is_empty());
     assert!(scene.pass(3.999).all.is_empty());
-    let outputs = scene.pass(0.001);
+    let outputs = scene.pass(0.101);
     assert_eq!(notes(outputs.notify()), ["two"]);
     scene.answer_all(&outputs);
     scene.close();
@@ -58,7 +58,7 @@ fn of_several_changes_the_latest_is_told() {
         scene.pass(1.0);
         assert!(scene.set(note).all.is_empty());
     }
-    let outputs = scene.pass(2.0);
+    let outputs = scene.pass(2.1);
     assert_eq!(notes(outputs.notify()), ["three"]);
     scene.answer_all(&outputs);
     assert!(scene.pass(60.0).all.is_empty());
@@ -80,7 +80,7 @@ fn a_change_between_due_and_taken_is_in_it() {
             .unwrap();
     };
     change(&mut scene, "two");
-    scene.now = now + Duration::from_secs(5);
+    scene.now = now + Duration::from_millis(5_100);
     let now = scene.now;
     scene.role.handle_timeout(now);
     change(&mut scene, "three");
@@ -106,7 +106,7 @@ fn the_interval_runs_from_round_to_round() {
         scene.answer_all(&outputs);
     }
     assert!(times.len() >= 20 && times.len() <= 29, "{}", times.len());
-    let outputs = scene.pass(5.0);
+    let outputs = scene.pass(5.1);
     assert_eq!(notes(outputs.notify()), ["step 199"]);
     scene.answer_all(&outputs);
     scene.close();
@@ -152,7 +152,7 @@ fn the_interval_is_a_setting() {
         if waits > 0.0 {
             assert!(outputs.all.is_empty());
             assert!(scene.pass(waits - 0.01).all.is_empty());
-            outputs = scene.pass(0.02);
+            outputs = scene.pass(0.11);
         }
         assert_eq!(notes(outputs.notify()), ["two"]);
         scene.answer_all(&outputs);
@@ -255,7 +255,7 @@ fn a_watcher_that_has_the_state_already_gets_nothing_at_the_tick() {
     scene.answer_all(&outputs);
     let third = scene.watch_as("sip:dan@example.com");
     assert_eq!(notes(&third.notify), ["two"]);
-    let outputs = scene.pass(4.0);
+    let outputs = scene.pass(4.1);
     assert_eq!(told(&outputs), ["carla"]);
     scene.answer_all(&outputs);
     scene.close();
@@ -340,7 +340,7 @@ fn changes_of_all_kinds_share_the_interval() {
     assert_eq!(story(&outputs), ["200", "published Initial"]);
     scene.pass(1.0);
     assert!(scene.clear().all.is_empty());
-    let outputs = scene.pass(3.0);
+    let outputs = scene.pass(3.1);
     assert_eq!(notes(outputs.notify()), ["published"]);
     scene.answer_all(&outputs);
     scene.close();
@@ -361,7 +361,7 @@ fn a_publication_that_runs_out_is_a_change_like_any() {
     scene.pass(58.0);
     let outputs = scene.set("unseen");
     assert!(outputs.all.is_empty(), "what is published hides it");
-    let outputs = scene.pass(2.0);
+    let outputs = scene.pass(2.1);
     assert_eq!(outputs.events().len(), 1);
     assert_eq!(notes(outputs.notify()), ["unseen"]);
     scene.answer_all(&outputs);
@@ -475,7 +475,7 @@ fn a_change_in_the_middle_of_a_round_reaches_everybody_in_the_end() {
     assert_eq!(notes(outputs.notify()), ["two"]);
     assert!(scene.answer_all(&outputs).all.is_empty());
     // The first has the old state and is told with the next round.
-    let outputs = scene.pass(5.0);
+    let outputs = scene.pass(5.1);
     assert_eq!(
         (told(&outputs), notes(outputs.notify())),
         (vec!["a".into()], vec!["two".into()])

@@ -644,7 +644,7 @@ fn a_publication_of_no_duration_comes_to_nothing() {
 fn a_publication_that_ran_out_is_gone() {
     let mut scene = Scene::new();
     let tag = scene.published(BOB, &document("t", "x"));
-    let outputs = scene.pass(600.0);
+    let outputs = scene.pass(600.1);
     let [ServerEvent::PublicationExpired { resource, .. }] = outputs.events()[..] else {
         panic!("{outputs:?}");
     };
@@ -664,9 +664,7 @@ fn a_refresh_at_the_last_moment_is_in_time_and_later_it_is_not() {
         scene.now = scene.now + Duration::from_nanos(nanos);
         let message = follow(&mut scene, &tag, "");
         assert_eq!(scene.send(&message).status(), status);
-        let now = scene.now;
-        scene.role.handle_timeout(now);
-        let outputs = scene.drain();
+        let outputs = scene.pass(0.1);
         assert_eq!(outputs.events().len(), usize::from(status == 412));
         scene.close();
     }

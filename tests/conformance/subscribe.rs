@@ -243,7 +243,7 @@ fn a_subscription_ends_when_its_answer_said() {
         );
         let outputs = scene.pass(granted as f64 - 0.001);
         assert!(outputs.all.is_empty());
-        let outputs = scene.pass(0.002);
+        let outputs = scene.pass(0.101);
         assert_eq!(end_of(&outputs), EndReason::Expired);
         scene.answer_all(&outputs);
         scene.empty();

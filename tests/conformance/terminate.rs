@@ -163,7 +163,7 @@ fn many_that_run_out_together_are_all_told() {
     for number in 0..200 {
         scene.watch_as(&format!("sip:w{number}@example.com"));
     }
-    scene.now = crate::scene::at(600);
+    scene.now = crate::scene::at(601);
     let now = scene.now;
     let mut ends = 0;
     let mut calls = 0;
