@@ -277,9 +277,12 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             }
             Output::Send(request) => self.send(request),
             Output::Event(event) => self.host.event(&event),
-            // A watcher that challenges a NOTIFY gets nothing more from this server, which has no
-            // credentials for anybody: left alone, the agent gives the subscription up. Jobs come
-            // only from a policy that defers publications.
+            // This server has no credentials for anybody.
+            Output::NeedCredentials(need) => {
+                let now = self.now();
+                self.agent.decline_credentials(now, need.transaction());
+            }
+            // Jobs come only from a policy that defers publications.
             _ => {}
         }
     }

@@ -22,6 +22,7 @@ mod registrar;
 use std::collections::HashMap;
 use std::process::ExitCode;
 
+use presentity::event::ReplacePublications;
 use presentity::presence::{Agent, AgentConfig};
 use tokio::sync::mpsc;
 
@@ -92,6 +93,8 @@ async fn serve(
     config.server.publish_max_expires = args.max_expires;
     config.server.publish_default_expires = args.max_expires;
     config.server.notify_interval = args.notify_interval;
+    // Phones forget their entity-tags; what came through a proxy has no flow here and is left alone.
+    config.server.replace_publications = ReplacePublications::SameFlow;
     let policy = ServerPolicy::new(args.policy, ports.clone());
     let agent = Agent::new(config, policy, adapter::entropy()?);
 

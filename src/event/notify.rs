@@ -100,27 +100,66 @@ impl<P: Package> Server<P> {
         value: &str,
     ) -> bool {
         self.advance(now);
-        let Some(key) = self.open_notify(transaction) else {
+        let Some((key, name)) = self.challenged(transaction) else {
             return false;
         };
-        let Some(open) = self.notifies.get(key) else {
+        if value.contains(char::is_control) {
+            return false;
+        }
+        let Some(open) = self.notifies.close(key) else {
             return false;
         };
-        let (Some(name), false) = (open.challenged, value.contains(char::is_control)) else {
-            return false;
-        };
-        let (subscription, attempts) = (open.subscription, open.attempts);
-        self.notifies.close(key);
         let line = format!("{}: {value}\r\n", name.as_str());
-        match self.build(subscription, &line, attempts) {
+        let in_time = self
+            .subscriptions
+            .get(open.subscription)
+            .is_some_and(|it| !it.is_live() || self.now < it.expires_at);
+        let request = in_time
+            .then(|| self.build(open.subscription, &line, open.attempts))
+            .flatten();
+        match request {
             Some(request) => {
                 self.lanes.output(Output::Send(request));
                 true
             }
             None => {
-                self.settle(subscription, 401);
+                self.go_on_unsent(open.subscription);
                 false
             }
+        }
+    }
+
+    /// There are no credentials for a challenged NOTIFY. The subscription goes on without it, and
+    /// the next change of state is sent as ever (RFC 6665 section 4.2.2). False when nothing waits
+    /// for credentials any more.
+    pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
+        self.advance(now);
+        let challenged = self.challenged(transaction);
+        let Some(open) = challenged.and_then(|(key, _)| self.notifies.close(key)) else {
+            return false;
+        };
+        self.go_on_unsent(open.subscription);
+        true
+    }
+
+    /// The open NOTIFY that waits for credentials, and the field that they go into.
+    fn challenged(&self, transaction: ClientTransaction) -> Option<(Key, HeaderName)> {
+        let key = self.open_notify(transaction)?;
+        Some((key, self.notifies.get(key)?.challenged?))
+    }
+
+    /// A challenged NOTIFY stays refused.
+    fn go_on_unsent(&mut self, subscription: Key) {
+        self.counters.notifies_failed += 1;
+        self.settle(subscription, 401);
+        if self
+            .subscriptions
+            .get(subscription)
+            .is_some_and(Subscription::is_ended)
+        {
+            self.remove_ended(subscription);
+        } else {
+            self.resume(subscription);
         }
     }
 
@@ -391,21 +430,11 @@ impl<P: Package> Server<P> {
         let Some(open) = self.notifies.close(key) else {
             return;
         };
-        let subscription = open.subscription;
-        if open.challenged.is_none() {
-            self.counters.notifies_failed += 1;
-            self.drop_silently(subscription, EndReason::NotifyForgotten);
-            return;
-        }
-        self.settle(subscription, 401);
-        if self
-            .subscriptions
-            .get(subscription)
-            .is_some_and(Subscription::is_ended)
-        {
-            self.remove_ended(subscription);
+        if open.challenged.is_some() {
+            self.go_on_unsent(open.subscription);
         } else {
-            self.resume(subscription);
+            self.counters.notifies_failed += 1;
+            self.drop_silently(open.subscription, EndReason::NotifyForgotten);
         }
     }
 
