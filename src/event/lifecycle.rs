@@ -163,9 +163,8 @@ impl<P: Package> Server<P> {
 
     /// Ends a subscription without a word to the watcher (RFC 6665 section 4.2.2).
     pub(super) fn drop_silently(&mut self, key: Key, why: EndReason) {
-        let Some(subject) = self.subject(key) else {
-            return;
-        };
+        // Nothing behind the last NOTIFY: what it was about may be gone already.
+        let subject = self.subject(key);
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
@@ -173,10 +172,12 @@ impl<P: Package> Server<P> {
         let was_listed = !matches!(subscription.phase, Phase::Ended(_));
         if was_live {
             self.cease(key);
-            self.event(ServerEvent::SubscriptionEnded {
-                subject,
-                reason: why,
-            });
+            if let Some(subject) = subject {
+                self.event(ServerEvent::SubscriptionEnded {
+                    subject,
+                    reason: why,
+                });
+            }
         }
         if was_listed {
             self.leave_lists(key);
@@ -186,6 +187,7 @@ impl<P: Package> Server<P> {
 
     /// The end of being live, on every path.
     fn cease(&mut self, key: Key) {
+        self.unhold(key);
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };

@@ -170,7 +170,9 @@ impl<P: Package> Server<P> {
         if !subscription.owed || subscription.open.is_some() {
             return None;
         }
-        if subscription.is_live() && (subscription.held || self.now >= subscription.expires_at) {
+        if subscription.is_live()
+            && (subscription.held.is_some() || self.now >= subscription.expires_at)
+        {
             return None;
         }
         self.build(key, "", 0)
@@ -283,9 +285,15 @@ impl<P: Package> Server<P> {
                 .package
                 .render(&request, &mut resource.state, &publications);
             let variant = self.variants.get_mut(key)?;
-            if variant.rendered == 0 || body != variant.body {
+            if variant.rendered == 0 {
                 variant.body = body;
                 variant.changed = version;
+            } else if body != variant.body {
+                let last = (core::mem::replace(&mut variant.body, body), variant.changed);
+                variant.changed = match variant.last.replace(last) {
+                    Some((body, changed)) if body == variant.body => changed,
+                    _ => version,
+                };
             }
             variant.rendered = version;
         }
@@ -403,12 +411,18 @@ impl<P: Package> Server<P> {
             return;
         }
         subscription.owed = true;
-        subscription.held = true;
         let seconds = retry_after.seconds.min(LONGEST_HOLD);
-        self.wheel.arm(
-            self.now + Duration::from_secs(seconds.into()),
-            Timer::Release(key),
-        );
+        let end = self.now + Duration::from_secs(seconds.into());
+        subscription.held = Some(self.wheel.arm(end, Timer::Release(key)));
+    }
+
+    /// The wait that a watcher asked for is over, whatever the time.
+    pub(super) fn unhold(&mut self, key: Key) {
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(timer) = subscription.held.take()
+        {
+            self.wheel.cancel(timer);
+        }
     }
 
     /// The host never said what became of a NOTIFY, or never gave the credentials for it.
@@ -515,7 +529,7 @@ impl<P: Package> Server<P> {
         // What is owed or held leaves by itself, with the newest state.
         if !subscription.is_live()
             || subscription.owed
-            || subscription.held
+            || subscription.held.is_some()
             || subscription.delivered == version
             || self.now >= subscription.expires_at
         {
@@ -528,6 +542,9 @@ impl<P: Package> Server<P> {
         let delivered = subscription.delivered;
         let variant = subscription.variant;
         let (_, changed, _) = self.document(variant)?;
+        if let Some(variant) = self.variants.get_mut(variant) {
+            variant.last = None;
+        }
         if changed == delivered {
             return None;
         }

@@ -30,6 +30,8 @@ const NO_TIMER: Key = Key {
 struct Change<P: Package> {
     kind: PublishKind,
     condition: Option<EntityTag>,
+    /// It was asked for less time than is given.
+    brief: bool,
     /// Seconds granted.
     expires: u32,
     content: Option<P::Publication>,
@@ -86,6 +88,11 @@ impl<P: Package> Server<P> {
         }
         // Only now is anything told about what exists, or read of the body.
         self.find_publication(&name, change.condition)?;
+        if change.brief {
+            let minimum = self.config.publish_min_expires;
+            return Err(Refusal::new(423, RefusalReason::TooBrief)
+                .with(HeaderName::MinExpires, minimum.to_string()));
+        }
         if let PublishKind::Initial | PublishKind::Modify = change.kind {
             change.content = Some(self.read_content(request)?);
         }
@@ -98,7 +105,7 @@ impl<P: Package> Server<P> {
         Ok(())
     }
 
-    /// Steps 3 to 5 of RFC 3903 section 6, as far as the form goes.
+    /// What steps 3 to 5 of RFC 3903 section 6 look at, as far as the form goes.
     fn read_change(
         &self,
         request: &RequestRef<'_>,
@@ -116,14 +123,12 @@ impl<P: Package> Server<P> {
             None => None,
         };
         let asked = match request.single(HeaderName::Expires)? {
-            Some(text) => parse_delta_seconds(HeaderName::Expires, text)?,
-            None => self.config.publish_default_expires,
+            Some(text) => Some(parse_delta_seconds(HeaderName::Expires, text)?),
+            None => None,
         };
         let minimum = self.config.publish_min_expires;
-        if 0 < asked && asked < minimum {
-            return Err(Refusal::new(423, RefusalReason::TooBrief)
-                .with(HeaderName::MinExpires, minimum.to_string()));
-        }
+        let brief = asked.is_some_and(|asked| 0 < asked && asked < minimum);
+        let asked = asked.unwrap_or(self.config.publish_default_expires);
         let kind = match (condition, request.body().is_empty(), asked) {
             (None, true, _) => return Err(Refusal::malformed()),
             (None, false, _) => PublishKind::Initial,
@@ -134,6 +139,7 @@ impl<P: Package> Server<P> {
         Ok(Change {
             kind,
             condition,
+            brief,
             expires: asked.min(self.config.publish_max_expires.max(1)),
             content: None,
             publisher: context.identity.primary().map(Arc::from),

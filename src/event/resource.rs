@@ -95,15 +95,12 @@ pub(super) struct EntityTag {
 impl EntityTag {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (random, count) = text.split_once('.')?;
-        let random = crate::sip::Tag::parse_bits(random)?;
-        let count = count
-            .bytes()
-            .all(|digit| digit.is_ascii_hexdigit())
-            .then_some(count)?;
-        Some(Self {
-            random,
+        let tag = Self {
+            random: crate::sip::Tag::parse_bits(random)?,
             count: u64::from_str_radix(count, 16).ok()?,
-        })
+        };
+        // Entity-tags compare byte by byte, so this is ours in one form only.
+        (tag.to_string() == text).then_some(tag)
     }
 }
 

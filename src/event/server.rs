@@ -381,7 +381,7 @@ impl<P: Package> Server<P> {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
-        subscription.held = false;
+        subscription.held = None;
         if subscription.owed {
             self.owe(key);
         }

@@ -41,8 +41,8 @@ pub(super) struct Subscription {
     pub(super) queued: bool,
     /// A round passed while a NOTIFY was open.
     pub(super) behind: bool,
-    /// The watcher asked for patience (Retry-After).
-    pub(super) held: bool,
+    /// The watcher asked for patience (Retry-After): the timer for its end.
+    pub(super) held: Option<Key>,
 }
 
 /// How far a subscription has come; pending and active are told by the decision.
@@ -92,8 +92,11 @@ pub(super) struct Variant {
     pub(super) name: VariantName,
     pub(super) subscriptions: u32,
     pub(super) body: Option<Bytes>,
-    /// The resource's version at which the body last became another.
+    /// The resource's version at which the body first was what it is.
     pub(super) changed: u64,
+    /// The body before this one, with its version, if the last round was before that change: who
+    /// has it need not be told when it comes back.
+    pub(super) last: Option<(Option<Bytes>, u64)>,
     /// The resource's version that the body was last made for; 0 is never.
     pub(super) rendered: u64,
 }
