@@ -10,7 +10,7 @@ use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
 use super::server::{OpenNotify, Server, Timer};
-use super::subscription::{NotifyResult, Phase, Subscription};
+use super::subscription::{LastNotify, NotifyResult, Phase, Retry, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
@@ -109,24 +109,18 @@ impl<P: Package> Server<P> {
         let Some(open) = self.notifies.close(key) else {
             return false;
         };
-        let line = format!("{}: {value}\r\n", name.as_str());
-        let in_time = self
-            .subscriptions
-            .get(open.subscription)
-            .is_some_and(|it| !it.is_live() || self.now < it.expires_at);
-        let request = in_time
-            .then(|| self.build(open.subscription, &line, open.attempts))
-            .flatten();
-        match request {
-            Some(request) => {
-                self.lanes.output(Output::Send(request));
-                true
-            }
-            None => {
-                self.go_on_unsent(open.subscription);
-                false
-            }
-        }
+        let Some(subscription) = self.subscriptions.get_mut(open.subscription) else {
+            return false;
+        };
+        subscription.open = None;
+        subscription.retry = Some(Box::new(Retry {
+            line: format!("{}: {value}\r\n", name.as_str()),
+            attempts: open.attempts,
+            last: open.last,
+        }));
+        // It is made when its turn has come: by then the decision may be another, or the end near.
+        self.owe(open.subscription);
+        true
     }
 
     /// There are no credentials for a challenged NOTIFY. The subscription goes on without it, and
@@ -175,37 +169,52 @@ impl<P: Package> Server<P> {
         {
             return None;
         }
-        self.build(key, "", 0)
+        self.build(key)
     }
 
-    fn build(&mut self, key: Key, credentials: &str, attempts: u8) -> Option<OutgoingRequest> {
-        let variant = self.subscriptions.get(key)?.variant;
-        let phase = self.subscriptions.get(key)?.phase;
+    fn build(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let subscription = self.subscriptions.get_mut(key)?;
+        let (variant, phase) = (subscription.variant, subscription.phase);
+        let flow = subscription.flow;
+        let retry = subscription.retry.take();
+        let (credentials, attempts, said) = match retry {
+            Some(retry) => (retry.line, retry.attempts, retry.last),
+            None => (String::new(), 0, None),
+        };
+        let flow = flow.and_then(|flow| self.flows.get(flow));
+        let mut flow = flow.map(|flow| flow.id);
         let with_state = match phase {
             Phase::Live => true,
             Phase::Ending(ending) => ending.with_state,
-            // The repetition of a last NOTIFY: its document is gone with the lists.
             Phase::Ended(_) => false,
         };
-        let (body, changed, media_type) = if with_state {
+        let (mut body, changed, mut media_type) = if with_state {
             self.document(variant)?
         } else {
             (Bytes::new(), 0, "")
         };
+        let mut last = None;
+        if let Phase::Ending(_) | Phase::Ended(_) = phase {
+            // A repetition of the last NOTIFY says what it said, since the lists have been left.
+            let said = said.unwrap_or_else(|| {
+                Box::new(LastNotify {
+                    body: body.clone(),
+                    media_type,
+                    flow,
+                })
+            });
+            (body, media_type, flow) = (said.body.clone(), said.media_type, said.flow);
+            last = Some(said);
+        }
         let open = self.notifies.open(
             self.now,
             OpenNotify {
                 subscription: key,
                 attempts,
                 challenged: None,
+                last,
             },
         );
-        let flow = self
-            .subscriptions
-            .get(key)?
-            .flow
-            .and_then(|flow| self.flows.get(flow));
-        let flow = flow.map(|flow| flow.id);
         let subscription = self.subscriptions.get_mut(key)?;
         let dialog = &mut subscription.dialog;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
@@ -233,7 +242,7 @@ impl<P: Package> Server<P> {
             }
         }
         own.push_str("\r\n");
-        own.push_str(credentials);
+        own.push_str(&credentials);
         if !body.is_empty() {
             let _ = write!(own, "Content-Type: {media_type}\r\n");
         }
@@ -549,6 +558,6 @@ impl<P: Package> Server<P> {
             return None;
         }
         let key = self.subscriptions.key_at(index)?;
-        self.build(key, "", 0)
+        self.build(key)
     }
 }

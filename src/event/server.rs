@@ -12,7 +12,7 @@ use super::publish::PendingJob;
 use super::refusal::{Counters, Refusal, RefusalReason};
 use super::remembered::RememberedRequests;
 use super::resource::{Publication, Resource};
-use super::subscription::{Flow, Source, Subscription, Variant, Watcher};
+use super::subscription::{Flow, LastNotify, Source, Subscription, Variant, Watcher};
 use crate::engine::interned::Interned;
 use crate::engine::jobs::Jobs;
 use crate::engine::lanes::{Lanes, Turn};
@@ -72,6 +72,8 @@ pub(super) struct OpenNotify {
     pub(super) attempts: u8,
     /// It was challenged, and waits for credentials.
     pub(super) challenged: Option<HeaderName>,
+    /// What it says, when it is the last one.
+    pub(super) last: Option<Box<LastNotify>>,
 }
 
 impl<P: Package> core::fmt::Debug for Server<P> {

@@ -430,6 +430,7 @@ impl<P: Package> Server<P> {
             owed: false,
             queued: false,
             behind: false,
+            retry: None,
             held: None,
         });
         if let Some(resource) = self.resources.get_mut(resource) {

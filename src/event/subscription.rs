@@ -41,8 +41,28 @@ pub(super) struct Subscription {
     pub(super) queued: bool,
     /// A round passed while a NOTIFY was open.
     pub(super) behind: bool,
+    /// The NOTIFY that is owed answers a challenge.
+    pub(super) retry: Option<Box<Retry>>,
     /// The watcher asked for patience (Retry-After): the timer for its end.
     pub(super) held: Option<Key>,
+}
+
+/// What goes into a NOTIFY that answers a challenge.
+#[derive(Debug)]
+pub(super) struct Retry {
+    /// The field with the credentials, ended by CRLF.
+    pub(super) line: String,
+    /// Challenges answered in a row.
+    pub(super) attempts: u8,
+    pub(super) last: Option<Box<LastNotify>>,
+}
+
+/// The last NOTIFY of a subscription, which is repeated alike when it is challenged.
+#[derive(Debug)]
+pub(super) struct LastNotify {
+    pub(super) body: Bytes,
+    pub(super) media_type: &'static str,
+    pub(super) flow: Option<FlowId>,
 }
 
 /// How far a subscription has come; pending and active are told by the decision.
