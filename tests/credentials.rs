@@ -1,4 +1,5 @@
 //! A watcher, or a proxy before it, challenges NOTIFYs.
+#![allow(clippy::panic, reason = "test code may fail loudly")]
 
 mod common;
 
