@@ -41,8 +41,8 @@ pub(super) struct Subscription {
     pub(super) queued: bool,
     /// A round passed while a NOTIFY was open.
     pub(super) behind: bool,
-    /// The watcher asked for patience (Retry-After): the timer for its end.
-    pub(super) held: Option<Key>,
+    /// The watcher asked for patience (Retry-After): the timer that ends it.
+    pub(super) hold: Option<Key>,
 }
 
 /// How far a subscription has come; pending and active are told by the decision.
