@@ -163,7 +163,7 @@ impl<P: Package> Server<P> {
 
     /// Ends a subscription without a word to the watcher (RFC 6665 section 4.2.2).
     pub(super) fn drop_silently(&mut self, key: Key, why: EndReason) {
-        // Nothing behind the last NOTIFY: what it was about may be gone already.
+        // One whose last NOTIFY is open may have outlived its resource.
         let subject = self.subject(key);
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
@@ -187,13 +187,13 @@ impl<P: Package> Server<P> {
 
     /// The end of being live, on every path.
     fn cease(&mut self, key: Key) {
-        self.unhold(key);
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
         let tag = subscription.dialog.local_tag;
         let resource = subscription.resource;
-        if let Some(timer) = subscription.timer.take() {
+        let timers = [subscription.timer.take(), subscription.hold.take()];
+        for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }
         if let Ok(entry) = self.dialogs.find_entry(tag, |other| *other == key) {

@@ -165,7 +165,7 @@ impl<P: Package> Server<P> {
             return None;
         }
         if subscription.is_live()
-            && (subscription.held.is_some() || self.now >= subscription.expires_at)
+            && (subscription.hold.is_some() || self.now >= subscription.expires_at)
         {
             return None;
         }
@@ -421,16 +421,12 @@ impl<P: Package> Server<P> {
         }
         subscription.owed = true;
         let seconds = retry_after.seconds.min(LONGEST_HOLD);
-        let end = self.now + Duration::from_secs(seconds.into());
-        subscription.held = Some(self.wheel.arm(end, Timer::Release(key)));
-    }
-
-    /// The wait that a watcher asked for is over, whatever the time.
-    pub(super) fn unhold(&mut self, key: Key) {
-        if let Some(subscription) = self.subscriptions.get_mut(key)
-            && let Some(timer) = subscription.held.take()
-        {
-            self.wheel.cancel(timer);
+        let timer = self.wheel.arm(
+            self.now + Duration::from_secs(seconds.into()),
+            Timer::Release(key),
+        );
+        if let Some(earlier) = subscription.hold.replace(timer) {
+            self.wheel.cancel(earlier);
         }
     }
 
@@ -538,7 +534,7 @@ impl<P: Package> Server<P> {
         // What is owed or held leaves by itself, with the newest state.
         if !subscription.is_live()
             || subscription.owed
-            || subscription.held.is_some()
+            || subscription.hold.is_some()
             || subscription.delivered == version
             || self.now >= subscription.expires_at
         {

@@ -95,12 +95,17 @@ pub(super) struct EntityTag {
 impl EntityTag {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (random, count) = text.split_once('.')?;
-        let tag = Self {
-            random: crate::sip::Tag::parse_bits(random)?,
+        let random = crate::sip::Tag::parse_bits(random)?;
+        // Tags are compared byte by byte: another spelling of a number is another tag.
+        let is_ours = !count.starts_with('0')
+            && count
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        let count = is_ours.then_some(count)?;
+        Some(Self {
+            random,
             count: u64::from_str_radix(count, 16).ok()?,
-        };
-        // Entity-tags compare byte by byte, so this is ours in one form only.
-        (tag.to_string() == text).then_some(tag)
+        })
     }
 }
 

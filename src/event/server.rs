@@ -383,7 +383,7 @@ impl<P: Package> Server<P> {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
-        subscription.held = None;
+        subscription.hold = None;
         if subscription.owed {
             self.owe(key);
         }

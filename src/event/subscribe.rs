@@ -221,7 +221,11 @@ impl<P: Package> Server<P> {
         } else {
             self.arm_expiry(key, wish.expires);
             // One who comes by is there, and waits for the NOTIFY (RFC 6665 section 4.2.1.2).
-            self.unhold(key);
+            if let Some(subscription) = self.subscriptions.get_mut(key)
+                && let Some(hold) = subscription.hold.take()
+            {
+                self.wheel.cancel(hold);
+            }
             self.owe(key);
         }
         Ok(())
@@ -431,7 +435,7 @@ impl<P: Package> Server<P> {
             queued: false,
             behind: false,
             retry: None,
-            held: None,
+            hold: None,
         });
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live += 1;

@@ -43,8 +43,8 @@ pub(super) struct Subscription {
     pub(super) behind: bool,
     /// The NOTIFY that is owed answers a challenge.
     pub(super) retry: Option<Box<Retry>>,
-    /// The watcher asked for patience (Retry-After): the timer for its end.
-    pub(super) held: Option<Key>,
+    /// The watcher asked for patience (Retry-After): the timer that ends it.
+    pub(super) hold: Option<Key>,
 }
 
 /// What goes into a NOTIFY that answers a challenge.

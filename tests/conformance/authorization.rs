@@ -282,7 +282,7 @@ fn the_id_of_a_false_document_tells_nothing() {
     assert_ne!(id(1, BOB), id(1, CARLA));
 }
 
-// PA-40
+// PA-40, SRV-13: the live user has decided.
 #[test]
 fn one_who_is_let_in_gets_the_document_of_now_at_once() {
     let mut scene = Scene::deciding(Decision::Pending);
@@ -673,7 +673,7 @@ fn an_unknown_presentity_is_answered_like_one_that_refuses() {
     }
 }
 
-// PA-37: what a policy is told about a SUBSCRIBE.
+// PA-37, SRV-13: what a policy is told about a SUBSCRIBE.
 #[test]
 fn the_policy_learns_what_is_asked_for() {
     let mut scene = Scene::new();

@@ -100,7 +100,7 @@ fn from_is_no_evidence() {
     scene.close();
 }
 
-// SEC-04, SEC-06, SEC-09: how it was established is for the policy to judge.
+// SEC-04, SEC-06, SEC-09, SRV-10: how it was established is for the policy to judge.
 #[test]
 fn the_policy_learns_how_an_identity_was_established() {
     let mut scene = Scene::new();

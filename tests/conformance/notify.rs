@@ -306,7 +306,7 @@ fn an_open_notify_of_one_watcher_does_not_hold_up_another() {
     scene.close();
 }
 
-// PA-74
+// PA-74, PIDF-01
 #[test]
 fn the_document_names_the_presentity_as_the_watcher_did() {
     let mut scene = Scene::new();

@@ -670,7 +670,7 @@ fn a_refresh_at_the_last_moment_is_in_time_and_later_it_is_not() {
     }
 }
 
-// SRV-49, SRV-09
+// SRV-49, SRV-09, PUA-02
 #[test]
 fn publications_of_several_publishers_are_apart() {
     let mut scene = Scene::new();

@@ -23,7 +23,7 @@ fn a_subscription_is_taken_kept_and_told_of_changes() {
     scene.close();
 }
 
-// PA-02: what the application sets, what others publish.
+// PA-02, SRV-02, SRV-03: what the application sets, what others publish.
 #[test]
 fn the_agent_knows_what_presence_user_agents_say() {
     let mut scene = Scene::new();
