@@ -10,7 +10,7 @@ use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
 use super::server::{OpenNotify, Server, Timer};
-use super::subscription::{LastNotify, NotifyResult, Phase, Retry, Subscription};
+use super::subscription::{NotifyResult, Phase, Retry, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
@@ -182,7 +182,7 @@ impl<P: Package> Server<P> {
             None => (String::new(), 0, None),
         };
         let flow = flow.and_then(|flow| self.flows.get(flow));
-        let mut flow = flow.map(|flow| flow.id);
+        let flow = flow.map(|flow| flow.id);
         let with_state = match phase {
             Phase::Live => true,
             Phase::Ending(ending) => ending.with_state,
@@ -193,19 +193,10 @@ impl<P: Package> Server<P> {
         } else {
             (Bytes::new(), 0, "")
         };
-        let mut last = None;
-        if let Phase::Ending(_) | Phase::Ended(_) = phase {
-            // A repetition of the last NOTIFY says what it said, since the lists have been left.
-            let said = said.unwrap_or_else(|| {
-                Box::new(LastNotify {
-                    body: body.clone(),
-                    media_type,
-                    flow,
-                })
-            });
-            (body, media_type, flow) = (said.body.clone(), said.media_type, said.flow);
-            last = Some(said);
+        if let Some(said) = said {
+            (body, media_type) = said;
         }
+        let last = (phase != Phase::Live).then(|| (body.clone(), media_type));
         let open = self.notifies.open(
             self.now,
             OpenNotify {
@@ -484,11 +475,7 @@ impl<P: Package> Server<P> {
             return;
         };
         let next = resource.subscriptions.first();
-        resource.round = Round::Walking {
-            next,
-            began: self.now,
-            again: false,
-        };
+        resource.round = Round::Walking { next, again: false };
         self.lanes.enter_round(key);
     }
 
@@ -503,10 +490,10 @@ impl<P: Package> Server<P> {
     fn step(&mut self, key: Key) -> Option<OutgoingRequest> {
         loop {
             let resource = self.resources.get_mut(key)?;
-            let Round::Walking { next, began, again } = &mut resource.round else {
+            let Round::Walking { next, again } = &mut resource.round else {
                 return None;
             };
-            let (began, again) = (*began, *again);
+            let again = *again;
             let Some(index) = *next else {
                 resource.round = Round::Idle;
                 if again {
@@ -523,7 +510,7 @@ impl<P: Package> Server<P> {
                 continue;
             };
             if let Some(resource) = self.resources.get_mut(key) {
-                resource.last_round = Some(began);
+                resource.last_round = Some(self.now);
             }
             return Some(request);
         }

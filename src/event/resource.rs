@@ -24,7 +24,8 @@ pub(super) struct Resource<P: Package> {
     /// Rises with each change of the state; begins at 1.
     pub(super) version: u64,
     pub(super) round: Round,
-    /// When the last round that sent anything began.
+    /// When a round last sent something. A round may take long, so its beginning would not keep two
+    /// NOTIFYs of one watcher apart.
     pub(super) last_round: Option<Timestamp>,
 }
 
@@ -36,11 +37,7 @@ pub(super) enum Round {
     /// They wait for the interval to pass.
     Due { timer: Key },
     /// They are going out: `next` is whose turn it is, a place in the list of subscriptions.
-    Walking {
-        next: Option<u32>,
-        began: Timestamp,
-        again: bool,
-    },
+    Walking { next: Option<u32>, again: bool },
 }
 
 impl<P: Package> Resource<P> {

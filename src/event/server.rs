@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hashbrown::HashTable;
 
 use super::config::ServerConfig;
@@ -12,7 +13,7 @@ use super::publish::PendingJob;
 use super::refusal::{Counters, Refusal, RefusalReason};
 use super::remembered::RememberedRequests;
 use super::resource::{Publication, Resource};
-use super::subscription::{Flow, LastNotify, Source, Subscription, Variant, Watcher};
+use super::subscription::{Flow, Source, Subscription, Variant, Watcher};
 use crate::engine::interned::Interned;
 use crate::engine::jobs::Jobs;
 use crate::engine::lanes::{Lanes, Turn};
@@ -72,8 +73,8 @@ pub(super) struct OpenNotify {
     pub(super) attempts: u8,
     /// It was challenged, and waits for credentials.
     pub(super) challenged: Option<HeaderName>,
-    /// What it says, when it is the last one.
-    pub(super) last: Option<Box<LastNotify>>,
+    /// Body and media type of a last NOTIFY: its lists have been left when it has to be repeated.
+    pub(super) last: Option<(Bytes, &'static str)>,
 }
 
 impl<P: Package> core::fmt::Debug for Server<P> {

@@ -54,15 +54,8 @@ pub(super) struct Retry {
     pub(super) line: String,
     /// Challenges answered in a row.
     pub(super) attempts: u8,
-    pub(super) last: Option<Box<LastNotify>>,
-}
-
-/// The last NOTIFY of a subscription, which is repeated alike when it is challenged.
-#[derive(Debug)]
-pub(super) struct LastNotify {
-    pub(super) body: Bytes,
-    pub(super) media_type: &'static str,
-    pub(super) flow: Option<FlowId>,
+    /// Body and media type, when it was a last NOTIFY.
+    pub(super) last: Option<(Bytes, &'static str)>,
 }
 
 /// How far a subscription has come; pending and active are told by the decision.

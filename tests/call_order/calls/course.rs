@@ -33,6 +33,7 @@ pub struct Course {
     pub(super) setting: Setting,
     operations: Vec<Operation>,
     disturbed: bool,
+    steady: bool,
     trace: bool,
     /// Which operation this is.
     pub(super) step: usize,
@@ -71,7 +72,7 @@ enum Effect {
 }
 
 impl Course {
-    pub fn new(bytes: &[u8], disturbed: bool) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         let (setting, operations) = decode(bytes);
         let policy = Table(setting.rules.clone());
         let agent = Agent::new(setting.config.clone(), policy, seeded(setting.seed));
@@ -79,7 +80,8 @@ impl Course {
             agent,
             setting,
             operations,
-            disturbed,
+            disturbed: false,
+            steady: false,
             trace: false,
             step: 0,
             now: Timestamp::from_secs(1_000),
@@ -112,6 +114,18 @@ impl Course {
     pub fn traced(mut self) -> Self {
         self.trace = true;
         println!("{:#?}", self.setting);
+        self
+    }
+
+    /// Time passes without a look at the agent's deadlines.
+    pub fn steady(mut self) -> Self {
+        self.steady = true;
+        self
+    }
+
+    /// Calls that change nothing come in between.
+    pub fn disturbed(mut self) -> Self {
+        self.disturbed = true;
         self
     }
 
@@ -284,7 +298,7 @@ impl Course {
             Operation::StepBack(duration) => self.back = duration,
             Operation::Timeout => self.timeout(),
             Operation::TimeoutAtDeadline(later) => {
-                let deadline = self.agent.poll_timeout();
+                let deadline = self.agent.poll_timeout().filter(|_| !self.steady);
                 if let Some(deadline) = deadline {
                     self.now = self.now.max(deadline) + later;
                 }
@@ -321,9 +335,17 @@ impl Course {
                 self.answer_everything(outcome);
             }
             let due = self.agent.poll_timeout().filter(|due| *due <= end);
-            self.now = self.now.max(due.unwrap_or(end));
+            if self.steady {
+                let busy = due.is_some_and(|due| due <= self.now);
+                if !busy {
+                    self.now = end.min(self.now + (duration / 50).max(TICK));
+                }
+            } else {
+                self.now = self.now.max(due.unwrap_or(end));
+            }
             self.timeout();
-            if due.is_none() && self.agent.poll_timeout().is_none_or(|due| due > end) {
+            let more = self.agent.poll_timeout().is_some_and(|due| due <= end);
+            if self.now == end && !more {
                 break;
             }
             rounds += 1;
@@ -1001,6 +1023,7 @@ impl Course {
         };
         let expected = self.expected.get_mut(&job.transaction).expect("unanswered");
         expected.statuses = vec![status];
+        expected.of = ExpectedOf::Other;
         if status == 200 {
             self.commit(job);
         }

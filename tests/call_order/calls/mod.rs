@@ -16,10 +16,16 @@ pub use course::Course;
 
 /// Runs a course to its end; gives back what the agent put out.
 pub fn run(bytes: &[u8]) -> Vec<presentity::event::Output> {
-    Course::new(bytes, false).run()
+    Course::new(bytes).run()
+}
+
+/// Runs a course with times that do not depend on when the agent wants to be woken, which it may
+/// be for nothing.
+pub fn run_steadily(bytes: &[u8]) -> Vec<presentity::event::Output> {
+    Course::new(bytes).steady().run()
 }
 
 /// The same with calls in between that must not change anything.
 pub fn run_disturbed(bytes: &[u8]) -> Vec<presentity::event::Output> {
-    Course::new(bytes, true).run()
+    Course::new(bytes).steady().disturbed().run()
 }
