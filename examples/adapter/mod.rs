@@ -30,7 +30,7 @@ use rsipstack::transaction::{Transaction, TransactionReceiver};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use transport::{Path, Stack};
+use transport::{Arrival, Path, Stack};
 
 /// How long a response may take to leave; only a peer that does not read its connection needs it.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
@@ -162,17 +162,14 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             if closing.is_some() && self.under_way == 0 {
                 break;
             }
-            // Responses leave before the next request is taken: who sends many at once and reads
-            // the answers is not to look like a peer that does not read.
-            tokio::task::yield_now().await;
             let deadline = self
                 .agent
                 .poll_timeout()
                 .and_then(|t| self.epoch.checked_add(t.saturating_since(Timestamp::ZERO)));
             tokio::select! {
                 Some(transaction) = requests.recv() => {
-                    if closing.is_none() {
-                        self.handle_request(transaction);
+                    if closing.is_none() && let Some(arrival) = self.arrival(&transaction).await {
+                        self.handle_request(transaction, arrival);
                     }
                 }
                 Some((transaction, outcome)) = self.outcomes.1.recv() => {
@@ -205,20 +202,27 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         self.stack.close();
     }
 
-    fn handle_request(&mut self, mut transaction: Transaction) {
+    /// How a request came in; nothing when its sender does not read the responses it has got.
+    async fn arrival(&mut self, transaction: &Transaction) -> Option<Arrival> {
+        if let Ok(arrival) = self.stack.arrival(transaction) {
+            return Some(arrival);
+        }
+        // Who sends many requests at once and reads the answers is another matter: these leave now.
+        tokio::task::yield_now().await;
+        self.stack.arrival(transaction).ok()
+    }
+
+    fn handle_request(&mut self, mut transaction: Transaction, arrival: Arrival) {
         let now = self.now();
-        let Ok(arrival) = self.stack.arrival(&transaction) else {
-            return;
-        };
         // The body moves, all else is borrowed.
         let body = Bytes::from(std::mem::take(&mut transaction.original.body));
         let uri = message::uri_text(&transaction.original.uri);
         let request = message::request_ref(&transaction.original, &uri, &body);
-        let caller = self.host.identify(&request);
         if message::is_cut_short(&request) {
             let reply = Reply::new(400);
             return self.reply(transaction, arrival.permit, reply);
         }
+        let caller = self.host.identify(&request);
         if !self.agent.accepts(&request) {
             let reply = self.host.answer(&request, &caller, &self.agent);
             return self.reply(transaction, arrival.permit, reply);
@@ -273,8 +277,12 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             }
             Output::Send(request) => self.send(request),
             Output::Event(event) => self.host.event(&event),
-            // A watcher that challenges a NOTIFY gets none from this server, which has no
-            // credentials to give: the subscription ends as the agent says.
+            // This server has no credentials for anybody.
+            Output::NeedCredentials(need) => {
+                let now = self.now();
+                self.agent.decline_credentials(now, need.transaction());
+            }
+            // Jobs come only from a policy that defers publications.
             _ => {}
         }
     }

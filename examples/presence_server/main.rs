@@ -22,8 +22,8 @@ mod registrar;
 use std::collections::HashMap;
 use std::process::ExitCode;
 
+use presentity::event::ReplacePublications;
 use presentity::presence::{Agent, AgentConfig};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use adapter::Adapter;
@@ -81,8 +81,7 @@ async fn serve(
     args: Args,
     accounts: Option<HashMap<String, String>>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let told_to_stop = told_to_stop()?;
     let (stack, requests, bound) = Stack::start(&args.listen).await?;
     let ports: Vec<u16> = bound.iter().map(|address| address.port()).collect();
 
@@ -94,6 +93,8 @@ async fn serve(
     config.server.publish_max_expires = args.max_expires;
     config.server.publish_default_expires = args.max_expires;
     config.server.notify_interval = args.notify_interval;
+    // Phones forget their entity-tags; what came through a proxy has no flow here and is left alone.
+    config.server.replace_publications = ReplacePublications::SameFlow;
     let policy = ServerPolicy::new(args.policy, ports.clone());
     let agent = Agent::new(config, policy, adapter::entropy()?);
 
@@ -126,11 +127,30 @@ async fn serve(
         // Kept, so that the end of the console is not taken for its wish.
         let _quit = quit;
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = told_to_stop => {}
             _ = quitting.recv() => {}
         }
     };
     adapter.run(stop, requests).await;
     Ok(())
+}
+
+/// Waits for SIGINT or SIGTERM; both are caught from this call on.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }

@@ -69,6 +69,7 @@ impl<P: Package> Server<P> {
                 subscriptions: 0,
                 body: None,
                 changed: 0,
+                last: None,
                 rendered: 0,
             };
             self.variants.find_or_insert(&name, || variant)

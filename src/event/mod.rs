@@ -26,7 +26,7 @@ pub use authorization::{
     Authorization, Decision, PublishDecision, PublishKind, PublishQuery, Reason, Rejection,
     SubscribeQuery, Termination, View,
 };
-pub use config::{Limits, ServerConfig};
+pub use config::{Limits, ReplacePublications, ServerConfig};
 pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
 pub use output::{

@@ -100,30 +100,61 @@ impl<P: Package> Server<P> {
         value: &str,
     ) -> bool {
         self.advance(now);
-        let Some(key) = self.open_notify(transaction) else {
+        let Some((key, name)) = self.challenged(transaction) else {
             return false;
         };
-        let Some(open) = self.notifies.get(key) else {
+        if value.contains(char::is_control) {
             return false;
-        };
-        let (Some(name), false) = (open.challenged, value.contains(char::is_control)) else {
-            return false;
-        };
-        let key_of_subscription = open.subscription;
+        }
         let Some(open) = self.notifies.close(key) else {
             return false;
         };
-        if let Some(subscription) = self.subscriptions.get_mut(key_of_subscription) {
-            subscription.open = None;
-            subscription.retry = Some(Box::new(Retry {
-                line: format!("{}: {value}\r\n", name.as_str()),
-                attempts: open.attempts,
-                last: open.last,
-            }));
-        }
+        let Some(subscription) = self.subscriptions.get_mut(open.subscription) else {
+            return false;
+        };
+        subscription.open = None;
+        subscription.retry = Some(Box::new(Retry {
+            line: format!("{}: {value}\r\n", name.as_str()),
+            attempts: open.attempts,
+            last: open.last,
+        }));
         // It is made when its turn has come: by then the decision may be another, or the end near.
-        self.owe(key_of_subscription);
+        self.owe(open.subscription);
         true
+    }
+
+    /// There are no credentials for a challenged NOTIFY. The subscription goes on without it, and
+    /// the next change of state is sent as ever (RFC 6665 section 4.2.2). False when nothing waits
+    /// for credentials any more.
+    pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
+        self.advance(now);
+        let challenged = self.challenged(transaction);
+        let Some(open) = challenged.and_then(|(key, _)| self.notifies.close(key)) else {
+            return false;
+        };
+        self.go_on_unsent(open.subscription);
+        true
+    }
+
+    /// The open NOTIFY that waits for credentials, and the field that they go into.
+    fn challenged(&self, transaction: ClientTransaction) -> Option<(Key, HeaderName)> {
+        let key = self.open_notify(transaction)?;
+        Some((key, self.notifies.get(key)?.challenged?))
+    }
+
+    /// A challenged NOTIFY stays refused.
+    fn go_on_unsent(&mut self, subscription: Key) {
+        self.counters.notifies_failed += 1;
+        self.settle(subscription, 401);
+        if self
+            .subscriptions
+            .get(subscription)
+            .is_some_and(Subscription::is_ended)
+        {
+            self.remove_ended(subscription);
+        } else {
+            self.resume(subscription);
+        }
     }
 
     /// The NOTIFY that a subscription is owed, unless it must wait.
@@ -254,9 +285,15 @@ impl<P: Package> Server<P> {
                 .package
                 .render(&request, &mut resource.state, &publications);
             let variant = self.variants.get_mut(key)?;
-            if variant.rendered == 0 || body != variant.body {
+            if variant.rendered == 0 {
                 variant.body = body;
                 variant.changed = version;
+            } else if body != variant.body {
+                let last = (core::mem::replace(&mut variant.body, body), variant.changed);
+                variant.changed = match variant.last.replace(last) {
+                    Some((body, changed)) if body == variant.body => changed,
+                    _ => version,
+                };
             }
             variant.rendered = version;
         }
@@ -389,21 +426,11 @@ impl<P: Package> Server<P> {
         let Some(open) = self.notifies.close(key) else {
             return;
         };
-        let subscription = open.subscription;
-        if open.challenged.is_none() {
-            self.counters.notifies_failed += 1;
-            self.drop_silently(subscription, EndReason::NotifyForgotten);
-            return;
-        }
-        self.settle(subscription, 401);
-        if self
-            .subscriptions
-            .get(subscription)
-            .is_some_and(Subscription::is_ended)
-        {
-            self.remove_ended(subscription);
+        if open.challenged.is_some() {
+            self.go_on_unsent(open.subscription);
         } else {
-            self.resume(subscription);
+            self.counters.notifies_failed += 1;
+            self.drop_silently(open.subscription, EndReason::NotifyForgotten);
         }
     }
 
@@ -507,6 +534,9 @@ impl<P: Package> Server<P> {
         let delivered = subscription.delivered;
         let variant = subscription.variant;
         let (_, changed, _) = self.document(variant)?;
+        if let Some(variant) = self.variants.get_mut(variant) {
+            variant.last = None;
+        }
         if changed == delivered {
             return None;
         }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::package::Package;
-use crate::engine::Timestamp;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
+use crate::engine::{FlowId, Timestamp};
 
 /// A resource that somebody watches, publishes for, or has set a state of.
 #[derive(Debug)]
@@ -77,6 +77,8 @@ pub(super) struct Publication<P: Package> {
     pub(super) expires_at: Timestamp,
     pub(super) timer: Key,
     pub(super) publisher: Option<Arc<str>>,
+    /// The connection that it came by last.
+    pub(super) flow: Option<FlowId>,
     pub(super) content: P::Publication,
 }
 

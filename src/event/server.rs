@@ -160,6 +160,8 @@ impl<P: Package> Server<P> {
         let outcome =
             if request.is_overlong() {
                 Err(Refusal::new(513, RefusalReason::TooLarge))
+            } else if request.is_malformed() {
+                Err(Refusal::malformed())
             } else {
                 match request.method() {
                     "SUBSCRIBE" => self.subscribe(transaction, request, context),

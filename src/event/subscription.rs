@@ -105,8 +105,11 @@ pub(super) struct Variant {
     pub(super) name: VariantName,
     pub(super) subscriptions: u32,
     pub(super) body: Option<Bytes>,
-    /// The resource's version at which the body last became another.
+    /// The resource's version at which the body first was what it is.
     pub(super) changed: u64,
+    /// The body before this one, with its version, if the last round was before that change: who
+    /// has it need not be told when it comes back.
+    pub(super) last: Option<(Option<Bytes>, u64)>,
     /// The resource's version that the body was last made for; 0 is never.
     pub(super) rendered: u64,
 }

@@ -112,6 +112,11 @@ impl<P: Policy> Agent<P> {
         self.server.provide_credentials(now, transaction, value)
     }
 
+    /// See [`Server::decline_credentials`].
+    pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
+        self.server.decline_credentials(now, transaction)
+    }
+
     /// See [`Server::complete_job`].
     pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) {
         self.server.complete_job(now, key, success);

@@ -46,6 +46,10 @@ impl NamespaceId {
     pub(crate) const XMLNS: Self = Self(2);
     pub(crate) const PIDF: Self = Self(3);
 
+    pub(super) fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn of_foreign(index: usize) -> Self {
         let number = KNOWN.len().saturating_add(index);
         Self(u32::try_from(number).unwrap_or(u32::MAX))
@@ -53,12 +57,12 @@ impl NamespaceId {
 
     /// The number among those that are not known ones.
     pub(super) fn foreign_index(self) -> Option<usize> {
-        usize::try_from(self.0).ok()?.checked_sub(KNOWN.len())
+        self.index().checked_sub(KNOWN.len())
     }
 
     /// The namespace's name and customary prefix, when it is one of the known ones.
     pub(super) fn known(self) -> Option<&'static Qualifier> {
-        KNOWN.get(usize::try_from(self.0).ok()?)
+        KNOWN.get(self.index())
     }
 }
 

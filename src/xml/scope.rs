@@ -45,6 +45,9 @@ pub(super) struct Scope<'a> {
     longest_prefix: usize,
     /// Names of the namespaces that are not known ones, by number.
     foreign: Vec<Arc<str>>,
+    /// Which of the known ones were met, by number.
+    known_met: [bool; namespace::KNOWN.len()],
+    met: usize,
     aliases: &'static [(&'static str, NamespaceId)],
     alias_seen: bool,
     limit: usize,
@@ -54,8 +57,11 @@ const BUILT_IN: usize = 2;
 
 impl<'a> Scope<'a> {
     /// Nothing is declared yet. `aliases` are namespace names to be taken for another one,
-    /// `limit` bounds the declarations in scope and the different namespaces.
+    /// `limit` bounds the different namespaces, and twice that the declarations in scope.
     pub(super) fn new(aliases: &'static [(&'static str, NamespaceId)], limit: usize) -> Self {
+        let mut known_met = [false; namespace::KNOWN.len()];
+        // No namespace is none to count.
+        known_met[0] = true;
         let mut bindings = Vec::with_capacity(8);
         for (prefix, namespace) in [("", NamespaceId::NONE), ("xml", NamespaceId::XML)] {
             bindings.push(Binding {
@@ -70,6 +76,8 @@ impl<'a> Scope<'a> {
             last: BindingId::NONE,
             longest_prefix: 0,
             foreign: Vec::new(),
+            known_met,
+            met: 0,
             aliases,
             alias_seen: false,
             limit,
@@ -163,7 +171,8 @@ impl<'a> Scope<'a> {
             let name = excerpt(name);
             return refuse(XmlErrorKind::DuplicateAttribute { name }, at);
         }
-        if self.bindings.len() >= self.limit.saturating_add(BUILT_IN) {
+        let most = self.limit.saturating_mul(2).saturating_add(BUILT_IN);
+        if self.bindings.len() >= most {
             return over(XmlLimit::Namespaces, self.limit, at);
         }
         if prefix.is_empty() {
@@ -180,25 +189,43 @@ impl<'a> Scope<'a> {
     }
 
     fn namespace_id(&mut self, name: &str, at: usize) -> Checked<NamespaceId> {
-        if let Some(known) = find_known(name) {
+        if let Some(known) = self.known_id(name) {
+            if let Some(met) = self.known_met.get_mut(known.index())
+                && !*met
+            {
+                *met = true;
+                self.met_another(at)?;
+            }
             return Ok(known);
-        }
-        if let Some(&(_, id)) = self.aliases.iter().find(|(alias, _)| *alias == name) {
-            self.alias_seen = true;
-            return Ok(id);
         }
         let met = self.foreign.iter().position(|known| **known == *name);
         let index = match met {
             Some(index) => index,
             None => {
-                if self.foreign.len() >= self.limit {
-                    return over(XmlLimit::Namespaces, self.limit, at);
-                }
+                self.met_another(at)?;
                 self.foreign.push(Arc::from(name));
                 self.foreign.len().saturating_sub(1)
             }
         };
         Ok(NamespaceId::of_foreign(index))
+    }
+
+    fn known_id(&mut self, name: &str) -> Option<NamespaceId> {
+        if let Some(known) = find_known(name) {
+            return Some(known);
+        }
+        let &(_, id) = self.aliases.iter().find(|(alias, _)| *alias == name)?;
+        self.alias_seen = true;
+        Some(id)
+    }
+
+    /// Counts one more namespace.
+    fn met_another(&mut self, at: usize) -> Checked<()> {
+        if self.met >= self.limit {
+            return over(XmlLimit::Namespaces, self.limit, at);
+        }
+        self.met = self.met.saturating_add(1);
+        Ok(())
     }
 
     /// The name of a namespace.

@@ -108,7 +108,6 @@ impl<'a> Source<'a> {
     ) -> Checked<()> {
         let bytes = self.text.as_bytes();
         let mut at = from;
-        let mut count = 0usize;
         loop {
             let spaced = skip_space(bytes, &mut at, end);
             if at >= end {
@@ -116,10 +115,6 @@ impl<'a> Source<'a> {
             }
             if !spaced {
                 return syntax("white space before an attribute, or the end of the tag", at);
-            }
-            count = count.saturating_add(1);
-            if count > self.limits.attributes {
-                return over(XmlLimit::Attributes, self.limits.attributes, at);
             }
             let begin = at;
             let name = self.qualified_name(begin, end)?;
@@ -146,6 +141,9 @@ impl<'a> Source<'a> {
             match (prefix, local) {
                 ("xmlns", declared) => scope.declare(declared, &value, outside, begin)?,
                 ("", "xmlns") => scope.declare("", &value, outside, begin)?,
+                _ if attributes.len() >= self.limits.attributes => {
+                    return over(XmlLimit::Attributes, self.limits.attributes, begin);
+                }
                 _ => attributes.push(RawAttribute {
                     namespace: NamespaceId::NONE,
                     local,

@@ -1,10 +1,10 @@
 //! The example server against programs that others wrote: SIPp with the scenarios of this folder, and
-//! baresip as an ordinary client.
+//! baresip and Linphone as ordinary clients.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list such as `sipp,baresip`.
-//! They need the programs on the path (Debian: `sip-tester`, `baresip-core`), use 127.0.0.1 only, and end
-//! what they start. `PRESENTITY_SERVER` may name another program with the command line of the example
-//! `presence_server`; without it that example is built and used.
+//! They need the programs on the path (Debian: `sip-tester`, `baresip-core`, `linphone-cli`), use
+//! 127.0.0.1 only, and end what they start. `PRESENTITY_SERVER` may name another program with the command
+//! line of the example `presence_server`; without it that example is built and used.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +15,7 @@
 )]
 
 mod baresip;
+mod linphone;
 mod process;
 mod server;
 mod sipp;

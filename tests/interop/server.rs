@@ -72,7 +72,7 @@ impl Server {
 
     /// Waits until `list` names none of these words any more.
     pub(crate) fn wait_until_gone(&mut self, words: &[&str]) {
-        let deadline = Instant::now() + SOON;
+        let deadline = Instant::now() + 2 * SOON;
         loop {
             let list = self.list();
             let left = |line: &&String| words.iter().any(|word| line.contains(word));
@@ -94,6 +94,14 @@ impl Server {
     /// Waits for the server's end, which must come within the three seconds that it promises.
     pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
         self.process.wait_for_end(Duration::from_millis(3_500))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("--- presence_server said\n{}", self.output());
+        }
     }
 }
 
