@@ -170,9 +170,11 @@ impl Course {
             Phase::Live => {
                 self.check_live(one, request);
                 if !one.owed && one.retry.is_none() {
-                    // For a change of the presentity's state.
+                    // For a change of the presentity's state, or several that undo each other.
                     assert!(
-                        one.unsure || one.taken.as_ref() != Some(&body),
+                        one.unsure
+                            || one.taken.as_ref() != Some(&body)
+                            || one.version != self.versions[one.presentity],
                         "the watcher has this already, step {step}: {one:#?}"
                     );
                     if let Some(last) = one.change_sent {
@@ -213,6 +215,7 @@ impl Course {
             one.taken = Some(body.clone());
         }
         let retry = one.retry.take();
+        one.version = self.versions[one.presentity];
         one.owed = false;
         one.held_until = None;
         one.open = Some(Open {
@@ -471,6 +474,7 @@ impl Course {
                 assert!(one.expires_at <= clock, "it is lost: {one:?}");
                 one.alive = false;
                 self.changed_at[one.presentity] = clock;
+                self.versions[one.presentity] += 1;
             }
         }
         if done {

@@ -196,6 +196,8 @@ pub struct Subscription {
     pub change_sent: Option<Timestamp>,
     /// The body of the last NOTIFY that was taken.
     pub taken: Option<Bytes>,
+    /// The presentity's version at the last NOTIFY.
+    pub version: u64,
     /// The last one was not taken.
     pub unsure: bool,
     pub started: bool,

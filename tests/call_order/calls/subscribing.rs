@@ -170,6 +170,7 @@ impl Course {
             cseq: self.setting.config.server.initial_cseq,
             change_sent: None,
             taken: None,
+            version: 0,
             unsure: false,
             started: false,
             end_reasons: Vec::new(),
