@@ -36,10 +36,20 @@ fn cases(operations: usize) -> impl Strategy<Value = Calls> {
             .prop_map(|[.., c, d, e, f, g, h]| [0, 0, c, d, e, f, g, h])
             .boxed(),
     ];
+    // Nothing, or three watchers of one presentity: so much has to have happened before a change
+    // can come between two NOTIFYs of a round.
+    const WATCHED: [[u8; 4]; 5] = [
+        [6, 0, 0, 0],
+        [6, 1, 0, 0],
+        [6, 2, 0, 0],
+        [4, 0, 0, 0],
+        [21, 0, 0, 0],
+    ];
+    let beginning = prop_oneof![Just(Vec::new()), Just(WATCHED.to_vec())];
     let operations = prop::collection::vec(any::<[u8; 4]>(), 0..operations);
-    (setting, operations).prop_map(|(setting, operations)| {
+    (setting, beginning, operations).prop_map(|(setting, beginning, operations)| {
         let mut bytes = setting.to_vec();
-        bytes.extend(operations.into_iter().flatten());
+        bytes.extend(beginning.into_iter().chain(operations).flatten());
         Calls(bytes)
     })
 }

@@ -321,6 +321,7 @@ impl Course {
             }
             Operation::Pass(duration) => self.pass(duration, None),
             Operation::Inspect => self.inspect(),
+            Operation::Quiet => self.quiet(),
         }
     }
 

@@ -380,6 +380,8 @@ pub enum Operation {
     Pass(Duration),
     /// Looks at everything.
     Inspect,
+    /// Nothing but answers for a while: then everybody must have the state.
+    Quiet,
 }
 
 fn duration(choice: u8, more: u8) -> Duration {
@@ -517,7 +519,8 @@ impl Operation {
             34 => Self::Timeout,
             35 | 36 => Self::TimeoutAtDeadline(duration(a % 9, b)),
             37 | 38 => Self::Pass(duration(a, b)),
-            _ => Self::Inspect,
+            _ if a < 96 => Self::Inspect,
+            _ => Self::Quiet,
         }
     }
 }
