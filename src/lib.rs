@@ -147,3 +147,8 @@ pub mod pidf;
 pub mod presence;
 pub mod sip;
 pub mod xml;
+
+/// The examples of the README are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

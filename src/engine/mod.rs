@@ -3,6 +3,8 @@
 mod entropy;
 mod ids;
 pub(crate) mod interned;
+pub(crate) mod jobs;
+pub(crate) mod lanes;
 pub(crate) mod slab;
 pub(crate) mod timer_wheel;
 mod timestamp;

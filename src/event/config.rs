@@ -25,6 +25,8 @@ pub struct ServerConfig {
     pub publish_max_expires: u32,
     /// The duration of a publication whose PUBLISH has no Expires, in seconds. Default 3600.
     pub publish_default_expires: u32,
+    /// What becomes of earlier publications when a publisher publishes anew. Default: nothing.
+    pub replace_publications: ReplacePublications,
     /// The time between two rounds of NOTIFYs for changes of one resource. Default 5 s, the pace
     /// of RFC 3856 section 6.10.
     pub notify_interval: Duration,
@@ -72,6 +74,7 @@ impl Default for ServerConfig {
             publish_min_expires: 60,
             publish_max_expires: 3600,
             publish_default_expires: 3600,
+            replace_publications: ReplacePublications::Never,
             notify_interval: Duration::from_secs(5),
             draft08: false,
             notify_fields: Vec::new(),
@@ -89,6 +92,22 @@ impl Default for ServerConfig {
             limits: Limits::default(),
         }
     }
+}
+
+/// Whether an initial publication ends an earlier one of the same publisher.
+///
+/// A client that lost its entity-tag (after a restart, a 412, or a 200 that came too late) publishes
+/// anew, and its old publication says what is no more true until it runs out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ReplacePublications {
+    /// Publications end by themselves alone (RFC 3903).
+    #[default]
+    Never,
+    /// One of the same identity that came by the same flow ends. Right where clients reach the
+    /// server directly; not behind a proxy whose one flow carries all of a user's devices, unless
+    /// the host names no flow for what a proxy forwards.
+    SameFlow,
 }
 
 /// Bounds of every table and buffer. Over one of them the newcomer is refused, and nothing that

@@ -97,6 +97,9 @@ impl Dialog {
         parts: &DialogParts<'_>,
     ) -> Result<Option<Self>, Refusal> {
         let routes = parse_routes(request.values(HeaderName::RecordRoute))?;
+        if !routes.iter().all(|route| may_be_target(route.uri())) {
+            return Err(Refusal::malformed());
+        }
         let route_octets: usize = routes.iter().map(|route| route.uri().len() + 12).sum();
         let octets = basics.from.uri().len()
             + basics.to.uri().len()
@@ -224,6 +227,15 @@ fn put_contact(text: &mut String, uri: &str) {
     put(text, "Contact: <");
     put(text, uri);
     put(text, ">\r\n");
+}
+
+/// Whether a URI of Contact or Record-Route can be a Request-URI: it is a SIP address with neither
+/// method nor header fields, which neither may have in a dialog (RFC 3261 section 19.1.1, table 1).
+pub(super) fn may_be_target(uri: &str) -> bool {
+    match Uri::parse(uri) {
+        Ok(Uri::Sip(uri)) => uri.headers().is_empty() && uri.params().get("method").is_none(),
+        _ => false,
+    }
 }
 
 fn is_loose(uri: &str) -> bool {

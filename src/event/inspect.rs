@@ -145,7 +145,7 @@ impl<P: Package> Server<P> {
             open_notifies: self.notifies.len(),
             timers: self.wheel.len(),
             jobs: self.jobs.len(),
-            outputs: self.queue.len() + self.waiting.len() + self.rounds.len(),
+            outputs: self.lanes.len(),
         }
     }
 }

@@ -163,9 +163,8 @@ impl<P: Package> Server<P> {
 
     /// Ends a subscription without a word to the watcher (RFC 6665 section 4.2.2).
     pub(super) fn drop_silently(&mut self, key: Key, why: EndReason) {
-        let Some(subject) = self.subject(key) else {
-            return;
-        };
+        // One whose last NOTIFY is open may have outlived its resource.
+        let subject = self.subject(key);
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
@@ -173,10 +172,12 @@ impl<P: Package> Server<P> {
         let was_listed = !matches!(subscription.phase, Phase::Ended(_));
         if was_live {
             self.cease(key);
-            self.event(ServerEvent::SubscriptionEnded {
-                subject,
-                reason: why,
-            });
+            if let Some(subject) = subject {
+                self.event(ServerEvent::SubscriptionEnded {
+                    subject,
+                    reason: why,
+                });
+            }
         }
         if was_listed {
             self.leave_lists(key);
@@ -191,7 +192,8 @@ impl<P: Package> Server<P> {
         };
         let tag = subscription.dialog.local_tag;
         let resource = subscription.resource;
-        if let Some(timer) = subscription.timer.take() {
+        let timers = [subscription.timer.take(), subscription.hold.take()];
+        for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }
         if let Ok(entry) = self.dialogs.find_entry(tag, |other| *other == key) {

@@ -69,6 +69,7 @@ impl<P: Package> Server<P> {
                 subscriptions: 0,
                 body: None,
                 changed: 0,
+                last: None,
                 rendered: 0,
             };
             self.variants.find_or_insert(&name, || variant)
@@ -89,9 +90,8 @@ impl<P: Package> Server<P> {
         }
     }
 
-    /// Takes a subscription out of every list, when its last NOTIFY leaves or never will.
+    /// Takes a subscription out of every list but that of its flow, when its last NOTIFY leaves or never will.
     pub(super) fn leave_lists(&mut self, key: Key) {
-        self.leave_flow(key);
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
@@ -174,6 +174,8 @@ impl<P: Package> Server<P> {
 
     /// The very end: the entry goes.
     pub(super) fn remove_ended(&mut self, key: Key) {
+        // Kept so far, since the last NOTIFY is repeated when it is challenged.
+        self.leave_flow(key);
         self.subscriptions.remove(key);
     }
 

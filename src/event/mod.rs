@@ -1,5 +1,8 @@
 //! Event packages in general: subscriptions (RFC 6665) and publications (RFC 3903).
 
+// A state that is added must be thought of everywhere.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod authorization;
 mod config;
 mod dialog;
@@ -23,7 +26,7 @@ pub use authorization::{
     Authorization, Decision, PublishDecision, PublishKind, PublishQuery, Reason, Rejection,
     SubscribeQuery, Termination, View,
 };
-pub use config::{Limits, ServerConfig};
+pub use config::{Limits, ReplacePublications, ServerConfig};
 pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
 pub use output::{

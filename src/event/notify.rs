@@ -9,8 +9,8 @@ use super::authorization::Decision;
 use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
-use super::server::{Item, OpenNotify, Server, Timer};
-use super::subscription::{NotifyResult, Phase, Subscription};
+use super::server::{OpenNotify, Server, Timer};
+use super::subscription::{NotifyResult, Phase, Retry, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
@@ -100,27 +100,60 @@ impl<P: Package> Server<P> {
         value: &str,
     ) -> bool {
         self.advance(now);
-        let Some(key) = self.open_notify(transaction) else {
+        let Some((key, name)) = self.challenged(transaction) else {
             return false;
         };
-        let Some(open) = self.notifies.get(key) else {
+        if value.contains(char::is_control) {
+            return false;
+        }
+        let Some(open) = self.notifies.close(key) else {
             return false;
         };
-        let (Some(name), false) = (open.challenged, value.contains(char::is_control)) else {
+        let Some(subscription) = self.subscriptions.get_mut(open.subscription) else {
             return false;
         };
-        let (subscription, attempts) = (open.subscription, open.attempts);
-        self.notifies.close(key);
-        let line = format!("{}: {value}\r\n", name.as_str());
-        match self.build(subscription, &line, attempts) {
-            Some(request) => {
-                self.queue.push_back(Item::Output(Output::Send(request)));
-                true
-            }
-            None => {
-                self.settle(subscription, 401);
-                false
-            }
+        subscription.open = None;
+        subscription.retry = Some(Box::new(Retry {
+            line: format!("{}: {value}\r\n", name.as_str()),
+            attempts: open.attempts,
+            last: open.last,
+        }));
+        // It is made when its turn has come: by then the decision may be another, or the end near.
+        self.owe(open.subscription);
+        true
+    }
+
+    /// There are no credentials for a challenged NOTIFY. The subscription goes on without it, and
+    /// the next change of state is sent as ever (RFC 6665 section 4.2.2). False when nothing waits
+    /// for credentials any more.
+    pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
+        self.advance(now);
+        let challenged = self.challenged(transaction);
+        let Some(open) = challenged.and_then(|(key, _)| self.notifies.close(key)) else {
+            return false;
+        };
+        self.go_on_unsent(open.subscription);
+        true
+    }
+
+    /// The open NOTIFY that waits for credentials, and the field that they go into.
+    fn challenged(&self, transaction: ClientTransaction) -> Option<(Key, HeaderName)> {
+        let key = self.open_notify(transaction)?;
+        Some((key, self.notifies.get(key)?.challenged?))
+    }
+
+    /// A challenged NOTIFY stays refused.
+    fn go_on_unsent(&mut self, subscription: Key) {
+        self.counters.notifies_failed += 1;
+        self.settle(subscription, 401);
+        if self
+            .subscriptions
+            .get(subscription)
+            .is_some_and(Subscription::is_ended)
+        {
+            self.remove_ended(subscription);
+        } else {
+            self.resume(subscription);
         }
     }
 
@@ -131,40 +164,48 @@ impl<P: Package> Server<P> {
         if !subscription.owed || subscription.open.is_some() {
             return None;
         }
-        if subscription.is_live() && (subscription.held || self.now >= subscription.expires_at) {
+        if subscription.is_live()
+            && (subscription.hold.is_some() || self.now >= subscription.expires_at)
+        {
             return None;
         }
-        self.build(key, "", 0)
+        self.build(key)
     }
 
-    fn build(&mut self, key: Key, credentials: &str, attempts: u8) -> Option<OutgoingRequest> {
-        let variant = self.subscriptions.get(key)?.variant;
-        let phase = self.subscriptions.get(key)?.phase;
+    fn build(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let subscription = self.subscriptions.get_mut(key)?;
+        let (variant, phase) = (subscription.variant, subscription.phase);
+        let flow = subscription.flow;
+        let retry = subscription.retry.take();
+        let (credentials, attempts, said) = match retry {
+            Some(retry) => (retry.line, retry.attempts, retry.last),
+            None => (String::new(), 0, None),
+        };
+        let flow = flow.and_then(|flow| self.flows.get(flow));
+        let flow = flow.map(|flow| flow.id);
         let with_state = match phase {
             Phase::Live => true,
             Phase::Ending(ending) => ending.with_state,
-            // The repetition of a last NOTIFY: its document is gone with the lists.
             Phase::Ended(_) => false,
         };
-        let (body, changed, media_type) = if with_state {
+        let (mut body, changed, mut media_type) = if with_state {
             self.document(variant)?
         } else {
             (Bytes::new(), 0, "")
         };
+        if let Some(said) = said {
+            (body, media_type) = said;
+        }
+        let last = (phase != Phase::Live).then(|| (body.clone(), media_type));
         let open = self.notifies.open(
             self.now,
             OpenNotify {
                 subscription: key,
                 attempts,
                 challenged: None,
+                last,
             },
         );
-        let flow = self
-            .subscriptions
-            .get(key)?
-            .flow
-            .and_then(|flow| self.flows.get(flow));
-        let flow = flow.map(|flow| flow.id);
         let subscription = self.subscriptions.get_mut(key)?;
         let dialog = &mut subscription.dialog;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
@@ -179,7 +220,7 @@ impl<P: Package> Server<P> {
             Phase::Live => {
                 let state = match subscription.decision {
                     Decision::Pending => "pending",
-                    _ => "active",
+                    Decision::Allow(_) | Decision::PoliteBlock | Decision::Reject(_) => "active",
                 };
                 let left = subscription.expires_at.saturating_since(self.now).as_secs();
                 let _ = write!(own, "{state};expires={left}");
@@ -192,7 +233,7 @@ impl<P: Package> Server<P> {
             }
         }
         own.push_str("\r\n");
-        own.push_str(credentials);
+        own.push_str(&credentials);
         if !body.is_empty() {
             let _ = write!(own, "Content-Type: {media_type}\r\n");
         }
@@ -244,9 +285,15 @@ impl<P: Package> Server<P> {
                 .package
                 .render(&request, &mut resource.state, &publications);
             let variant = self.variants.get_mut(key)?;
-            if variant.rendered == 0 || body != variant.body {
+            if variant.rendered == 0 {
                 variant.body = body;
                 variant.changed = version;
+            } else if body != variant.body {
+                let last = (core::mem::replace(&mut variant.body, body), variant.changed);
+                variant.changed = match variant.last.replace(last) {
+                    Some((body, changed)) if body == variant.body => changed,
+                    _ => version,
+                };
             }
             variant.rendered = version;
         }
@@ -319,8 +366,7 @@ impl<P: Package> Server<P> {
             uri,
             challenges,
         };
-        self.queue
-            .push_back(Item::Output(Output::NeedCredentials(need)));
+        self.lanes.output(Output::NeedCredentials(need));
         true
     }
 
@@ -365,12 +411,14 @@ impl<P: Package> Server<P> {
             return;
         }
         subscription.owed = true;
-        subscription.held = true;
         let seconds = retry_after.seconds.min(LONGEST_HOLD);
-        self.wheel.arm(
+        let timer = self.wheel.arm(
             self.now + Duration::from_secs(seconds.into()),
             Timer::Release(key),
         );
+        if let Some(earlier) = subscription.hold.replace(timer) {
+            self.wheel.cancel(earlier);
+        }
     }
 
     /// The host never said what became of a NOTIFY, or never gave the credentials for it.
@@ -378,21 +426,11 @@ impl<P: Package> Server<P> {
         let Some(open) = self.notifies.close(key) else {
             return;
         };
-        let subscription = open.subscription;
-        if open.challenged.is_none() {
-            self.counters.notifies_failed += 1;
-            self.drop_silently(subscription, EndReason::NotifyForgotten);
-            return;
-        }
-        self.settle(subscription, 401);
-        if self
-            .subscriptions
-            .get(subscription)
-            .is_some_and(Subscription::is_ended)
-        {
-            self.remove_ended(subscription);
+        if open.challenged.is_some() {
+            self.go_on_unsent(open.subscription);
         } else {
-            self.resume(subscription);
+            self.counters.notifies_failed += 1;
+            self.drop_silently(open.subscription, EndReason::NotifyForgotten);
         }
     }
 
@@ -437,33 +475,25 @@ impl<P: Package> Server<P> {
             return;
         };
         let next = resource.subscriptions.first();
-        resource.round = Round::Walking {
-            next,
-            began: self.now,
-            again: false,
-        };
-        self.rounds.push_back(key);
+        resource.round = Round::Walking { next, again: false };
+        self.lanes.enter_round(key);
     }
 
-    /// The next NOTIFY of the rounds under way: one of each resource in turn.
-    pub(super) fn next_of_round(&mut self) -> Option<OutgoingRequest> {
-        while let Some(key) = self.rounds.pop_front() {
-            if let Some(request) = self.step(key) {
-                self.rounds.push_back(key);
-                return Some(request);
-            }
-        }
-        None
+    /// The next NOTIFY of a round under way, which then goes to the back of the queue.
+    pub(super) fn next_of_round(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let request = self.step(key)?;
+        self.lanes.enter_round(key);
+        Some(request)
     }
 
     /// Walks on to the next watcher of a resource who has not got its state; nothing at the end.
     fn step(&mut self, key: Key) -> Option<OutgoingRequest> {
         loop {
             let resource = self.resources.get_mut(key)?;
-            let Round::Walking { next, began, again } = &mut resource.round else {
+            let Round::Walking { next, again } = &mut resource.round else {
                 return None;
             };
-            let (began, again) = (*began, *again);
+            let again = *again;
             let Some(index) = *next else {
                 resource.round = Round::Idle;
                 if again {
@@ -480,7 +510,7 @@ impl<P: Package> Server<P> {
                 continue;
             };
             if let Some(resource) = self.resources.get_mut(key) {
-                resource.last_round = Some(began);
+                resource.last_round = Some(self.now);
             }
             return Some(request);
         }
@@ -491,7 +521,7 @@ impl<P: Package> Server<P> {
         // What is owed or held leaves by itself, with the newest state.
         if !subscription.is_live()
             || subscription.owed
-            || subscription.held
+            || subscription.hold.is_some()
             || subscription.delivered == version
             || self.now >= subscription.expires_at
         {
@@ -504,10 +534,13 @@ impl<P: Package> Server<P> {
         let delivered = subscription.delivered;
         let variant = subscription.variant;
         let (_, changed, _) = self.document(variant)?;
+        if let Some(variant) = self.variants.get_mut(variant) {
+            variant.last = None;
+        }
         if changed == delivered {
             return None;
         }
         let key = self.subscriptions.key_at(index)?;
-        self.build(key, "", 0)
+        self.build(key)
     }
 }

@@ -23,7 +23,7 @@ pub enum Output {
     Send(OutgoingRequest),
     /// Something happened that the application may want to know.
     Event(ServerEvent),
-    /// A request was challenged: answer with `provide_credentials`, or let it be.
+    /// A request was challenged: answer with `provide_credentials` or `decline_credentials`.
     NeedCredentials(NeedCredentials),
     /// The policy deferred a publication: do the job and report with `complete_job`.
     Job(Job),
@@ -131,6 +131,14 @@ pub enum ServerEvent {
         /// The canonical name of the resource.
         resource: Arc<str>,
     },
+    /// A publication gave way to a newer one of the same publisher
+    /// ([`ReplacePublications`](super::ReplacePublications)).
+    PublicationReplaced {
+        /// Which; stale already.
+        key: PublicationKey,
+        /// The canonical name of the resource.
+        resource: Arc<str>,
+    },
     /// A NOTIFY was answered by an error that leaves the subscription as it is.
     NotifyRefused {
         /// Whose.
@@ -167,6 +175,9 @@ impl fmt::Display for ServerEvent {
             }
             Self::PublicationExpired { key, resource } => {
                 write!(f, "publication {key} of {resource} expired")
+            }
+            Self::PublicationReplaced { key, resource } => {
+                write!(f, "publication {key} of {resource} replaced")
             }
             Self::NotifyRefused { subject, status } => {
                 write!(f, "subscription {subject}: NOTIFY answered {status}")

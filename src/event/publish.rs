@@ -4,18 +4,25 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::authorization::{PublishDecision, PublishKind, PublishQuery};
+use super::config::ReplacePublications;
 use super::dialog::Basics;
 use super::identity::RequestContext;
 use super::output::{Job, JobKey, Output, PublicationKey, ServerEvent};
 use super::package::Package;
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::{EntityTag, Publication, Resource, by_resource};
-use super::server::{Item, Server, Timer};
+use super::server::{Server, Timer};
 use super::subscribe::refuse_extensions;
-use crate::engine::ServerTransaction;
 use crate::engine::slab::{Key, Links};
+use crate::engine::{FlowId, ServerTransaction};
 use crate::sip::{
     HeaderName, MediaType, RequestRef, Response, Tag, parse_delta_seconds, parse_entity_tag,
+};
+
+/// Stands in for the timer of a publication that is being made.
+const NO_TIMER: Key = Key {
+    index: u32::MAX,
+    generation: 0,
 };
 
 /// A publication that may come to be: checked, not yet in force.
@@ -23,10 +30,13 @@ use crate::sip::{
 struct Change<P: Package> {
     kind: PublishKind,
     condition: Option<EntityTag>,
+    /// It was asked for less time than is given.
+    brief: bool,
     /// Seconds granted.
     expires: u32,
     content: Option<P::Publication>,
     publisher: Option<Arc<str>>,
+    flow: Option<FlowId>,
 }
 
 /// A publication whose answer waits for the application.
@@ -36,7 +46,6 @@ pub(super) struct PendingJob<P: Package> {
     response_tag: Tag,
     resource: Key,
     change: Change<P>,
-    timer: Key,
 }
 
 impl<P: Package> Server<P> {
@@ -79,6 +88,11 @@ impl<P: Package> Server<P> {
         }
         // Only now is anything told about what exists, or read of the body.
         self.find_publication(&name, change.condition)?;
+        if change.brief {
+            let minimum = self.config.publish_min_expires;
+            return Err(Refusal::new(423, RefusalReason::TooBrief)
+                .with(HeaderName::MinExpires, minimum.to_string()));
+        }
         if let PublishKind::Initial | PublishKind::Modify = change.kind {
             change.content = Some(self.read_content(request)?);
         }
@@ -91,7 +105,7 @@ impl<P: Package> Server<P> {
         Ok(())
     }
 
-    /// Steps 3 to 5 of RFC 3903 section 6, as far as the form goes.
+    /// What steps 3 to 5 of RFC 3903 section 6 look at, as far as the form goes.
     fn read_change(
         &self,
         request: &RequestRef<'_>,
@@ -109,14 +123,12 @@ impl<P: Package> Server<P> {
             None => None,
         };
         let asked = match request.single(HeaderName::Expires)? {
-            Some(text) => parse_delta_seconds(HeaderName::Expires, text)?,
-            None => self.config.publish_default_expires,
+            Some(text) => Some(parse_delta_seconds(HeaderName::Expires, text)?),
+            None => None,
         };
         let minimum = self.config.publish_min_expires;
-        if 0 < asked && asked < minimum {
-            return Err(Refusal::new(423, RefusalReason::TooBrief)
-                .with(HeaderName::MinExpires, minimum.to_string()));
-        }
+        let brief = asked.is_some_and(|asked| 0 < asked && asked < minimum);
+        let asked = asked.unwrap_or(self.config.publish_default_expires);
         let kind = match (condition, request.body().is_empty(), asked) {
             (None, true, _) => return Err(Refusal::malformed()),
             (None, false, _) => PublishKind::Initial,
@@ -127,9 +139,11 @@ impl<P: Package> Server<P> {
         Ok(Change {
             kind,
             condition,
+            brief,
             expires: asked.min(self.config.publish_max_expires.max(1)),
             content: None,
             publisher: context.identity.primary().map(Arc::from),
+            flow: context.flow,
         })
     }
 
@@ -185,58 +199,23 @@ impl<P: Package> Server<P> {
 
     /// Puts a change in force, whole or not at all.
     fn commit(&mut self, name: &str, change: Change<P>) -> Result<Committed, Refusal> {
-        let found = self.find_publication(name, change.condition)?;
-        let limits = &self.config.limits;
-        let (key, resource) = match found {
-            Some(key) => {
-                let publication = self.publications.get(key);
-                let resource = publication.map(|publication| publication.resource);
-                (key, resource.ok_or_else(Refusal::malformed)?)
-            }
-            None => {
-                let existing = self
-                    .resources
-                    .find(name)
-                    .and_then(|key| self.resources.get(key));
-                let of_resource = existing.map_or(0, |resource| resource.publications.len());
-                if self.publications.len() >= limits.publications
-                    || of_resource >= limits.publications_per_resource
-                {
-                    return Err(self.no_room());
-                }
-                let tag = self.new_entity_tag();
-                let expires = change.expires;
-                let (Some(content), 1..) = (change.content, expires) else {
-                    // Published and removed in one: nothing comes of it but its answer.
-                    self.counters.publications_taken += 1;
-                    return Ok(Committed {
-                        tag,
-                        expires,
-                        event: None,
-                    });
-                };
-                let resource = self.resources.find_or_insert(name, || Resource::new(name));
-                let key =
-                    self.insert_publication(resource, tag, expires, content, change.publisher);
-                let event = self.published(key, resource, PublishKind::Initial, true);
-                return Ok(Committed {
-                    tag,
-                    expires,
-                    event,
-                });
-            }
+        let Some(key) = self.find_publication(name, change.condition)? else {
+            return self.create(name, change);
         };
+        let Some(publication) = self.publications.get(key) else {
+            return Err(Refusal::new(412, RefusalReason::UnknownEntityTag));
+        };
+        let resource = publication.resource;
+        let tag = self.new_entity_tag();
         if change.kind == PublishKind::Remove {
-            let event = self.published(key, resource, PublishKind::Remove, false);
+            let event = self.published(key, resource, PublishKind::Remove);
             self.remove_publication(key);
-            let tag = self.new_entity_tag();
             return Ok(Committed {
                 tag,
                 expires: 0,
-                event,
+                events: event.into_iter().collect(),
             });
         }
-        let tag = self.new_entity_tag();
         let expires_at = self.now + Duration::from_secs(change.expires.into());
         let timer = self.wheel.arm(expires_at, Timer::Publication(key));
         let mut differs = false;
@@ -252,6 +231,7 @@ impl<P: Package> Server<P> {
             publication.tag = tag;
             publication.expires_at = expires_at;
             publication.publisher = change.publisher;
+            publication.flow = change.flow;
             if let Some(content) = change.content {
                 // A repeated document is no change of state.
                 differs = publication.content != content;
@@ -259,40 +239,110 @@ impl<P: Package> Server<P> {
             }
         }
         self.index_entity_tag(key, tag);
-        let event = self.published(key, resource, change.kind, differs);
+        if differs {
+            self.touch(resource);
+        }
+        let event = self.published(key, resource, change.kind);
         Ok(Committed {
             tag,
             expires: change.expires,
-            event,
+            events: event.into_iter().collect(),
         })
+    }
+
+    fn create(&mut self, name: &str, change: Change<P>) -> Result<Committed, Refusal> {
+        let superseded = self.superseded(name, &change);
+        let limits = &self.config.limits;
+        let existing = self
+            .resources
+            .find(name)
+            .and_then(|key| self.resources.get(key));
+        let of_resource = existing.map_or(0, |resource| resource.publications.len());
+        if self.publications.len() - superseded.len() >= limits.publications
+            || of_resource - superseded.len() >= limits.publications_per_resource
+        {
+            return Err(self.no_room());
+        }
+        let tag = self.new_entity_tag();
+        let expires = change.expires;
+        let mut events = Vec::new();
+        if let (Some(content), 1..) = (change.content, expires) {
+            let resource = self.resources.find_or_insert(name, || Resource::new(name));
+            let expires_at = self.now + Duration::from_secs(expires.into());
+            let key = self.insert_publication(resource, |serial| Publication {
+                resource,
+                by_resource: Links::default(),
+                serial,
+                tag,
+                expires_at,
+                timer: NO_TIMER,
+                publisher: change.publisher,
+                flow: change.flow,
+                content,
+            });
+            self.touch(resource);
+            events.extend(self.published(key, resource, PublishKind::Initial));
+        } else {
+            // Published and removed in one: nothing comes of it but its answer.
+            self.counters.publications_taken += 1;
+        }
+        for key in superseded {
+            if let Some(resource) = self.resource_name(key) {
+                let key = PublicationKey(key);
+                events.push(ServerEvent::PublicationReplaced { key, resource });
+            }
+            self.remove_publication(key);
+        }
+        Ok(Committed {
+            tag,
+            expires,
+            events,
+        })
+    }
+
+    /// The publications that an initial one ends.
+    fn superseded(&self, name: &str, change: &Change<P>) -> Vec<Key> {
+        let mut keys = Vec::new();
+        match self.config.replace_publications {
+            ReplacePublications::Never => return keys,
+            ReplacePublications::SameFlow => {}
+        }
+        if change.publisher.is_none() || change.flow.is_none() {
+            return keys;
+        }
+        let resource = self.resources.find(name);
+        let resource = resource.and_then(|key| self.resources.get(key));
+        let mut next = resource.and_then(|resource| resource.publications.first());
+        while let Some(index) = next {
+            let Some(publication) = self.publications.at(index) else {
+                break;
+            };
+            next = publication.by_resource.next();
+            if publication.publisher == change.publisher && publication.flow == change.flow {
+                keys.extend(self.publications.key_at(index));
+            }
+        }
+        keys
+    }
+
+    fn resource_name(&self, key: Key) -> Option<Arc<str>> {
+        let publication = self.publications.get(key)?;
+        let resource = self.resources.get(publication.resource)?;
+        Some(Arc::clone(&resource.name))
     }
 
     fn insert_publication(
         &mut self,
         resource_key: Key,
-        tag: EntityTag,
-        expires: u32,
-        content: P::Publication,
-        publisher: Option<Arc<str>>,
+        make: impl FnOnce(u64) -> Publication<P>,
     ) -> Key {
-        let expires_at = self.now + Duration::from_secs(expires.into());
         let serial = self.resources.get_mut(resource_key).map_or(0, |resource| {
             resource.next_serial += 1;
             resource.next_serial
         });
-        let key = self.publications.insert(Publication {
-            resource: resource_key,
-            by_resource: Links::default(),
-            serial,
-            tag,
-            expires_at,
-            timer: Key {
-                index: u32::MAX,
-                generation: 0,
-            },
-            publisher,
-            content,
-        });
+        let publication = make(serial);
+        let (expires_at, tag) = (publication.expires_at, publication.tag);
+        let key = self.publications.insert(publication);
         let timer = self.wheel.arm(expires_at, Timer::Publication(key));
         if let Some(publication) = self.publications.get_mut(key) {
             publication.timer = timer;
@@ -330,17 +380,8 @@ impl<P: Package> Server<P> {
     }
 
     /// What every change of a publication has in common.
-    fn published(
-        &mut self,
-        key: Key,
-        resource_key: Key,
-        kind: PublishKind,
-        differs: bool,
-    ) -> Option<ServerEvent> {
+    fn published(&mut self, key: Key, resource_key: Key, kind: PublishKind) -> Option<ServerEvent> {
         self.counters.publications_taken += 1;
-        if differs {
-            self.touch(resource_key);
-        }
         let resource = Arc::clone(&self.resources.get(resource_key)?.name);
         Some(ServerEvent::Published {
             key: PublicationKey(key),
@@ -353,9 +394,8 @@ impl<P: Package> Server<P> {
         let response = Response::new(transaction, 200, Some(tag))
             .with(HeaderName::Expires, committed.expires.to_string())
             .with(HeaderName::SipEtag, committed.tag.to_string());
-        self.queue
-            .push_back(Item::Output(Output::Respond(response)));
-        if let Some(event) = committed.event {
+        self.lanes.output(Output::Respond(response));
+        for event in committed.events {
             self.event(event);
         }
     }
@@ -384,15 +424,9 @@ impl<P: Package> Server<P> {
     }
 
     pub(super) fn expire_publication(&mut self, key: Key) {
-        let Some(publication) = self.publications.get(key) else {
-            return;
-        };
-        if let Some(resource) = self.resources.get(publication.resource) {
-            let resource = Arc::clone(&resource.name);
-            self.event(ServerEvent::PublicationExpired {
-                key: PublicationKey(key),
-                resource,
-            });
+        if let Some(resource) = self.resource_name(key) {
+            let key = PublicationKey(key);
+            self.event(ServerEvent::PublicationExpired { key, resource });
         }
         self.remove_publication(key);
     }
@@ -407,7 +441,7 @@ impl<P: Package> Server<P> {
         change: Change<P>,
         request: &RequestRef<'_>,
     ) -> Result<(), Refusal> {
-        if self.jobs.len() >= self.config.limits.jobs {
+        if !self.jobs.has_room() {
             return Err(self.no_room());
         }
         let resource_key = self.resources.find_or_insert(name, || Resource::new(name));
@@ -422,20 +456,16 @@ impl<P: Package> Server<P> {
             PublishKind::Initial | PublishKind::Modify => request.body().clone(),
             PublishKind::Refresh | PublishKind::Remove => bytes::Bytes::new(),
         };
-        let key = self.jobs.insert(PendingJob {
+        let pending = PendingJob {
             transaction,
             response_tag,
             resource: resource_key,
             change,
-            timer: Key {
-                index: u32::MAX,
-                generation: 0,
-            },
-        });
-        let timer = self.wheel.arm(deadline, Timer::Job(key));
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.timer = timer;
-        }
+        };
+        let wheel = &mut self.wheel;
+        let key = self
+            .jobs
+            .begin(pending, |key| wheel.arm(deadline, Timer::Job(key)));
         let job = Job {
             key: JobKey(key),
             resource: name,
@@ -443,15 +473,17 @@ impl<P: Package> Server<P> {
             body,
             deadline,
         };
-        self.queue.push_back(Item::Output(Output::Job(job)));
+        self.lanes.output(Output::Job(job));
         Ok(())
     }
 
     pub(super) fn finish_job(&mut self, key: Key, success: bool) {
-        let Some(job) = self.jobs.remove(key) else {
+        let Some((job, timer)) = self.jobs.finish(key) else {
             return;
         };
-        self.wheel.cancel(job.timer);
+        if let Some(timer) = timer {
+            self.wheel.cancel(timer);
+        }
         let Some(resource) = self.resources.get_mut(job.resource) else {
             return;
         };
@@ -473,8 +505,7 @@ impl<P: Package> Server<P> {
                 let response = fields.fold(response, |response, (name, value)| {
                     response.with(name, value)
                 });
-                self.queue
-                    .push_back(Item::Output(Output::Respond(response)));
+                self.lanes.output(Output::Respond(response));
             }
         }
         self.drop_if_unused(job.resource);
@@ -486,5 +517,5 @@ impl<P: Package> Server<P> {
 struct Committed {
     tag: EntityTag,
     expires: u32,
-    event: Option<ServerEvent>,
+    events: Vec<ServerEvent>,
 }

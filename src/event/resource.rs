@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::package::Package;
-use crate::engine::Timestamp;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
+use crate::engine::{FlowId, Timestamp};
 
 /// A resource that somebody watches, publishes for, or has set a state of.
 #[derive(Debug)]
@@ -24,7 +24,8 @@ pub(super) struct Resource<P: Package> {
     /// Rises with each change of the state; begins at 1.
     pub(super) version: u64,
     pub(super) round: Round,
-    /// When the last round that sent anything began.
+    /// When a round last sent something. A round may take long, so its beginning would not keep two
+    /// NOTIFYs of one watcher apart.
     pub(super) last_round: Option<Timestamp>,
 }
 
@@ -36,11 +37,7 @@ pub(super) enum Round {
     /// They wait for the interval to pass.
     Due { timer: Key },
     /// They are going out: `next` is whose turn it is, a place in the list of subscriptions.
-    Walking {
-        next: Option<u32>,
-        began: Timestamp,
-        again: bool,
-    },
+    Walking { next: Option<u32>, again: bool },
 }
 
 impl<P: Package> Resource<P> {
@@ -80,6 +77,8 @@ pub(super) struct Publication<P: Package> {
     pub(super) expires_at: Timestamp,
     pub(super) timer: Key,
     pub(super) publisher: Option<Arc<str>>,
+    /// The connection that it came by last.
+    pub(super) flow: Option<FlowId>,
     pub(super) content: P::Publication,
 }
 
@@ -94,10 +93,12 @@ impl EntityTag {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (random, count) = text.split_once('.')?;
         let random = crate::sip::Tag::parse_bits(random)?;
-        let count = count
-            .bytes()
-            .all(|digit| digit.is_ascii_hexdigit())
-            .then_some(count)?;
+        // Tags are compared byte by byte: another spelling of a number is another tag.
+        let is_ours = !count.starts_with('0')
+            && count
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        let count = is_ours.then_some(count)?;
         Some(Self {
             random,
             count: u64::from_str_radix(count, 16).ok()?,

@@ -1,8 +1,8 @@
 //! The notifier and publication server as one state machine.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hashbrown::HashTable;
 
 use super::config::ServerConfig;
@@ -15,6 +15,8 @@ use super::remembered::RememberedRequests;
 use super::resource::{Publication, Resource};
 use super::subscription::{Flow, Source, Subscription, Variant, Watcher};
 use crate::engine::interned::Interned;
+use crate::engine::jobs::Jobs;
+use crate::engine::lanes::{Lanes, Turn};
 use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
@@ -43,15 +45,11 @@ pub struct Server<P: Package> {
     /// Publications by the random part of their entity-tag, which is ours.
     pub(super) entity_tags: HashTable<Key>,
     pub(super) next_entity_tag: u64,
-    pub(super) jobs: Slab<PendingJob<P>>,
+    pub(super) jobs: Jobs<PendingJob<P>>,
     pub(super) remembered: RememberedRequests,
     pub(super) notifies: Window<OpenNotify>,
-    /// Responses, events, wishes and NOTIFYs owed, in order.
-    pub(super) queue: VecDeque<Item>,
-    /// NOTIFYs owed for which the window had no room.
-    pub(super) waiting: VecDeque<Key>,
-    /// Resources whose round is under way.
-    pub(super) rounds: VecDeque<Key>,
+    /// Subscriptions are owed a NOTIFY; resources have rounds.
+    pub(super) lanes: Lanes<Output>,
     pub(super) added_fields: Option<Arc<str>>,
     pub(super) allow_events: Arc<str>,
     pub(super) counters: Counters,
@@ -67,12 +65,6 @@ pub(super) enum Timer {
     Job(Key),
 }
 
-#[derive(Debug)]
-pub(super) enum Item {
-    Output(Output),
-    Notify(Key),
-}
-
 /// A NOTIFY whose outcome is awaited.
 #[derive(Debug)]
 pub(super) struct OpenNotify {
@@ -81,6 +73,8 @@ pub(super) struct OpenNotify {
     pub(super) attempts: u8,
     /// It was challenged, and waits for credentials.
     pub(super) challenged: Option<HeaderName>,
+    /// Body and media type of a last NOTIFY: its lists have been left when it has to be repeated.
+    pub(super) last: Option<(Bytes, &'static str)>,
 }
 
 impl<P: Package> core::fmt::Debug for Server<P> {
@@ -119,7 +113,7 @@ impl<P: Package> Server<P> {
             publications: Slab::default(),
             entity_tags: HashTable::new(),
             next_entity_tag: 0,
-            jobs: Slab::default(),
+            jobs: Jobs::new(config.limits.jobs),
             remembered: RememberedRequests::new(config.limits.remembered_requests),
             notifies: Window::new(
                 config.window,
@@ -127,9 +121,7 @@ impl<P: Package> Server<P> {
                 config.slow_after,
                 config.forgotten_after,
             ),
-            queue: VecDeque::new(),
-            waiting: VecDeque::new(),
-            rounds: VecDeque::new(),
+            lanes: Lanes::new(),
             added_fields,
             allow_events: allow_events.into(),
             counters: Counters::default(),
@@ -159,7 +151,7 @@ impl<P: Package> Server<P> {
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
         self.advance(now);
-        if self.queue.len() >= self.config.limits.outputs {
+        if self.lanes.queued() >= self.config.limits.outputs {
             self.counters.backlogs += 1;
             return Err(Backlog {
                 retry_after: self.config.retry_after,
@@ -168,14 +160,15 @@ impl<P: Package> Server<P> {
         let outcome =
             if request.is_overlong() {
                 Err(Refusal::new(513, RefusalReason::TooLarge))
+            } else if request.is_malformed() {
+                Err(Refusal::malformed())
             } else {
                 match request.method() {
                     "SUBSCRIBE" => self.subscribe(transaction, request, context),
                     "PUBLISH" => self.publish(transaction, request, context),
                     "CANCEL" => {
                         let response = self.response(transaction, request, 200);
-                        self.queue
-                            .push_back(Item::Output(Output::Respond(response)));
+                        self.lanes.output(Output::Respond(response));
                         Ok(())
                     }
                     // Never answered (RFC 3261 section 17), so a stray one ends here.
@@ -216,7 +209,7 @@ impl<P: Package> Server<P> {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.advance(now);
         let mut budget = self.config.timers_per_call.max(1);
-        while self.queue.len() < self.config.limits.outputs {
+        while self.lanes.queued() < self.config.limits.outputs {
             let Some(timer) = self.wheel.pop(self.now, &mut budget) else {
                 break;
             };
@@ -248,23 +241,13 @@ impl<P: Package> Server<P> {
     /// The next thing to do. Before the host sleeps it polls until there is none.
     pub fn poll_output(&mut self) -> Option<Output> {
         loop {
-            match self.queue.pop_front() {
-                Some(Item::Output(output)) => return Some(output),
-                Some(Item::Notify(key)) if !self.notifies.has_room() => self.waiting.push_back(key),
-                Some(Item::Notify(key)) => {
-                    if let Some(request) = self.notify(key) {
-                        return Some(Output::Send(request));
-                    }
-                }
-                None if !self.notifies.has_room() => return None,
-                None => match self.waiting.pop_front() {
-                    Some(key) => {
-                        if let Some(request) = self.notify(key) {
-                            return Some(Output::Send(request));
-                        }
-                    }
-                    None => return self.next_of_round().map(Output::Send),
-                },
+            let request = match self.lanes.next(self.notifies.has_room())? {
+                Turn::Output(output) => return Some(output),
+                Turn::Owed(key) => self.notify(key),
+                Turn::Round(key) => self.next_of_round(key),
+            };
+            if let Some(request) = request {
+                return Some(Output::Send(request));
             }
         }
     }
@@ -363,16 +346,16 @@ impl<P: Package> Server<P> {
             response = response.with(name, value);
         }
         let challenge = refusal.reason == RefusalReason::Challenged;
-        self.queue.push_back(Item::Output(if challenge {
+        self.lanes.output(if challenge {
             Output::Challenge(response)
         } else {
             Output::Respond(response)
-        }));
+        });
     }
 
     pub(super) fn event(&mut self, event: ServerEvent) {
         super::trace::event(&event, self.config.trace_uris);
-        self.queue.push_back(Item::Output(Output::Event(event)));
+        self.lanes.output(Output::Event(event));
     }
 
     pub(super) fn subject(&self, key: Key) -> Option<Subject> {
@@ -393,7 +376,7 @@ impl<P: Package> Server<P> {
         subscription.owed = true;
         if !subscription.queued && subscription.open.is_none() {
             subscription.queued = true;
-            self.queue.push_back(Item::Notify(key));
+            self.lanes.owe(key);
         }
     }
 
@@ -401,7 +384,7 @@ impl<P: Package> Server<P> {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
-        subscription.held = false;
+        subscription.hold = None;
         if subscription.owed {
             self.owe(key);
         }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
-use super::dialog::{Basics, Dialog, DialogParts};
+use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
 use super::identity::RequestContext;
 use super::lifecycle::visibility;
 use super::output::{EndReason, Output, ServerEvent};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::Resource;
-use super::server::{Item, Server, Timer};
+use super::server::{Server, Timer};
 use super::subscription::{
     Ending, NotifyResult, Phase, Source, Subscription, VariantName, Watcher, by_resource,
     by_watcher,
@@ -73,14 +73,11 @@ impl<P: Package> Server<P> {
         context: &RequestContext<'_>,
         basics: &Basics<'_>,
     ) -> Result<(), Refusal> {
-        let (uri, name) = self.resource_of(request)?;
+        let (_, name) = self.resource_of(request)?;
         self.refuse_merged(basics, request.method())?;
         let wish = self.read_wish(request)?;
         let target = wish.target.ok_or_else(Refusal::malformed)?;
-        if is_sips(&uri) && !Uri::parse(target).is_ok_and(|target| is_sips(&target)) {
-            // RFC 3261 section 8.1.1.8: a NOTIFY must not leave what TLS protects.
-            return Err(Refusal::malformed());
-        }
+        stay_with_tls(request.uri(), target)?;
         let query = SubscribeQuery {
             identity: context.identity,
             resource: &name,
@@ -176,6 +173,9 @@ impl<P: Package> Server<P> {
             media_type: wish.media_type,
             ..variant.name.clone()
         };
+        if let Some(target) = wish.target {
+            stay_with_tls(&name.entity, target)?;
+        }
         let query = SubscribeQuery {
             identity: context.identity,
             resource: &resource.name,
@@ -220,6 +220,12 @@ impl<P: Package> Server<P> {
             self.end(key, last_word(EndReason::Unsubscribed));
         } else {
             self.arm_expiry(key, wish.expires);
+            // One who comes by is there, and waits for the NOTIFY (RFC 6665 section 4.2.1.2).
+            if let Some(subscription) = self.subscriptions.get_mut(key)
+                && let Some(hold) = subscription.hold.take()
+            {
+                self.wheel.cancel(hold);
+            }
             self.owe(key);
         }
         Ok(())
@@ -428,7 +434,8 @@ impl<P: Package> Server<P> {
             owed: false,
             queued: false,
             behind: false,
-            held: false,
+            retry: None,
+            hold: None,
         });
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live += 1;
@@ -472,7 +479,10 @@ impl<P: Package> Server<P> {
     fn success(&self, decision: &Decision) -> u16 {
         match decision {
             Decision::Pending | Decision::PoliteBlock if self.config.draft08 => 202,
-            _ => 200,
+            Decision::Allow(_)
+            | Decision::Pending
+            | Decision::PoliteBlock
+            | Decision::Reject(_) => 200,
         }
     }
 
@@ -481,8 +491,7 @@ impl<P: Package> Server<P> {
             .with(HeaderName::Expires, expires.to_string())
             .with(HeaderName::Contact, format!("<{}>", context.local_contact))
             .with(HeaderName::AllowEvents, self.allow_events.to_string());
-        self.queue
-            .push_back(Item::Output(Output::Respond(response)));
+        self.lanes.output(Output::Respond(response));
     }
 }
 
@@ -524,21 +533,28 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
     if request.first(HeaderName::Contact).is_none() {
         return Ok(None);
     }
-    let contacts = match Contacts::parse(request.values(HeaderName::Contact))? {
-        Contacts::List(contacts) => contacts,
-        _ => return Err(Refusal::malformed()),
+    let Contacts::List(contacts) = Contacts::parse(request.values(HeaderName::Contact))? else {
+        return Err(Refusal::malformed());
     };
     let [contact] = contacts.as_slice() else {
         return Err(Refusal::malformed());
     };
-    match Uri::parse(contact.uri()) {
-        Ok(Uri::Sip(_)) => Ok(Some(contact.uri())),
-        _ => Err(Refusal::malformed()),
+    if !may_be_target(contact.uri()) {
+        return Err(Refusal::malformed());
     }
+    Ok(Some(contact.uri()))
 }
 
-fn is_sips(uri: &Uri<'_>) -> bool {
-    matches!(uri, Uri::Sip(uri) if uri.is_sips())
+/// RFC 3261 section 8.1.1.8: a NOTIFY must not leave what TLS protects. Both are URIs already.
+fn stay_with_tls(entity: &str, target: &str) -> Result<(), Refusal> {
+    let is_sips = |uri: &str| {
+        let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
+        scheme.eq_ignore_ascii_case("sips")
+    };
+    if is_sips(entity) && !is_sips(target) {
+        return Err(Refusal::malformed());
+    }
+    Ok(())
 }
 
 /// What the host says goes into a header: nothing that would end the line or the brackets.

@@ -41,8 +41,21 @@ pub(super) struct Subscription {
     pub(super) queued: bool,
     /// A round passed while a NOTIFY was open.
     pub(super) behind: bool,
-    /// The watcher asked for patience (Retry-After).
-    pub(super) held: bool,
+    /// The NOTIFY that is owed answers a challenge.
+    pub(super) retry: Option<Box<Retry>>,
+    /// The watcher asked for patience (Retry-After): the timer that ends it.
+    pub(super) hold: Option<Key>,
+}
+
+/// What goes into a NOTIFY that answers a challenge.
+#[derive(Debug)]
+pub(super) struct Retry {
+    /// The field with the credentials, ended by CRLF.
+    pub(super) line: String,
+    /// Challenges answered in a row.
+    pub(super) attempts: u8,
+    /// Body and media type, when it was a last NOTIFY.
+    pub(super) last: Option<(Bytes, &'static str)>,
 }
 
 /// How far a subscription has come; pending and active are told by the decision.
@@ -92,8 +105,11 @@ pub(super) struct Variant {
     pub(super) name: VariantName,
     pub(super) subscriptions: u32,
     pub(super) body: Option<Bytes>,
-    /// The resource's version at which the body last became another.
+    /// The resource's version at which the body first was what it is.
     pub(super) changed: u64,
+    /// The body before this one, with its version, if the last round was before that change: who
+    /// has it need not be told when it comes back.
+    pub(super) last: Option<(Option<Bytes>, u64)>,
     /// The resource's version that the body was last made for; 0 is never.
     pub(super) rendered: u64,
 }

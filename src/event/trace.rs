@@ -29,6 +29,9 @@ pub(super) fn event(event: &ServerEvent, uris: bool) {
         ServerEvent::PublicationExpired { key, .. } => {
             tracing::debug!(target: "presentity", publication = %key, "expired");
         }
+        ServerEvent::PublicationReplaced { key, .. } => {
+            tracing::debug!(target: "presentity", publication = %key, "replaced");
+        }
         ServerEvent::NotifyRefused { subject, status } => {
             tracing::debug!(target: "presentity", subscription = %subject.key, status, "NOTIFY refused");
         }

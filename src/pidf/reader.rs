@@ -92,7 +92,7 @@ impl<'a> Reader<'a, '_> {
 
         let mut order = Order::default();
         loop {
-            match self.tokenizer.next()? {
+            match self.tokenizer.next_in_structure()? {
                 Token::Text(text) => self.between_elements(&text)?,
                 Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
                     "tuple" => {
@@ -160,7 +160,7 @@ impl<'a> Reader<'a, '_> {
         let mut order = Order::default();
         let mut has_status = false;
         loop {
-            match self.tokenizer.next()? {
+            match self.tokenizer.next_in_structure()? {
                 Token::Text(text) => self.between_elements(&text)?,
                 Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
                     "status" if has_status => self.repeated("status")?,
@@ -207,7 +207,7 @@ impl<'a> Reader<'a, '_> {
         let lang = own_lang.as_deref().or(lang);
         let mut order = Order::default();
         loop {
-            match self.tokenizer.next()? {
+            match self.tokenizer.next_in_structure()? {
                 Token::Text(text) => self.between_elements(&text)?,
                 Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
                     "basic" if status.basic.is_some() => self.repeated("basic")?,
@@ -466,11 +466,23 @@ struct Order {
 #[derive(Default)]
 struct Ids {
     key: RandomState,
-    seen: HashSet<u64>,
+    first: Vec<u64>,
+    more: HashSet<u64>,
 }
 
 impl Ids {
+    /// So many are looked through one by one, which is faster than to hash again.
+    const FEW: usize = 32;
+
     fn is_new(&mut self, id: &str) -> bool {
-        self.seen.insert(self.key.hash_one(id))
+        let hash = self.key.hash_one(id);
+        if self.first.contains(&hash) {
+            return false;
+        }
+        if self.first.len() < Self::FEW {
+            self.first.push(hash);
+            return true;
+        }
+        self.more.insert(hash)
     }
 }

@@ -112,6 +112,11 @@ impl<P: Policy> Agent<P> {
         self.server.provide_credentials(now, transaction, value)
     }
 
+    /// See [`Server::decline_credentials`].
+    pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
+        self.server.decline_credentials(now, transaction)
+    }
+
     /// See [`Server::complete_job`].
     pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) {
         self.server.complete_job(now, key, success);
@@ -289,13 +294,19 @@ impl<P: Policy> Agent<P> {
                 .and_then(|uri| package.resource(&uri).ok())
         };
         named(text)
-            .or_else(|| named(&format!("sip:{text}")))
+            .or_else(|| named(&with_scheme(text)?))
             .ok_or(UnknownPresentity)
     }
+}
+
+/// A canonical name as a URI; nothing for what has a scheme already, be it one of no use here.
+fn with_scheme(name: &str) -> Option<String> {
+    let user = name.split_once('@').map_or("", |(user, _)| user);
+    (!user.contains(':')).then(|| format!("sip:{name}"))
 }
 
 /// The canonical name of a watcher, by URI or by that name itself.
 fn name_of(text: &str) -> Option<String> {
     let named = |uri: &str| Uri::parse(uri).ok().and_then(|uri| uri.address_of_record());
-    named(text).or_else(|| named(&format!("sip:{text}")))
+    named(text).or_else(|| named(&with_scheme(text)?))
 }

@@ -56,3 +56,62 @@ pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presen
     }
     united
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Renamed, unite};
+    use crate::pidf::{Presence, Tuple};
+
+    fn phone(id: &str, note: &str) -> Presence {
+        Presence::new("sip:ana@example.com").with_tuple(Tuple::open(id).with_note(note))
+    }
+
+    fn ids(document: &Presence) -> Vec<&str> {
+        document
+            .tuples
+            .iter()
+            .map(|tuple| tuple.id.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn ids_are_kept_apart_and_stay_so() {
+        // SRV-09
+        let (desk, mobile) = (phone("t1", "desk"), phone("t1", "mobile"));
+        let mut renamed = Renamed::default();
+        let both = unite(&[(1, &desk), (2, &mobile)], &mut renamed);
+        assert_eq!(ids(&both), ["t1", "t1-2"]);
+        // The desk phone is gone: the mobile's tuple is still the same tuple.
+        assert_eq!(ids(&unite(&[(2, &mobile)], &mut renamed)), ["t1-2"]);
+        // And a third phone may have the id, now that nobody has.
+        let third = phone("t1", "third");
+        let united = unite(&[(2, &mobile), (3, &third)], &mut renamed);
+        assert_eq!(ids(&united), ["t1-2", "t1"]);
+        // With the last of them the memory goes too.
+        unite(&[(3, &third)], &mut renamed);
+        assert!(renamed.0.is_empty());
+    }
+
+    #[test]
+    fn a_chosen_id_cannot_collide_with_a_made_one() {
+        let (first, second) = (phone("t1", "first"), phone("t1", "second"));
+        let sly = phone("t1-2", "sly");
+        let united = unite(
+            &[(1, &first), (2, &second), (3, &sly)],
+            &mut Renamed::default(),
+        );
+        assert_eq!(ids(&united), ["t1", "t1-2", "t1-2-3"]);
+        let united = unite(
+            &[(3, &sly), (1, &first), (2, &second)],
+            &mut Renamed::default(),
+        );
+        assert_eq!(ids(&united), ["t1-2", "t1", "t1-2-"]);
+    }
+
+    #[test]
+    fn one_part_is_passed_on_as_it_is() {
+        let part = phone("t1", "only").with_note("here");
+        assert_eq!(unite(&[(7, &part)], &mut Renamed::default()), part);
+        assert_eq!(unite(&[], &mut Renamed::default()), Presence::default());
+    }
+}

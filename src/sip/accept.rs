@@ -60,13 +60,13 @@ impl<'a> Accept<'a> {
         let Some(ranges) = &self.ranges else {
             return 1000;
         };
-        let Some((type_, _)) = essence.split_once('/') else {
+        let Some((type_, subtype)) = essence.split_once('/') else {
             return 0;
         };
         let mut best = (0_u8, 0_u16);
         for range in ranges.iter().filter(|range| !range.foreign_charset) {
             let media = range.media;
-            let specific = if media.essence_eq(essence) {
+            let specific = if media.is(type_, subtype) {
                 3
             } else if media.subtype != "*" {
                 continue;

@@ -2,13 +2,12 @@
 
 use core::fmt;
 
-use nom::bytes::complete::take_while1;
-use nom::character::complete::char;
 use nom::combinator::{map_opt, opt, recognize};
 use nom::error::context;
 use nom::sequence::{pair, preceded, separated_pair};
 
-use super::grammar::{is_token_char, lws, token_for, whole};
+use super::byte_set::ByteSet;
+use super::grammar::{DIGIT, lws, some_of, symbol, token_for, whole};
 use super::{HeaderError, HeaderName};
 
 /// A CSeq value (RFC 3261 section 20.16).
@@ -27,7 +26,7 @@ impl<'a> CSeq<'a> {
     /// # Errors
     /// [`HeaderError::Malformed`], for a number above 32 bits too.
     pub fn parse(text: &'a str) -> Result<Self, HeaderError> {
-        let digits = take_while1(|c: char| c.is_ascii_digit());
+        let digits = some_of(&DIGIT);
         let number = context(
             "a number of 32 bits",
             map_opt(digits, |digits: &str| digits.parse().ok()),
@@ -47,21 +46,17 @@ impl fmt::Display for CSeq<'_> {
     }
 }
 
+/// `word`.
+static WORD: ByteSet = ByteSet::ALPHANUMERIC.and("-.!%*_+`'~()<>:\\\"/[]?{}");
+
 /// Reads a Call-ID value: the same text without the white space around it. Call-IDs compare byte
 /// by byte (RFC 3261 section 20.8).
 ///
 /// # Errors
 /// [`HeaderError::Malformed`].
 pub fn parse_call_id(text: &str) -> Result<&str, HeaderError> {
-    let is_word_char = |c: char| {
-        is_token_char(c)
-            || matches!(
-                c,
-                '(' | ')' | '<' | '>' | ':' | '\\' | '"' | '/' | '[' | ']' | '?' | '{' | '}'
-            )
-    };
-    let word = || context("a word", take_while1(is_word_char));
-    let call_id = recognize(pair(word(), opt(preceded(char('@'), word()))));
+    let word = || context("a word", some_of(&WORD));
+    let call_id = recognize(pair(word(), opt(preceded(symbol(b'@'), word()))));
     whole(Some(HeaderName::CallId), text, call_id)
 }
 

@@ -110,7 +110,7 @@ mod tests {
             "Mon, 01 Jan 2029 00:00:00 GMT",
             "1\r\n",
             "1\n",
-            "\01",
+            "\u{0}1",
         ] {
             let error = parse(text).unwrap_err();
             assert_eq!(error.name(), Some(HeaderName::Expires), "{text:?}");

@@ -4,14 +4,14 @@
 //! white space may be, within quoted strings too. Any other control character is refused.
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_while, take_while1};
-use nom::character::complete::char;
+use nom::bytes::complete::tag;
 use nom::combinator::{cut, opt, recognize};
 use nom::error::{ContextError, ErrorKind, ParseError, context};
 use nom::multi::many0_count;
 use nom::sequence::{delimited, pair, preceded};
 use nom::{IResult, Parser};
 
+use super::byte_set::ByteSet;
 use super::{HeaderError, HeaderName};
 
 /// Where and why a value does not follow its grammar.
@@ -97,7 +97,7 @@ pub(super) fn each_member<'a, T>(
         if rest.is_empty() {
             return Ok((rest, false));
         }
-        context("a comma or the end", char(','))
+        context("a comma or the end", symbol(b','))
             .map(|_| true)
             .parse(rest)
     };
@@ -134,27 +134,63 @@ fn end(input: &str) -> Parsed<'_, ()> {
     )))
 }
 
-const fn is_wsp(c: char) -> bool {
-    matches!(c, ' ' | '\t')
+/// `token`.
+pub(super) static TOKEN: ByteSet = ByteSet::ALPHANUMERIC.and("-.!%*_+`'~");
+static WSP: ByteSet = ByteSet::of(" \t");
+pub(super) static DIGIT: ByteSet = ByteSet::of("0123456789");
+/// `qdtext`, without folding.
+static QUOTED_TEXT: ByteSet = ByteSet::TEXT.without("\"\\");
+/// `ctext`, without folding.
+static COMMENT_TEXT: ByteSet = ByteSet::TEXT.without("()\\");
+/// What a backslash may make ordinary: no control character, though the grammar would have them.
+static ESCAPABLE: ByteSet = ByteSet::GRAPHIC.and(" \t");
+/// A parameter value without quotes: an IPv6 reference is the only one that is no token.
+static BARE_VALUE: ByteSet = ByteSet::ALPHANUMERIC.and("-.!%*_+`'~[]:");
+
+/// The characters of a set that come next, one at least.
+pub(super) fn some_of<'a>(
+    set: &'static ByteSet,
+) -> impl Parser<&'a str, Output = &'a str, Error = Mismatch> {
+    move |input: &'a str| split(input, set.run(input))
 }
 
-pub(super) const fn is_token_char(c: char) -> bool {
-    matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9'
-        | '-' | '.' | '!' | '%' | '*' | '_' | '+' | '`' | '\'' | '~')
+/// Likewise for a set with the characters beyond ASCII, of which the controls are refused.
+pub(super) fn some_text_of<'a>(
+    set: &'static ByteSet,
+) -> impl Parser<&'a str, Output = &'a str, Error = Mismatch> {
+    move |input: &'a str| {
+        let len = set.run(input);
+        split(input, without_c1_controls(input, len))
+    }
+}
+
+/// The first `len` octets, and what follows them.
+fn split(input: &str, len: usize) -> Parsed<'_, &str> {
+    match input.split_at_checked(len) {
+        Some((taken, rest)) if len > 0 => Ok((rest, taken)),
+        _ => Err(nom::Err::Error(Mismatch::from_error_kind(
+            input,
+            ErrorKind::TakeWhile1,
+        ))),
+    }
+}
+
+/// Where a run of `len` octets meets a control character beyond ASCII, if it does.
+fn without_c1_controls(input: &str, len: usize) -> usize {
+    match input.get(..len) {
+        Some(run) if !run.is_ascii() => run.find(char::is_control).unwrap_or(len),
+        _ => len,
+    }
 }
 
 /// Whether `text` is one token, and nothing else.
 pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(is_token_char)
+    !text.is_empty() && TOKEN.covers(text)
 }
 
 /// Whether every character may stand in a field value, every line break being a folding.
 pub(super) fn is_field_text(text: &str) -> bool {
-    // One pass without a branch for nearly every value. C1 controls are left to the parsers.
-    let odd = text
-        .bytes()
-        .fold(false, |odd, byte| odd | (byte < b' ') | (byte == 0x7f));
-    if !odd {
+    if !has_control(text.as_bytes()) {
         return true;
     }
     let mut bytes = text.bytes().peekable();
@@ -175,16 +211,35 @@ pub(super) fn is_field_text(text: &str) -> bool {
     true
 }
 
+/// Whether a control character of ASCII is among the octets, eight of them looked at together.
+fn has_control(text: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES * 0x80;
+    // The high bit of an octet is set where it is below a space, or equal to DEL; the borrow of a
+    // subtraction can set it above such an octet only.
+    let in_word = |octets: &[u8; 8]| {
+        let word = u64::from_le_bytes(*octets);
+        let low = word.wrapping_sub(ONES * 0x20) & !word;
+        let delete = word ^ (ONES * 0x7f);
+        (low | (delete.wrapping_sub(ONES) & !delete)) & HIGH != 0
+    };
+    match text.last_chunk() {
+        // The last octets may be looked at twice, which costs less than one by one.
+        Some(last) => text.as_chunks().0.iter().any(in_word) || in_word(last),
+        None => text.iter().any(u8::is_ascii_control),
+    }
+}
+
 /// A line break with the white space that makes it a folding.
 fn fold(input: &str) -> Parsed<'_, &str> {
-    recognize(pair(tag("\r\n"), take_while1(is_wsp))).parse(input)
+    recognize(pair(tag("\r\n"), some_of(&WSP))).parse(input)
 }
 
 /// White space, folding included, or nothing.
 pub(super) fn sws(input: &str) -> Parsed<'_, ()> {
     match input.as_bytes().first() {
         Some(b' ' | b'\t' | b'\r') => {
-            let (rest, _) = take_while(is_wsp).parse(input)?;
+            let (rest, _) = opt(some_of(&WSP)).parse(input)?;
             let (rest, _) = many0_count(fold).parse(rest)?;
             Ok((rest, ()))
         }
@@ -204,9 +259,23 @@ pub(super) fn lws(input: &str) -> Parsed<'_, ()> {
     )))
 }
 
+/// One character of ASCII.
+pub(super) fn symbol<'a>(which: u8) -> impl Parser<&'a str, Output = (), Error = Mismatch> {
+    move |input: &'a str| match input.as_bytes().first() {
+        Some(first) if *first == which => {
+            let (rest, _) = split(input, 1)?;
+            Ok((rest, ()))
+        }
+        _ => Err(nom::Err::Error(Mismatch::from_error_kind(
+            input,
+            ErrorKind::Char,
+        ))),
+    }
+}
+
 /// A separator with white space around it.
-pub(super) fn separator<'a>(which: char) -> impl Parser<&'a str, Output = char, Error = Mismatch> {
-    delimited(sws, char(which), sws)
+pub(super) fn separator<'a>(which: u8) -> impl Parser<&'a str, Output = (), Error = Mismatch> {
+    delimited(sws, symbol(which), sws)
 }
 
 pub(super) fn token(input: &str) -> Parsed<'_, &str> {
@@ -217,50 +286,50 @@ pub(super) fn token(input: &str) -> Parsed<'_, &str> {
 pub(super) fn token_for<'a>(
     what: &'static str,
 ) -> impl Parser<&'a str, Output = &'a str, Error = Mismatch> {
-    context(what, take_while1(is_token_char))
+    context(what, some_of(&TOKEN))
 }
 
 /// Digits; a number above the range of `u32` counts as the highest there is.
 pub(super) fn delta_seconds(input: &str) -> Parsed<'_, u32> {
-    context(
-        "a number of seconds",
-        take_while1(|c: char| c.is_ascii_digit()),
-    )
-    .map(|digits: &str| {
-        digits.bytes().fold(0_u32, |sum, digit| {
-            sum.saturating_mul(10)
-                .saturating_add(u32::from(digit.wrapping_sub(b'0')))
+    context("a number of seconds", some_of(&DIGIT))
+        .map(|digits: &str| {
+            digits.bytes().fold(0_u32, |sum, digit| {
+                sum.saturating_mul(10)
+                    .saturating_add(u32::from(digit.wrapping_sub(b'0')))
+            })
         })
-    })
-    .parse(input)
+        .parse(input)
 }
 
 /// A quoted string as it stands, with its quotes.
 pub(super) fn quoted_string(input: &str) -> Parsed<'_, &str> {
-    let text = take_while1(|c: char| !matches!(c, '"' | '\\') && (!c.is_control() || c == '\t'));
-    let piece = alt((text, escaped_char, fold));
+    let piece = alt((some_text_of(&QUOTED_TEXT), escaped_char, fold));
     recognize((
-        char('"'),
-        cut((many0_count(piece), context("a closing quote", char('"')))),
+        symbol(b'"'),
+        cut((many0_count(piece), context("a closing quote", symbol(b'"')))),
     ))
     .parse(input)
 }
 
-/// A backslash and what it makes ordinary. No control character: the grammar would have them,
-/// but nobody needs them.
+/// A backslash and what it makes ordinary.
 fn escaped_char(input: &str) -> Parsed<'_, &str> {
-    recognize(pair(
-        char('\\'),
-        nom::character::complete::satisfy(|c| matches!(c, ' '..='~' | '\t')),
-    ))
-    .parse(input)
+    let escaped = input
+        .strip_prefix('\\')
+        .and_then(|rest| rest.bytes().next());
+    match escaped {
+        Some(byte) if ESCAPABLE.has(byte) => split(input, 2),
+        _ => split(input, 0),
+    }
 }
 
 /// A comment as it stands, with its parentheses; comments nest.
 pub(super) fn comment(input: &str) -> Parsed<'_, &str> {
-    let text = |c: char| !matches!(c, '(' | ')' | '\\') && (!c.is_control() || c == '\t');
-    let mut piece = recognize(many0_count(alt((take_while1(text), escaped_char, fold))));
-    let (mut rest, _) = char('(').parse(input)?;
+    let mut piece = recognize(many0_count(alt((
+        some_text_of(&COMMENT_TEXT),
+        escaped_char,
+        fold,
+    ))));
+    let (mut rest, _) = symbol(b'(').parse(input)?;
     // A counter, not recursion: the sender chooses the depth.
     let mut depth = 1_usize;
     while depth > 0 {
@@ -281,16 +350,18 @@ pub(super) fn comment(input: &str) -> Parsed<'_, &str> {
 
 /// The value of a parameter, as it stands: a token, a host or a quoted string.
 fn parameter_value(input: &str) -> Parsed<'_, &str> {
-    // An IPv6 reference is the only value that is neither token nor quoted string.
-    let bare = take_while1(|c: char| is_token_char(c) || matches!(c, '[' | ']' | ':'));
-    context("a parameter value", alt((bare, quoted_string))).parse(input)
+    context(
+        "a parameter value",
+        alt((some_of(&BARE_VALUE), quoted_string)),
+    )
+    .parse(input)
 }
 
 /// A parameter: its name, and its value if it has one.
 pub(super) fn parameter(input: &str) -> Parsed<'_, (&str, Option<&str>)> {
     pair(
         token_for("a parameter name"),
-        opt(preceded(separator('='), cut(parameter_value))),
+        opt(preceded(separator(b'='), cut(parameter_value))),
     )
     .parse(input)
 }
@@ -378,8 +449,29 @@ mod tests {
         }
         let deep = "(".repeat(100_000) + &")".repeat(100_000);
         assert_eq!(comment(&deep), Ok(("", deep.as_str())));
-        assert!(comment(&deep[1..]).is_ok_and(|(rest, _)| rest == ")"));
+        assert!(comment(&(deep + ")")).is_ok_and(|(rest, _)| rest == ")"));
         assert!(comment(&"(".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn a_control_character_is_found_wherever_it_stands() {
+        for len in 0..40 {
+            for filler in [b' ', b'~', 0x80, 0xff] {
+                let mut text = vec![filler; len];
+                assert!(!has_control(&text), "{len} of {filler}");
+                for at in 0..len {
+                    for byte in 0..=u8::MAX {
+                        text[at] = byte;
+                        assert_eq!(
+                            has_control(&text),
+                            byte.is_ascii_control(),
+                            "{byte} at {at}"
+                        );
+                    }
+                    text[at] = filler;
+                }
+            }
+        }
     }
 
     #[test]

@@ -137,11 +137,9 @@ impl HeaderName {
             (19, b'p') => Self::ProxyAuthorization,
             _ => return None,
         };
-        candidate
-            .as_str()
-            .as_bytes()
-            .eq_ignore_ascii_case(bytes)
-            .then_some(candidate)
+        let known = candidate.as_str().as_bytes();
+        // Nearly all senders write the names as the RFCs do.
+        (known == bytes || known.eq_ignore_ascii_case(bytes)).then_some(candidate)
     }
 
     /// The long name, as it is written.
@@ -184,9 +182,17 @@ impl HeaderName {
         }
     }
 
+    /// How many names there are.
+    pub(super) const COUNT: usize = Self::Date.index() + 1;
+
+    /// Below [`COUNT`](Self::COUNT).
+    pub(super) const fn index(self) -> usize {
+        self as usize
+    }
+
     /// One bit of 64, for sets of names.
-    pub(crate) const fn bit(self) -> u64 {
-        1 << (self as u8)
+    pub(super) const fn bit(self) -> u64 {
+        1 << self.index()
     }
 }
 
@@ -200,7 +206,7 @@ impl fmt::Display for HeaderName {
 mod tests {
     use super::HeaderName;
 
-    const ALL: [HeaderName; 34] = [
+    const ALL: [HeaderName; HeaderName::COUNT] = [
         HeaderName::Via,
         HeaderName::From,
         HeaderName::To,

@@ -35,9 +35,16 @@ impl<'a> MediaType<'a> {
 
     /// Whether type and subtype are `essence`, written `type/subtype`, whatever the parameters.
     pub fn essence_eq(&self, essence: &str) -> bool {
-        essence.split_once('/').is_some_and(|(type_, subtype)| {
-            self.type_.eq_ignore_ascii_case(type_) && self.subtype.eq_ignore_ascii_case(subtype)
-        })
+        essence
+            .split_once('/')
+            .is_some_and(|(type_, subtype)| self.is(type_, subtype))
+    }
+
+    pub(super) fn is(&self, type_: &str, subtype: &str) -> bool {
+        // Nearly all senders write them in lower case, as we do.
+        (self.subtype == subtype && self.type_ == type_)
+            || (self.subtype.eq_ignore_ascii_case(subtype)
+                && self.type_.eq_ignore_ascii_case(type_))
     }
 
     /// The value of the parameter of this name, without quotes and escapes.
@@ -59,7 +66,7 @@ pub(super) fn media_type<'a>(
 ) -> Parsed<'a, MediaType<'a>> {
     let (rest, (type_, subtype)) = separated_pair(
         token_for("a type"),
-        context("a slash", separator('/')),
+        context("a slash", separator(b'/')),
         token_for("a subtype"),
     )
     .parse(input)?;

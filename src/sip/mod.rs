@@ -1,6 +1,7 @@
 //! SIP as presence needs it: views of messages, typed header fields, URIs, media types.
 
 mod accept;
+mod byte_set;
 mod cseq;
 mod entity_tag;
 mod error;

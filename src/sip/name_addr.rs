@@ -6,15 +6,14 @@ use std::borrow::Cow;
 
 use nom::Parser;
 use nom::branch::alt;
-use nom::bytes::complete::{take_while, take_while1};
-use nom::character::complete::{char, satisfy};
-use nom::combinator::{cut, recognize, success};
+use nom::combinator::{cut, recognize, success, verify};
 use nom::error::context;
 use nom::multi::many0_count;
-use nom::sequence::{delimited, pair, preceded, terminated};
+use nom::sequence::{delimited, pair, preceded};
 
+use super::byte_set::ByteSet;
 use super::grammar::{
-    Parsed, each_member, is_token, is_token_char, lws, quoted_string, sws, whole,
+    Parsed, each_member, is_token, lws, quoted_string, some_of, some_text_of, sws, symbol, whole,
 };
 use super::params::{unquote, write_unfolded};
 use super::{HeaderError, HeaderName, Params};
@@ -119,7 +118,7 @@ impl<'a> Contacts<'a> {
         let Some(first) = values.next() else {
             return Ok(Self::List(Vec::new()));
         };
-        if whole(name, first, char('*')).is_ok() {
+        if whole(name, first, symbol(b'*')).is_ok() {
             return match values.next() {
                 None => Ok(Self::Star),
                 Some(_) => {
@@ -169,6 +168,13 @@ where
     Ok(list)
 }
 
+/// What a URI in brackets is read up to; its own grammar is stricter.
+static IN_BRACKETS: ByteSet = ByteSet::GRAPHIC.without("<>\"");
+static WITHOUT_BRACKETS: ByteSet = ByteSet::GRAPHIC.without("<>\";?,");
+static SCHEME: ByteSet = ByteSet::ALPHANUMERIC.and("+-.");
+/// A word of a display name.
+static WORD: ByteSet = ByteSet::ALPHANUMERIC.and("-.!%*_+`'~").and_non_ascii();
+
 fn name_addr(input: &str) -> Parsed<'_, NameAddr<'_>> {
     let (rest, parts) = alt((bracketed, bare)).parse(input)?;
     with_params(rest, parts)
@@ -203,47 +209,51 @@ fn with_params<'a>(input: &'a str, (display, uri): (&'a str, &'a str)) -> Parsed
 
 /// Display name and URI of `name <uri>`.
 fn bracketed(input: &str) -> Parsed<'_, (&str, &str)> {
-    let is_uri_char = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"');
     pair(
-        alt((quoted_string, words, success(""))),
+        display,
         delimited(
-            (sws, context("an address", char('<'))),
-            cut(uri(is_uri_char)),
-            cut(context("a closing angle bracket", char('>'))),
+            (sws, context("an address", symbol(b'<'))),
+            cut(uri(&IN_BRACKETS)),
+            cut(context("a closing angle bracket", symbol(b'>'))),
         ),
     )
     .parse(input)
 }
 
+/// A display name as it stands, or nothing.
+fn display(input: &str) -> Parsed<'_, &str> {
+    match input.as_bytes().first() {
+        Some(b'<') => Ok((input, "")),
+        Some(b'"') => quoted_string(input),
+        _ => alt((words, success(""))).parse(input),
+    }
+}
+
 /// The URI alone, up to white space or what must not stand in it without brackets.
 fn bare(input: &str) -> Parsed<'_, (&str, &str)> {
-    let is_uri_char =
-        |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | ';' | '?' | ',');
-    uri(is_uri_char).map(|uri| ("", uri)).parse(input)
+    uri(&WITHOUT_BRACKETS).map(|uri| ("", uri)).parse(input)
 }
 
 /// A display name without quotes. The grammar has tokens only; other scripts are let pass.
 fn words(input: &str) -> Parsed<'_, &str> {
-    let is_word_char = |c: char| is_token_char(c) || (!c.is_ascii() && !c.is_control());
-    let mut words = recognize(pair(
-        take_while1(is_word_char),
-        many0_count(preceded(lws, take_while1(is_word_char))),
-    ));
-    words.parse(input)
+    recognize(pair(
+        some_text_of(&WORD),
+        many0_count(preceded(lws, some_text_of(&WORD))),
+    ))
+    .parse(input)
 }
 
+/// A URI of these characters: something behind a scheme.
 fn uri<'a>(
-    is_uri_char: impl Fn(char) -> bool,
+    set: &'static ByteSet,
 ) -> impl Parser<&'a str, Output = &'a str, Error = super::grammar::Mismatch> {
-    let scheme = (
-        satisfy(|c| c.is_ascii_alphabetic()),
-        take_while(|c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')),
-        char(':'),
-    );
-    context(
-        "a URI",
-        recognize(terminated(scheme, take_while1(is_uri_char))),
-    )
+    let has_scheme = |uri: &str| {
+        uri.starts_with(|c: char| c.is_ascii_alphabetic())
+            && uri
+                .get(SCHEME.run(uri)..)
+                .is_some_and(|rest| rest.starts_with(':') && rest.len() > 1)
+    };
+    context("a URI", verify(some_of(set), has_scheme))
 }
 
 fn one_space_between_words(words: &str) -> Cow<'_, str> {
@@ -403,6 +413,17 @@ mod tests {
                 "{text:?}"
             );
         }
+        // Of the forms that it could have had, the one that came further tells what is wrong.
+        let error = NameAddr::parse("Ann (x) <sip:ann@example.com>");
+        let expected = "an address";
+        assert_eq!(
+            error,
+            Err(HeaderError::Malformed {
+                name: None,
+                offset: 4,
+                expected
+            })
+        );
         let error = NameAddr::parse("Ann <sip:ann@example.com");
         let expected = "a closing angle bracket";
         assert_eq!(

@@ -26,7 +26,7 @@ impl<'a> Params<'a> {
     ) -> Parsed<'a, Self> {
         let mut rest = input;
         loop {
-            let Ok((after, _)) = separator(';').parse(rest) else {
+            let Ok((after, _)) = separator(b';').parse(rest) else {
                 break;
             };
             let (end, (name, value)) = match parameter(after) {
@@ -71,7 +71,7 @@ impl<'a> Params<'a> {
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
         let mut rest = self.text;
         core::iter::from_fn(move || {
-            let (after, found) = preceded(separator(';'), parameter).parse(rest).ok()?;
+            let (after, found) = preceded(separator(b';'), parameter).parse(rest).ok()?;
             rest = after;
             Some(found)
         })

@@ -82,6 +82,14 @@ impl Attributes {
         Some(self.0.remove(at))
     }
 
+    /// Makes room for so many in all, and no more, unless there is room already.
+    pub(crate) fn reserve(&mut self, attributes: usize) {
+        if self.0.capacity() < attributes {
+            self.0
+                .reserve_exact(attributes.saturating_sub(self.0.len()));
+        }
+    }
+
     /// Adds an attribute that is known to be new.
     pub(crate) fn push(&mut self, attribute: Attribute) {
         self.0.push(attribute);

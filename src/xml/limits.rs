@@ -22,10 +22,10 @@ pub struct XmlLimits {
     /// Levels of elements, the root being level 1. Default 64: the deepest extension in use stays
     /// below twenty. Values above [`XmlLimits::MAX_DEPTH`] count as that.
     pub depth: usize,
-    /// Attributes of one element, namespace declarations included. Default 64.
+    /// Attributes of one element, namespace declarations not counted. Default 64.
     pub attributes: usize,
-    /// Namespace declarations in scope at one place, and different namespaces in the document.
-    /// Default 64.
+    /// Different namespaces in the document; at one place up to twice as many declarations may be
+    /// in scope. Default 64.
     pub namespaces: usize,
     /// Length in bytes of one name, of its prefix, or of the target of a processing instruction.
     /// Default 256.
@@ -41,7 +41,7 @@ pub struct XmlLimits {
 impl XmlLimits {
     /// The deepest nesting that can be allowed: trees of this depth are compared and dropped
     /// within the smallest common thread stack.
-    pub const MAX_DEPTH: usize = 1024;
+    pub const MAX_DEPTH: usize = 256;
 
     pub(crate) fn effective_depth(&self) -> usize {
         self.depth.min(Self::MAX_DEPTH)

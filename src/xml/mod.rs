@@ -6,13 +6,20 @@
 //! was written is written the same again.
 
 mod attribute;
+mod byte_search;
 mod document;
 mod element;
 mod error;
+mod known_names;
 mod limits;
+mod line_cursor;
 mod name;
 pub mod namespace;
 mod prefixes;
+mod reference;
+mod refusal;
+mod scope;
+mod start_tag;
 mod tokenizer;
 mod tree_reader;
 mod writer;
@@ -27,5 +34,6 @@ pub(crate) use error::excerpt;
 pub(crate) use name::{is_blank, is_nc_name, trim};
 pub(crate) use namespace::NamespaceId;
 pub(crate) use prefixes::Prefixes;
-pub(crate) use tokenizer::{StartTag, Token, Tokenizer, TokenizerOptions};
+pub(crate) use start_tag::StartTag;
+pub(crate) use tokenizer::{Token, Tokenizer, TokenizerOptions};
 pub(crate) use writer::Writer;

@@ -5,6 +5,7 @@ use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 use std::sync::Arc;
 
+use super::known_names;
 use super::namespace::find_known;
 
 /// Text that is either a constant or shared, so that cloning never copies it.
@@ -36,6 +37,16 @@ impl Eq for SharedStr {}
 impl fmt::Debug for SharedStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl SharedStr {
+    /// A local name, not copied when it is a well-known one.
+    pub(super) fn local_name(name: &str) -> Self {
+        match known_names::find(name) {
+            Some(known) => Self::Static(known),
+            None => Self::from(name),
+        }
     }
 }
 
@@ -105,7 +116,7 @@ impl Name {
     pub fn with_prefix(namespace: &str, local: &str, prefix: &str) -> Self {
         Self {
             qualifier: QualifierRef::new(namespace, prefix),
-            local: local.into(),
+            local: SharedStr::local_name(local),
         }
     }
 
@@ -186,6 +197,14 @@ pub(crate) fn is_name_char(c: char) -> bool {
 
 /// Whether `text` is an NCName: a name without a colon, which is also what an xs:ID must be.
 pub(crate) fn is_nc_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let plain = bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if plain {
+        return true;
+    }
     let mut chars = text.chars();
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
@@ -208,7 +227,13 @@ pub(crate) fn is_blank(text: &str) -> bool {
 
 /// The text without XML white space at its ends.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\n', '\r'])
+    let ends = (text.as_bytes().first(), text.as_bytes().last());
+    if let (Some(&first), Some(&last)) = ends
+        && (is_space(first) || is_space(last))
+    {
+        return text.trim_matches([' ', '\t', '\n', '\r']);
+    }
+    text
 }
 
 #[cfg(test)]

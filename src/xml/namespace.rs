@@ -38,7 +38,7 @@ pub const PRES_RULES: &str = "urn:ietf:params:xml:ns:pres-rules";
 /// A namespace within one document, as a small number: known ones have the same number in every
 /// document, others are numbered as they are met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NamespaceId(pub(super) u32);
+pub(crate) struct NamespaceId(u32);
 
 impl NamespaceId {
     pub(crate) const NONE: Self = Self(0);
@@ -46,9 +46,23 @@ impl NamespaceId {
     pub(crate) const XMLNS: Self = Self(2);
     pub(crate) const PIDF: Self = Self(3);
 
+    pub(super) fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn of_foreign(index: usize) -> Self {
+        let number = KNOWN.len().saturating_add(index);
+        Self(u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    /// The number among those that are not known ones.
+    pub(super) fn foreign_index(self) -> Option<usize> {
+        self.index().checked_sub(KNOWN.len())
+    }
+
     /// The namespace's name and customary prefix, when it is one of the known ones.
     pub(super) fn known(self) -> Option<&'static Qualifier> {
-        KNOWN.get(usize::try_from(self.0).ok()?)
+        KNOWN.get(self.index())
     }
 }
 

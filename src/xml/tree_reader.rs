@@ -6,8 +6,10 @@ use super::attribute::{Attribute, Attributes};
 use super::element::{Element, Node};
 use super::error::XmlError;
 use super::limits::XmlLimits;
-use super::name::{Name, is_blank};
-use super::tokenizer::{RawAttribute, StartTag, Token, Tokenizer, TokenizerOptions};
+use super::name::{Name, SharedStr, is_blank};
+use super::scope::ScopeMark;
+use super::start_tag::{RawAttribute, StartTag};
+use super::tokenizer::{Token, Tokenizer, TokenizerOptions};
 
 pub(super) fn read(document: &[u8], limits: &XmlLimits) -> Result<Element, XmlError> {
     let options = TokenizerOptions {
@@ -28,94 +30,129 @@ pub(super) fn read(document: &[u8], limits: &XmlLimits) -> Result<Element, XmlEr
     Ok(root.unwrap_or_else(|| Element::new("", "")))
 }
 
-/// An element that is not closed yet.
-struct Frame<'a> {
+/// An element that is not closed yet; its content waits in [`Scratch`].
+#[derive(Debug)]
+struct Frame {
     element: Element,
+    first_node: usize,
+    first_blank: usize,
     has_elements: bool,
     /// Text other than white space was seen, so that all of it counts.
     has_text: bool,
-    /// White space that counts only if other text comes, with its place among the children.
+}
+
+/// Memory of the tree reader that one tree leaves for the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch<'a> {
+    open: Vec<Frame>,
+    /// The content of all open elements, that of the outermost first.
+    nodes: Vec<Node>,
+    /// White space that counts only if other text comes, and the node it stands before.
     blanks: Vec<(usize, Cow<'a, str>)>,
 }
 
-impl<'a> Frame<'a> {
-    fn new(element: Element) -> Self {
-        Self {
+impl<'a> Scratch<'a> {
+    fn open(&mut self, element: Element) {
+        if let Some(parent) = self.open.last_mut() {
+            parent.has_elements = true;
+        }
+        self.open.push(Frame {
             element,
+            first_node: self.nodes.len(),
+            first_blank: self.blanks.len(),
             has_elements: false,
             has_text: false,
-            blanks: Vec::new(),
-        }
+        });
     }
 
     fn text(&mut self, text: Cow<'a, str>) {
-        if self.has_text {
-            self.element.push_text(text);
-        } else if is_blank(&text) {
-            self.blanks.push((self.element.children().len(), text));
-        } else {
-            self.has_text = true;
-            self.restore_blanks();
-            self.element.push_text(text);
+        let Some(frame) = self.open.last_mut() else {
+            return;
+        };
+        if !frame.has_text {
+            if is_blank(&text) {
+                self.blanks.push((self.nodes.len(), text));
+                return;
+            }
+            frame.has_text = true;
+            let (first_node, first_blank) = (frame.first_node, frame.first_blank);
+            self.restore_blanks(first_node, first_blank);
         }
+        self.nodes.push(Node::Text(text.into_owned()));
     }
 
-    fn restore_blanks(&mut self) {
-        if self.blanks.is_empty() {
+    /// Puts the white space of the innermost element where it stood.
+    fn restore_blanks(&mut self, first_node: usize, first_blank: usize) {
+        if self.blanks.len() <= first_blank {
             return;
         }
-        let children = self.element.children_mut();
-        let elements = core::mem::take(children);
-        let mut blanks = self.blanks.drain(..).peekable();
+        let elements: Vec<Node> = self.nodes.drain(first_node..).collect();
+        let mut blanks = self.blanks.drain(first_blank..).peekable();
         for (at, node) in elements.into_iter().enumerate() {
+            let at = first_node.saturating_add(at);
             while let Some((_, text)) = blanks.next_if(|&(before, _)| before <= at) {
-                children.push(Node::Text(text.into_owned()));
+                self.nodes.push(Node::Text(text.into_owned()));
             }
-            children.push(node);
+            self.nodes.push(node);
         }
-        children.extend(blanks.map(|(_, text)| Node::Text(text.into_owned())));
+        let last = blanks.map(|(_, text)| Node::Text(text.into_owned()));
+        self.nodes.extend(last);
     }
 
-    fn close(mut self) -> Element {
+    /// Closes the innermost element; gives it back if it was the outermost.
+    fn close(&mut self) -> Option<Element> {
+        let frame = self.open.pop()?;
         // White space alone is the content of an element that has nothing else.
-        if !self.has_elements {
-            self.restore_blanks();
+        if !frame.has_elements {
+            self.restore_blanks(frame.first_node, frame.first_blank);
         }
-        self.element
+        self.blanks.truncate(frame.first_blank);
+        let mut element = frame.element;
+        if self.nodes.len() > frame.first_node {
+            *element.children_mut() = self.nodes.drain(frame.first_node..).collect();
+        }
+        if self.open.is_empty() {
+            return Some(element);
+        }
+        self.nodes.push(Node::Element(element));
+        None
     }
 }
 
 impl<'a> Tokenizer<'a> {
     /// The tree of the element whose start tag was just read, up to and with its end.
     pub(crate) fn element(&mut self, tag: StartTag<'a>) -> Result<Element, XmlError> {
-        let outer = self.outer_bindings();
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let element = self.element_with(tag, &mut scratch)?;
+        self.scratch = scratch;
+        Ok(element)
+    }
+
+    fn element_with(
+        &mut self,
+        tag: StartTag<'a>,
+        scratch: &mut Scratch<'a>,
+    ) -> Result<Element, XmlError> {
+        let outer = self.outside();
         let mut relied_on = Vec::new();
         let root = self.open_element(tag, outer, &mut relied_on);
-        let mut open = vec![Frame::new(root)];
+        scratch.open(root);
         loop {
             match self.next()? {
                 Token::Start(tag) => {
                     let element = self.open_element(tag, outer, &mut relied_on);
-                    if let Some(parent) = open.last_mut() {
-                        parent.has_elements = true;
-                    }
-                    open.push(Frame::new(element));
+                    scratch.open(element);
                 }
                 Token::Text(text) => {
-                    if let Some((prefix, namespace)) = self.prefix_in_content(&text, outer) {
+                    if let Some((prefix, namespace)) = self.scope().prefix_in_content(&text, outer)
+                    {
                         rely_on(&mut relied_on, prefix, namespace);
                     }
-                    if let Some(parent) = open.last_mut() {
-                        parent.text(text);
-                    }
+                    scratch.text(text);
                 }
                 Token::End => {
-                    let Some(closed) = open.pop().map(Frame::close) else {
-                        continue;
-                    };
-                    match open.last_mut() {
-                        Some(parent) => parent.element.push_child(closed),
-                        None => return Ok(finish(closed, relied_on)),
+                    if let Some(closed) = scratch.close() {
+                        return Ok(finish(closed, relied_on));
                     }
                 }
                 // The tokenizer reports the end only when all elements are closed.
@@ -127,16 +164,17 @@ impl<'a> Tokenizer<'a> {
     fn open_element(
         &mut self,
         tag: StartTag<'a>,
-        outer: usize,
+        outer: ScopeMark,
         relied_on: &mut Vec<(&'a str, String)>,
     ) -> Element {
         let name = self.name_of(tag);
         let mut element = Element::named(name);
-        for (prefix, namespace) in self.declarations() {
+        let (scope, attributes, outside) = self.start_tag_parts();
+        for (prefix, namespace) in scope.since(outside) {
             element.declare(prefix, namespace);
         }
-        for attribute in self.attributes() {
-            if let Some((prefix, namespace)) = self.prefix_in_content(&attribute.value, outer) {
+        for attribute in attributes {
+            if let Some((prefix, namespace)) = scope.prefix_in_content(&attribute.value, outer) {
                 rely_on(relied_on, prefix, namespace);
             }
         }
@@ -146,8 +184,8 @@ impl<'a> Tokenizer<'a> {
 
     fn name_of(&mut self, tag: StartTag<'a>) -> Name {
         Name {
-            qualifier: self.qualifier(tag.binding, tag.namespace),
-            local: tag.local.into(),
+            qualifier: self.scope().qualifier(tag.binding),
+            local: SharedStr::local_name(tag.local),
         }
     }
 
@@ -162,14 +200,20 @@ impl<'a> Tokenizer<'a> {
         mut take: impl FnMut(&mut RawAttribute<'a>) -> bool,
     ) -> Attributes {
         let mut all = Attributes::new();
+        if self.attributes().is_empty() {
+            return all;
+        }
         let mut raw = self.lend_attributes();
+        let mut left = raw.len();
         for mut attribute in raw.drain(..) {
             if take(&mut attribute) {
+                left = left.saturating_sub(1);
                 continue;
             }
+            all.reserve(left);
             let name = Name {
-                qualifier: self.qualifier(attribute.binding, attribute.namespace),
-                local: attribute.local.into(),
+                qualifier: self.scope().qualifier(attribute.binding),
+                local: SharedStr::local_name(attribute.local),
             };
             all.push(Attribute::new(name, attribute.value));
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::attribute::Attributes;
-use super::element::{Element, Node};
+use super::element::{Content, Element};
 use super::error::{XmlWriteError, excerpt};
 use super::limits::XmlLimits;
 use super::name::{is_nc_name, is_xml_char};
@@ -155,14 +155,15 @@ impl<'m> Writer<'m> {
             self.declaration(prefix, namespace)?;
         }
         self.attributes(&element.attributes)?;
-        if element.children().is_empty() {
+        let mut content = element.content().peekable();
+        if content.peek().is_none() {
             self.out.extend_from_slice(b"/>");
         } else {
             self.out.push(b'>');
-            for child in element.children() {
-                match child {
-                    Node::Element(child) => self.element_at(child, levels, false)?,
-                    Node::Text(text) => self.text(text)?,
+            for part in content {
+                match part {
+                    Content::Element(child) => self.element_at(child, levels, false)?,
+                    Content::Text(text) => self.text(&text)?,
                 }
             }
             self.out.extend_from_slice(b"</");
@@ -228,12 +229,7 @@ fn bad_name(name: &str) -> XmlWriteError {
 }
 
 fn check_name(name: &str) -> Result<(), XmlWriteError> {
-    let mut bytes = name.bytes();
-    let plain = bytes
-        .next()
-        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    if plain || is_nc_name(name) {
+    if is_nc_name(name) {
         Ok(())
     } else {
         Err(bad_name(name))
@@ -246,24 +242,24 @@ const IN_VALUE: u8 = 2;
 const SUSPECT: u8 = 4;
 
 /// Which bytes cannot stand for themselves in text and in attribute values.
+#[expect(clippy::indexing_slicing, reason = "worked out at compile time")]
 static SPECIAL: [u8; 256] = {
     let mut table = [0u8; 256];
-    let mut i = 0u8;
-    while i < 0x20 {
-        table[i as usize] = SUSPECT;
-        i += 1;
+    let mut byte = 0u8;
+    loop {
+        table[byte as usize] = match byte {
+            b'\t' | b'\n' | b'"' => IN_VALUE,
+            // In text `>` could end what looks like a CDATA section.
+            b'\r' | b'&' | b'<' | b'>' => IN_TEXT | IN_VALUE,
+            // The last one begins U+FFFE and U+FFFF, among others.
+            0..=0x1F | 0xEF => SUSPECT,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
     }
-    table[b'\t' as usize] = IN_VALUE;
-    table[b'\n' as usize] = IN_VALUE;
-    table[b'\r' as usize] = IN_TEXT | IN_VALUE;
-    table[b'&' as usize] = IN_TEXT | IN_VALUE;
-    table[b'<' as usize] = IN_TEXT | IN_VALUE;
-    // In text it could end what looks like a CDATA section.
-    table[b'>' as usize] = IN_TEXT | IN_VALUE;
-    table[b'"' as usize] = IN_VALUE;
-    // First byte of U+FFFE and U+FFFF, among others.
-    table[0xEF] = SUSPECT;
-    table
 };
 
 fn escape(out: &mut Vec<u8>, text: &str, place: u8) -> Result<(), XmlWriteError> {

@@ -1,5 +1,12 @@
 //! What the tests drive a role with: messages by hand, seeded entropy, virtual time.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code may fail loudly"
+)]
 
 use bytes::Bytes;
 use presentity::engine::{Entropy, ServerTransaction, Timestamp};
@@ -211,11 +218,13 @@ impl Outputs {
     }
 
     pub fn requests(&self) -> Vec<&OutgoingRequest> {
-        let request = |output| match output {
-            &Output::Send(ref request) => Some(request),
-            _ => None,
-        };
-        self.all.iter().filter_map(request).collect()
+        self.all
+            .iter()
+            .filter_map(|output| match output {
+                Output::Send(request) => Some(request),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The one NOTIFY there is.
@@ -226,11 +235,13 @@ impl Outputs {
     }
 
     pub fn events(&self) -> Vec<&ServerEvent> {
-        let event = |output| match output {
-            &Output::Event(ref event) => Some(event),
-            _ => None,
-        };
-        self.all.iter().filter_map(event).collect()
+        self.all
+            .iter()
+            .filter_map(|output| match output {
+                Output::Event(event) => Some(event),
+                _ => None,
+            })
+            .collect()
     }
 }
 

@@ -15,6 +15,7 @@ pub use sip_uri::SipUri;
 pub use tel_uri::TelUri;
 
 use super::MAX_URI_LEN;
+use super::byte_set::split_once;
 
 /// Why a text is no URI of its scheme.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,9 +73,8 @@ impl<'a> Uri<'a> {
         if text.len() > MAX_URI_LEN {
             return Err(UriError::TooLong);
         }
-        let (scheme, rest) = text
-            .split_once(':')
-            .ok_or_else(|| expected_at(text, text, "a scheme"))?;
+        let (scheme, rest) =
+            split_once(text, b':').ok_or_else(|| expected_at(text, text, "a scheme"))?;
         if scheme.eq_ignore_ascii_case("sip") {
             SipUri::parse(text, false, rest).map(Self::Sip)
         } else if scheme.eq_ignore_ascii_case("sips") {
@@ -92,11 +92,12 @@ impl<'a> Uri<'a> {
                     expected: "a character of a URI",
                 });
             }
-            let expected = "an absolute URI";
-            let url = url::Url::parse(text);
-            url.map(Self::Other).map_err(|_| UriError::Malformed {
+            // It resolves escapes in hosts, and may bring such characters to light.
+            let url = url::Url::parse(text).ok();
+            let url = url.filter(|url| !url.as_str().contains(odd));
+            url.map(Self::Other).ok_or(UriError::Malformed {
                 offset: 0,
-                expected,
+                expected: "an absolute URI",
             })
         }
     }
@@ -172,5 +173,167 @@ fn expected_at(uri: &str, part: &str, expected: &'static str) -> UriError {
     UriError::Malformed {
         offset: offset.min(uri.len()),
         expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Option<String> {
+        Uri::parse(text)
+            .unwrap_or_else(|error| panic!("{text:?}: {error}"))
+            .address_of_record()
+    }
+
+    // PA-03: one key, whatever form the presentity is asked for in.
+    #[test]
+    fn all_forms_of_an_address_have_one_key() {
+        for text in [
+            "sip:ann@example.com",
+            "sip:%61nn@Example.COM;transport=tcp",
+            "sips:ann@example.com:5061",
+            "SIP:ann:secret@example.com.:5060?subject=x",
+            "pres:ann@example.com",
+            "PRES:a%6En@EXAMPLE.com?subject=x",
+            "sip:ann@example.com;gr=urn:uuid:0",
+        ] {
+            assert_eq!(key(text).as_deref(), Some("ann@example.com"), "{text:?}");
+        }
+        assert_eq!(key("pres:a%2bb%c3%a9@x").as_deref(), Some("a+b%C3%A9@x"));
+        assert_eq!(key("sip:a+b%C3%A9@x"), key("pres:a+b%c3%a9@x"));
+    }
+
+    #[test]
+    fn escapes_in_a_host_bring_no_odd_character_in() {
+        assert!(Uri::parse("https://photos.example%22.org/").is_err());
+        assert!(Uri::parse("https://photos.ex%61mple.org/%22").is_ok());
+    }
+
+    #[test]
+    fn different_addresses_have_different_keys() {
+        let keys = [
+            "sip:ann@example.com",
+            "sip:Ann@example.com",
+            "sip:ann@example.com:5070",
+            "sip:ann@example.org",
+            "sip:example.com",
+            "sip:example.com:5070",
+            "sip:ann%40example.com@example.org",
+            "sip:ann%40example.com",
+            "sip:a;b@example.com",
+            "sip:a%3Bb@example.com",
+            "sip:%3Aann@example.com",
+            "tel:+15550100",
+            "tel:+15550100;ext=1",
+            "tel:+15550100;isub=1",
+            "tel:5550100;phone-context=example.com",
+            "tel:5550100;phone-context=+1",
+            "xmpp:ann@example.com",
+            "mailto:ann@example.com",
+            "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+        ]
+        .map(|text| {
+            if text == "sip:ann%40example.com" {
+                None
+            } else {
+                key(text)
+            }
+        });
+        let mut seen: Vec<_> = keys.iter().flatten().collect();
+        assert_eq!(seen.len(), 18);
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 18);
+    }
+
+    #[test]
+    fn keys_are_written_in_one_way() {
+        for (text, expected) in [
+            ("sip:Example.com.", "example.com"),
+            ("sip:example.com:5061", "example.com"),
+            ("sip:ann@[2001:DB8:0::1]:5070", "ann@[2001:db8::1]:5070"),
+            ("tel:+1-(555).0100;x=y", "tel:+15550100"),
+            ("tel:+1;phone-context=x.example", "tel:+1"),
+            (
+                "tel:7-a*;x=y;Phone-Context=+1-555",
+                "tel:7A*;phone-context=+1555",
+            ),
+            (
+                "tel:7;phone-context=X.Example;EXT=1-2",
+                "tel:7;ext=12;phone-context=x.example",
+            ),
+            ("XMPP:ann@example.com", "xmpp:ann@example.com"),
+        ] {
+            assert_eq!(key(text).as_deref(), Some(expected), "{text:?}");
+        }
+        // This would read like a host with a port.
+        assert_eq!(key("xmpp:5222"), None);
+    }
+
+    #[test]
+    fn schemes_are_told_apart_without_case() {
+        for (text, scheme) in [
+            ("sIp:a@x", "sip"),
+            ("SIPS:a@x", "sips"),
+            ("Pres:a@x", "pres"),
+            ("TEL:+1", "tel"),
+            ("URN:uuid:0", "urn"),
+            ("im:a@x", "im"),
+            ("https://example.com/a?b#c", "https"),
+        ] {
+            assert_eq!(
+                Uri::parse(text)
+                    .map(|uri| uri.scheme().to_owned())
+                    .as_deref(),
+                Ok(scheme)
+            );
+        }
+        assert!(
+            Uri::parse("im:a@x")
+                .unwrap()
+                .equivalent(&Uri::parse("IM:a@x").unwrap())
+        );
+        assert!(
+            !Uri::parse("im:a@x")
+                .unwrap()
+                .equivalent(&Uri::parse("im:b@x").unwrap())
+        );
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused() {
+        for text in [
+            "",
+            ":",
+            "a",
+            "ann@example.com",
+            "//example.com",
+            "1a:b",
+            "ht tp:x",
+            "im:a b",
+            "im:a\tb",
+            "im:a\r\nb",
+            " im:a",
+            "im:a ",
+            "im:<a>",
+            "im:\"",
+            "im:é",
+            "im:a\0",
+            "im:a\u{7f}",
+            "im:a\\b",
+            "im:{a}",
+            "http://",
+            "sip",
+            "a%41:b",
+        ] {
+            assert!(
+                matches!(Uri::parse(text), Err(UriError::Malformed { .. })),
+                "{text:?}"
+            );
+        }
+        let longest = format!("im:{}", "a".repeat(MAX_URI_LEN - 3));
+        assert!(Uri::parse(&longest).is_ok());
+        assert_eq!(Uri::parse(&(longest + "a")).err(), Some(UriError::TooLong));
     }
 }

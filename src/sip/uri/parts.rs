@@ -1,6 +1,7 @@
 //! What follows the host of a URI: parameters and header fields.
 
-use super::characters::{self, CharSet, HEADER, PARAM_NAME, PARAM_VALUE};
+use super::super::byte_set::{ByteSet, split_once};
+use super::characters::{self, HEADER, PARAM_NAME, PARAM_VALUE, covers};
 use super::{UriError, expected_at};
 
 /// Parameters of a URI, and header fields of a URI, at most; more are refused.
@@ -26,11 +27,11 @@ impl<'a> UriParams<'a> {
             if at == MAX_URI_PARTS {
                 return Err(UriError::TooManyParts);
             }
-            if name.is_empty() || !PARAM_NAME.covers(name) {
+            if name.is_empty() || !covers(&PARAM_NAME, name) {
                 return Err(expected_at(uri, name, "a parameter name"));
             }
             if let Some(value) = value
-                && (value.is_empty() || !PARAM_VALUE.covers(value))
+                && (value.is_empty() || !covers(&PARAM_VALUE, value))
             {
                 return Err(expected_at(uri, value, "a parameter value"));
             }
@@ -56,13 +57,18 @@ impl<'a> UriParams<'a> {
 
     /// Each parameter in order: its name, and its value if it has one.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        self.text
-            .split(';')
-            .skip(1)
-            .map(|param| match param.split_once('=') {
+        let mut rest = self.text.strip_prefix(';');
+        core::iter::from_fn(move || {
+            let (param, after) = match split_once(rest?, b';') {
+                Some((param, after)) => (param, Some(after)),
+                None => (rest?, None),
+            };
+            rest = after;
+            Some(match split_once(param, b'=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (param, None),
             })
+        })
     }
 }
 
@@ -75,13 +81,13 @@ pub struct UriHeaders<'a> {
 
 impl<'a> UriHeaders<'a> {
     pub(super) fn parse(uri: &str, text: Option<&'a str>) -> Result<Self, UriError> {
-        Self::parse_with(uri, text, HEADER)
+        Self::parse_with(uri, text, &HEADER)
     }
 
     pub(super) fn parse_with(
         uri: &str,
         text: Option<&'a str>,
-        set: CharSet,
+        set: &ByteSet,
     ) -> Result<Self, UriError> {
         for (at, header) in text.iter().flat_map(|text| text.split('&')).enumerate() {
             if at == MAX_URI_PARTS {
@@ -90,10 +96,10 @@ impl<'a> UriHeaders<'a> {
             let (name, value) = header
                 .split_once('=')
                 .ok_or_else(|| expected_at(uri, header, "name=value"))?;
-            if name.is_empty() || !set.covers(name) {
+            if name.is_empty() || !covers(set, name) {
                 return Err(expected_at(uri, name, "a header field name"));
             }
-            if !set.covers(value) {
+            if !covers(set, value) {
                 return Err(expected_at(uri, value, "a header field value"));
             }
         }
@@ -147,5 +153,108 @@ fn header_values_eq(name: &str, one: &str, other: &str) -> bool {
         characters::equivalent(one, other)
     } else {
         characters::equivalent_ignoring_case(one, other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_without_case_and_escapes() {
+        let text = ";Transport=TCP;l%72;x=%20;gr=urn:uuid:0;vst=AAA==";
+        let params = UriParams::parse(text, text).unwrap();
+        assert_eq!(params.get("transport"), Some(Some("TCP")));
+        assert_eq!(params.get("lr"), Some(None));
+        assert_eq!(params.get("X"), Some(Some("%20")));
+        assert_eq!(params.get("vst"), Some(Some("AAA==")));
+        assert_eq!(params.get("y"), None);
+        assert_eq!(params.iter().count(), 5);
+        assert!(UriParams::parse("", "").unwrap().is_empty());
+    }
+
+    #[test]
+    fn broken_parameters_are_refused() {
+        for text in [
+            ";",
+            ";;a",
+            ";a;",
+            ";a=",
+            ";=b",
+            ";a=b@c",
+            ";a=%4",
+            ";a=\"b\"",
+            ";a;A",
+            ";a=1;%61=2",
+            ";a,b",
+        ] {
+            assert!(
+                matches!(
+                    UriParams::parse(text, text),
+                    Err(UriError::Malformed { .. })
+                ),
+                "{text:?}"
+            );
+        }
+        let offset = |text| match UriParams::parse(text, text) {
+            Err(UriError::Malformed { offset, .. }) => offset,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(offset(";a=1;b=2;c=<"), 11);
+    }
+
+    #[test]
+    fn header_fields_have_a_name_and_maybe_a_value() {
+        let text = "subject=a%20b&to=sip:ann%40example.com&empty=";
+        let headers = UriHeaders::parse(text, Some(text)).unwrap();
+        let list: Vec<_> = headers.iter().collect();
+        assert_eq!(
+            list,
+            [
+                ("subject", "a%20b"),
+                ("to", "sip:ann%40example.com"),
+                ("empty", "")
+            ]
+        );
+        assert!(!headers.is_empty() && UriHeaders::default().is_empty());
+        for text in ["", "a", "=b", "a=b&", "a=b=c", "a=b;c", "a=%", "a=b@c"] {
+            assert!(UriHeaders::parse(text, Some(text)).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_parts_is_bounded() {
+        let text: String = (0..MAX_URI_PARTS).map(|at| format!(";p{at}")).collect();
+        assert!(UriParams::parse(&text, &text).is_ok());
+        let text = text + ";more";
+        assert!(matches!(
+            UriParams::parse(&text, &text),
+            Err(UriError::TooManyParts)
+        ));
+        let text = vec!["a=b"; MAX_URI_PARTS].join("&");
+        let full = UriHeaders::parse(&text, Some(&text)).unwrap();
+        assert!(full.equivalent(full));
+        let text = text.clone() + "&a=b";
+        assert!(matches!(
+            UriHeaders::parse(&text, Some(&text)),
+            Err(UriError::TooManyParts)
+        ));
+    }
+
+    #[test]
+    fn header_fields_match_each_once_in_any_order() {
+        let same = |one, other| {
+            UriHeaders::parse(one, Some(one))
+                .unwrap()
+                .equivalent(UriHeaders::parse(other, Some(other)).unwrap())
+        };
+        assert!(same("a=1&b=2", "B=2&a=1"));
+        assert!(same("subject=Hello", "Subject=hELLO"));
+        assert!(!same("a=1&a=1", "a=1&a=2"));
+        assert!(same("a=1&a=2", "a=2&a=1"));
+        assert!(!same("a=1", "a=1&a=1"));
+        assert!(!same("body=x", "body=X"));
+        assert!(!same("subject=%22x%22", "subject=%22X%22"));
+        assert!(!same("Call-ID=x", "call-id=X"));
     }
 }

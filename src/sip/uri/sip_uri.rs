@@ -2,8 +2,10 @@
 
 use core::fmt;
 
-use super::characters::{PASSWORD, USER, equivalent, equivalent_ignoring_case, push_user};
-use super::host::{hosts_eq, is_host, push_host};
+use super::super::byte_set::split_once;
+use super::super::grammar::DIGIT;
+use super::characters::{PASSWORD, USER, covers, equivalent, equivalent_ignoring_case, push_user};
+use super::host::{host_len, hosts_eq, is_host, push_host};
 use super::{UriError, UriHeaders, UriParams, expected_at};
 
 /// A SIP or SIPS URI. Its parts come as they stand, with their escapes.
@@ -26,51 +28,50 @@ impl<'a> SipUri<'a> {
     /// `rest` is what follows the scheme in `text`.
     pub(super) fn parse(text: &'a str, sips: bool, rest: &'a str) -> Result<Self, UriError> {
         // An at sign stands nowhere but behind the userinfo, which may hold `;` and `?`.
-        let (userinfo, rest) = match rest.split_once('@') {
+        let (userinfo, rest) = match split_once(rest, b'@') {
             Some((userinfo, rest)) => (Some(userinfo), rest),
             None => (None, rest),
         };
-        let (user, password) = match userinfo.map(|info| (info, info.split_once(':'))) {
+        let (user, password) = match userinfo.map(|info| (info, split_once(info, b':'))) {
             None => (None, None),
             Some((_, Some((user, password)))) => (Some(user), Some(password)),
             Some((user, None)) => (Some(user), None),
         };
         if let Some(user) = user
-            && (user.is_empty() || !USER.covers(user))
+            && (user.is_empty() || !covers(&USER, user))
         {
             return Err(expected_at(text, user, "a user"));
         }
         if let Some(password) = password
-            && !PASSWORD.covers(password)
+            && !covers(&PASSWORD, password)
         {
             return Err(expected_at(text, password, "a password"));
         }
-        let (rest, headers) = match rest.split_once('?') {
-            Some((rest, headers)) => (rest, Some(headers)),
-            None => (rest, None),
-        };
-        let hostport_len = rest.find(';').unwrap_or(rest.len());
-        let (hostport, params) = rest.split_at_checked(hostport_len).unwrap_or((rest, ""));
-        // The colons of an IPv6 reference are within its brackets.
-        let host_len = match hostport.rfind(']') {
-            Some(at) => at.saturating_add(1),
-            None => hostport.find(':').unwrap_or(hostport.len()),
-        };
-        let (host, port) = hostport
-            .split_at_checked(host_len)
-            .unwrap_or((hostport, ""));
+        let (host, rest) = rest.split_at_checked(host_len(rest)).unwrap_or((rest, ""));
         if !is_host(host) {
             return Err(expected_at(text, host, "a host"));
         }
-        let port = match port.strip_prefix(':') {
-            None if port.is_empty() => None,
-            Some(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => Some(
-                digits
+        let (port, rest) = match rest.strip_prefix(':') {
+            None => (None, rest),
+            Some(rest) => {
+                let (digits, rest) = rest.split_at_checked(DIGIT.run(rest)).unwrap_or((rest, ""));
+                let port = digits
                     .parse()
-                    .map_err(|_| expected_at(text, digits, "a port number"))?,
-            ),
-            _ => return Err(expected_at(text, port, "a colon and a port number")),
+                    .map_err(|_| expected_at(text, digits, "a port number"))?;
+                (Some(port), rest)
+            }
         };
+        let (params, headers) = match split_once(rest, b'?') {
+            Some((params, headers)) => (params, Some(headers)),
+            None => (rest, None),
+        };
+        if !params.is_empty() && !params.starts_with(';') {
+            return Err(expected_at(
+                text,
+                params,
+                "a colon, a semicolon, a question mark or the end",
+            ));
+        }
         let params = UriParams::parse(text, params)?;
         let headers = UriHeaders::parse(text, headers)?;
         Ok(Self {
@@ -192,5 +193,203 @@ fn optional_eq(one: Option<&str>, other: Option<&str>, eq: fn(&str, &str) -> boo
         (None, None) => true,
         (Some(one), Some(other)) => eq(one, other),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Uri;
+    use super::*;
+
+    fn sip(text: &str) -> SipUri<'_> {
+        match Uri::parse(text) {
+            Ok(Uri::Sip(uri)) => uri,
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_part_is_read_as_it_stands() {
+        let uri = sip("sips:ann;day=mon?x/:pass@[2001:db8::1]:5071;transport=tcp;lr?a=b&c=d");
+        assert!(uri.is_sips());
+        assert_eq!(
+            (uri.user(), uri.password()),
+            (Some("ann;day=mon?x/"), Some("pass"))
+        );
+        assert_eq!((uri.host(), uri.port()), ("[2001:db8::1]", Some(5071)));
+        assert_eq!(uri.params().get("lr"), Some(None));
+        assert_eq!(uri.headers().iter().count(), 2);
+        let uri = sip("SIP:example.com");
+        assert!(!uri.is_sips());
+        assert_eq!((uri.user(), uri.password(), uri.port()), (None, None, None));
+        assert_eq!(
+            (uri.host(), uri.to_string().as_str()),
+            ("example.com", "SIP:example.com")
+        );
+        assert_eq!(sip("sip:ann:@example.com").password(), Some(""));
+        assert_eq!(sip("sip:example.com?a=b").headers().iter().count(), 1);
+        assert_eq!(sip("sip:[::1]").port(), None);
+        assert_eq!(
+            sip("sip:+1-555-0100;ext=4@gw.example.com;user=phone").user(),
+            Some("+1-555-0100;ext=4")
+        );
+    }
+
+    #[test]
+    fn what_is_no_sip_uri_is_refused() {
+        for text in [
+            "sip:",
+            "sip:@example.com",
+            "sip::p@example.com",
+            "sip:ann@",
+            "sip:ann@@example.com",
+            "sip:a@b@c",
+            "sip:ann@example.com:",
+            "sip:ann@example.com:x",
+            "sip:ann@example.com:65536",
+            "sip:ann@example.com:-1",
+            "sip:ann@example.com:+5060",
+            "sip:ann@[::1",
+            "sip:ann@::1",
+            "sip:ann@[::1]5060",
+            "sip:ann@[::1]x:5060",
+            "sip:ann@exa mple.com",
+            "sip: ann@example.com",
+            "sip:ann@example.com ",
+            "sip:ann@example.com;",
+            "sip:ann@example.com?",
+            "sip:ann@example.com?a",
+            "sip:%zz@example.com",
+            "sip:a%4@example.com",
+            "sip:é@example.com",
+            "sip:ann@é.example",
+            "sip:ann@example.com\r\n",
+            "sip:a\0nn@example.com",
+            "sip:ann@example.com;a=b;a=c",
+            "sip:<ann@example.com>",
+            "sip://example.com",
+            "sip:ann@example.com/x",
+            "sip:ann@example.com#x",
+            "sip:a:b:c@example.com",
+            "sip:ann@..",
+            "sip:\"ann\"@example.com",
+        ] {
+            assert!(
+                matches!(Uri::parse(text), Err(UriError::Malformed { .. })),
+                "{text:?}"
+            );
+        }
+        let error = |text| Uri::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            error("sip:ann@exam ple"),
+            "URI is malformed at octet 12: expected a colon, a semicolon, a question mark or the end"
+        );
+        assert_eq!(
+            error("sip:ann@a:70000"),
+            "URI is malformed at octet 10: expected a port number"
+        );
+    }
+
+    #[test]
+    fn hostile_lengths_are_read_or_refused_in_one_pass() {
+        for text in [
+            format!("sip:{}@x", "a".repeat(8000)),
+            format!("sip:{}", "a.".repeat(4000)),
+            format!("sip:a@x;{}", "b".repeat(8000)),
+        ] {
+            assert!(Uri::parse(&text).is_ok());
+        }
+        for text in [
+            "sip:".to_owned() + &"@".repeat(8000),
+            "sip:x".to_owned() + &";a".repeat(4000),
+            "sip:x?".to_owned() + &"a=b&".repeat(2000),
+            "sip:".to_owned() + &"%41".repeat(2700),
+            "sip:".to_owned() + &"[".repeat(8000),
+        ] {
+            assert!(Uri::parse(&text).is_err());
+        }
+    }
+
+    fn equivalent(one: &str, other: &str) -> bool {
+        let (one, other) = (Uri::parse(one).unwrap(), Uri::parse(other).unwrap());
+        assert_eq!(
+            one.equivalent(&other),
+            other.equivalent(&one),
+            "{one} {other}"
+        );
+        assert!(one.equivalent(&one) && other.equivalent(&other));
+        one.equivalent(&other)
+    }
+
+    // RFC 3261 section 19.1.4, rule by rule.
+    #[test]
+    fn equivalent_uris() {
+        for (one, other) in [
+            ("sip:%61nn@example.com", "sip:ann@example.com"),
+            (
+                "SIP:ann@EXAMPLE.com;Transport=TCP",
+                "sip:ann@example.com;transport=tcp",
+            ),
+            ("sip:ann@example.com;lr;ob", "sip:ann@example.com"),
+            ("sip:ann@example.com;lr;x=1", "sip:ann@example.com;X=1;y=2"),
+            (
+                "sip:x.example;a=1;method=NOTIFY;b=2",
+                "sip:x.example;method=NOTIFY;b=2;a=1",
+            ),
+            ("sip:ann@example.com?a=1&b=2", "sip:ann@example.com?b=2&a=1"),
+            ("sip:ann:p%61ss@example.com", "sip:ann:pass@example.com"),
+            ("sip:[2001:DB8::1]:5060", "sip:[2001:db8:0::1]:05060"),
+            ("sip:a@x;maddr=X.example", "sip:a@x;maddr=x.EXAMPLE"),
+        ] {
+            assert!(equivalent(one, other), "{one} {other}");
+        }
+    }
+
+    // RFC 3261 section 19.1.4, rule by rule.
+    #[test]
+    fn uris_that_are_not_equivalent() {
+        for (one, other) in [
+            ("sip:ann@example.com", "sips:ann@example.com"),
+            ("sip:Ann@example.com", "sip:ann@example.com"),
+            ("sip:ann@example.com", "sip:example.com"),
+            ("sip:ann:@example.com", "sip:ann@example.com"),
+            ("sip:ann:a@example.com", "sip:ann:A@example.com"),
+            ("sip:a;b@example.com", "sip:a%3Bb@example.com"),
+            ("sip:ann@example.com", "sip:ann@example.com:5060"),
+            ("sips:ann@example.com", "sips:ann@example.com:5061"),
+            ("sip:ann@example.com", "sip:ann@example.com;transport=udp"),
+            ("sip:ann@example.com", "sip:ann@example.com;user=ip"),
+            ("sip:ann@example.com", "sip:ann@example.com;ttl=1"),
+            ("sip:ann@example.com", "sip:ann@example.com;METHOD=INVITE"),
+            (
+                "sip:ann@example.com",
+                "sip:ann@example.com;m%61ddr=192.0.2.1",
+            ),
+            (
+                "sip:ann@example.com;transport=tcp",
+                "sip:ann@example.com;transport=udp",
+            ),
+            ("sip:ann@example.com;lr", "sip:ann@example.com;lr=on"),
+            ("sip:ann@example.com;x=1", "sip:ann@example.com;x=2"),
+            (
+                "sip:ann@example.com;method=NOTIFY",
+                "sip:ann@example.com;method=notify",
+            ),
+            ("sip:ann@example.com", "sip:ann@example.com?subject=x"),
+            ("sip:ann@example.com?a=1", "sip:ann@example.com?a=2"),
+            ("sip:ann@a.example.com", "sip:ann@192.0.2.4"),
+        ] {
+            assert!(!equivalent(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn equivalence_is_not_transitive() {
+        let plain = "sip:ann@example.com";
+        let (on, off) = (
+            "sip:ann@example.com;security=on",
+            "sip:ann@example.com;security=off",
+        );
+        assert!(equivalent(plain, on) && equivalent(plain, off) && !equivalent(on, off));
     }
 }

@@ -154,3 +154,90 @@ fn push_param(key: &mut String, name: &str, value: &str) {
         push_lowercase(key, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Uri;
+    use super::*;
+
+    fn tel(text: &str) -> TelUri<'_> {
+        match Uri::parse(text) {
+            Ok(Uri::Tel(uri)) => uri,
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn numbers_are_global_or_have_a_context() {
+        let uri = tel("TEL:+1-(555).0100;ext=12-3;Phone-Context=x.example");
+        assert!(uri.is_global());
+        assert_eq!(
+            (uri.number(), uri.phone_context()),
+            ("+1-(555).0100", Some("x.example"))
+        );
+        assert_eq!(uri.params().get("EXT"), Some(Some("12-3")));
+        assert_eq!(uri.as_str(), uri.to_string());
+        assert!(!tel("tel:*7#;phone-context=+1555").is_global());
+        assert_eq!(tel("tel:aF-0;phone-context=example.com").number(), "aF-0");
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in [
+            "tel:",
+            "tel:+",
+            "tel:+-",
+            "tel:-;phone-context=x",
+            "tel:+1a",
+            "tel:+1*",
+            "tel:5550100",
+            "tel:5;ext=1",
+            "tel:5;phone-context",
+            "tel:5;phone-context=",
+            "tel:x;phone-context=y",
+            "tel:+1 555",
+            "tel:+1;",
+            "tel:1+2;phone-context=x",
+            "tel:+1;a=1;a=2",
+            "tel:+1?a=b",
+            "tel:+1@x",
+            "tel:+1\r\n",
+            "tel:++1",
+            "tel:+é",
+        ] {
+            assert!(
+                matches!(Uri::parse(text), Err(UriError::Malformed { .. })),
+                "{text:?}"
+            );
+        }
+    }
+
+    // RFC 3966 section 4.
+    #[test]
+    fn separators_do_not_count_and_parameters_do() {
+        let same = |one, other| {
+            let (one, other) = (Uri::parse(one).unwrap(), Uri::parse(other).unwrap());
+            assert_eq!(one.equivalent(&other), other.equivalent(&one));
+            one.equivalent(&other)
+        };
+        assert!(same("tel:+1-555-0100", "TEL:+1(555)0100"));
+        assert!(same("tel:+1;a=x;b", "tel:+1;B;A=X"));
+        assert!(same("tel:+1;ext=1-2", "tel:+1;EXT=12"));
+        assert!(same(
+            "tel:7a;phone-context=+1-555",
+            "tel:7A;phone-context=+1555"
+        ));
+        assert!(same(
+            "tel:7;phone-context=X.example",
+            "tel:7;phone-context=x.EXAMPLE"
+        ));
+        assert!(!same(
+            "tel:7;phone-context=x.example",
+            "tel:7;phone-context=y.example"
+        ));
+        assert!(!same("tel:+7", "tel:7;phone-context=+7"));
+        assert!(!same("tel:+1", "tel:+1;ext=1"));
+        assert!(!same("tel:+1;a", "tel:+1;a=1"));
+        assert!(!same("tel:+1", "tel:+2"));
+    }
+}

@@ -1,0 +1,386 @@
+//! A presence agent on the SIP stack `rsipstack`: everything that stands between the two.
+//!
+//! The agent decides and does no I/O; the stack has sockets, transactions and retransmissions and
+//! knows nothing of presence. To embed the agent in a server of your own on this stack, copy this
+//! directory and write a [`Host`] and a [`Policy`].
+//!
+//! - [`message`] turns the messages of the one into those of the other, without copying on the way
+//!   in;
+//! - [`transport`] binds sockets, names connections for the agent and finds them again, and tells
+//!   when one is lost;
+//! - [`Adapter`] here is the one task that owns the agent: input comes to it through channels, it
+//!   polls the agent until nothing is left to do, then sleeps until input or the agent's deadline.
+
+pub(crate) mod message;
+pub(crate) mod transport;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
+use presentity::event::{
+    Failure, Identity, Output, Reason, RequestContext, ServerEvent, Termination,
+};
+use presentity::presence::{Agent, Policy};
+use presentity::sip::{self, RequestRef};
+use rsipstack::sip::Header;
+use rsipstack::transaction::{Transaction, TransactionReceiver};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use transport::{Arrival, Path, Stack};
+
+/// How long a response may take to leave; only a peer that does not read its connection needs it.
+const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
+/// Above Timer F of the stack (64 x T1), for requests that hang in a connection before it starts.
+const REQUEST_LIMIT: Duration = Duration::from_secs(33);
+/// How long the last NOTIFYs of subscriptions that end at shutdown may take.
+const CLOSING_LIMIT: Duration = Duration::from_secs(2);
+
+/// What the server around the agent has to know and decide.
+pub(crate) trait Host<P: Policy> {
+    /// Who sent the request: from Digest, from TLS, from a trusted proxy, or nobody.
+    fn identify(&mut self, request: &RequestRef<'_>) -> Caller;
+    /// The values of WWW-Authenticate for a 401 to this caller, the preferred one first.
+    fn challenge(&mut self, caller: &Caller) -> Vec<String>;
+    /// Answers a request that is not the agent's: REGISTER, OPTIONS and whatever else comes.
+    fn answer(&mut self, request: &RequestRef<'_>, caller: &Caller, agent: &Agent<P>) -> Reply;
+    /// Hears what happened to subscriptions and publications.
+    fn event(&mut self, event: &ServerEvent);
+}
+
+/// Who sent a request.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// For the agent.
+    pub(crate) identity: Identity,
+    /// The credentials were right but their nonce is too old: ask again without asking the user.
+    pub(crate) stale: bool,
+}
+
+/// An answer of the host's own.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// The status code.
+    pub(crate) status: u16,
+    /// Header fields to add.
+    pub(crate) fields: Vec<(&'static str, String)>,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16) -> Self {
+        Self {
+            status,
+            fields: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.fields.push((name, value.into()));
+        self
+    }
+}
+
+/// Something to do in the task that owns the agent.
+pub(crate) type Command<P, H> = Box<dyn FnOnce(&mut Agent<P>, &mut H, Timestamp) + Send>;
+
+/// A request that the agent has not answered yet.
+struct Unanswered {
+    transaction: Transaction,
+    caller: Caller,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What became of a request that was sent.
+enum Outcome {
+    Response(rsipstack::sip::Response),
+    Failure(Failure),
+}
+
+/// The task that owns the agent.
+pub(crate) struct Adapter<P: Policy, H: Host<P>> {
+    agent: Agent<P>,
+    host: H,
+    stack: Stack,
+    /// The agent's time is counted from here.
+    epoch: Instant,
+    unanswered: HashMap<u64, Unanswered>,
+    /// The name of the next server transaction.
+    next: u64,
+    /// NOTIFYs whose outcome is open.
+    under_way: usize,
+    outcomes: Outcomes,
+    commands: Commands<P, H>,
+}
+
+type Outcomes = (
+    mpsc::UnboundedSender<(ClientTransaction, Outcome)>,
+    mpsc::UnboundedReceiver<(ClientTransaction, Outcome)>,
+);
+type Commands<P, H> = (mpsc::Sender<Command<P, H>>, mpsc::Receiver<Command<P, H>>);
+
+impl<P: Policy, H: Host<P>> Adapter<P, H> {
+    pub(crate) fn new(agent: Agent<P>, host: H, stack: Stack) -> Self {
+        Self {
+            agent,
+            host,
+            stack,
+            epoch: Instant::now(),
+            unanswered: HashMap::new(),
+            next: 0,
+            under_way: 0,
+            outcomes: mpsc::unbounded_channel(),
+            commands: mpsc::channel(16),
+        }
+    }
+
+    /// Where to send what is to be done in the agent's task.
+    pub(crate) fn commands(&self) -> mpsc::Sender<Command<P, H>> {
+        self.commands.0.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_elapsed(self.epoch.elapsed())
+    }
+
+    /// Serves until `stop`, then ends all subscriptions in an orderly way.
+    pub(crate) async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        requests: TransactionReceiver,
+    ) {
+        let mut requests = requests;
+        let mut stop = std::pin::pin!(stop);
+        let mut closing = None;
+        loop {
+            // The drain rule: nothing may be left in the agent before this task sleeps.
+            while let Some(output) = self.agent.poll_output() {
+                self.perform(output);
+            }
+            if closing.is_some() && self.under_way == 0 {
+                break;
+            }
+            let deadline = self
+                .agent
+                .poll_timeout()
+                .and_then(|t| self.epoch.checked_add(t.saturating_since(Timestamp::ZERO)));
+            tokio::select! {
+                Some(transaction) = requests.recv() => {
+                    if closing.is_none() && let Some(arrival) = self.arrival(&transaction).await {
+                        self.handle_request(transaction, arrival);
+                    }
+                }
+                Some((transaction, outcome)) = self.outcomes.1.recv() => {
+                    self.under_way = self.under_way.saturating_sub(1);
+                    self.handle_outcome(transaction, outcome);
+                }
+                Some(connection) = self.stack.closed() => {
+                    let now = self.now();
+                    if let Some(flow) = self.stack.forget(&connection) {
+                        self.agent.handle_flow_lost(now, flow);
+                    }
+                }
+                Some(command) = self.commands.1.recv() => {
+                    let now = self.now();
+                    command(&mut self.agent, &mut self.host, now);
+                }
+                () = until(deadline) => {
+                    let now = self.now();
+                    self.agent.handle_timeout(now);
+                }
+                () = &mut stop, if closing.is_none() => {
+                    // Of all reasons this is the one after which clients come back.
+                    let now = self.now();
+                    self.agent.terminate_all(now, Termination::new(Reason::Deactivated));
+                    closing = Instant::now().checked_add(CLOSING_LIMIT);
+                }
+                () = until(closing), if closing.is_some() => break,
+            }
+        }
+        self.stack.close();
+    }
+
+    /// How a request came in; nothing when its sender does not read the responses it has got.
+    async fn arrival(&mut self, transaction: &Transaction) -> Option<Arrival> {
+        if let Ok(arrival) = self.stack.arrival(transaction) {
+            return Some(arrival);
+        }
+        // Who sends many requests at once and reads the answers is another matter: these leave now.
+        tokio::task::yield_now().await;
+        self.stack.arrival(transaction).ok()
+    }
+
+    fn handle_request(&mut self, mut transaction: Transaction, arrival: Arrival) {
+        let now = self.now();
+        // The body moves, all else is borrowed.
+        let body = Bytes::from(std::mem::take(&mut transaction.original.body));
+        let uri = message::uri_text(&transaction.original.uri);
+        let request = message::request_ref(&transaction.original, &uri, &body);
+        if message::is_cut_short(&request) {
+            let reply = Reply::new(400);
+            return self.reply(transaction, arrival.permit, reply);
+        }
+        let caller = self.host.identify(&request);
+        if !self.agent.accepts(&request) {
+            let reply = self.host.answer(&request, &caller, &self.agent);
+            return self.reply(transaction, arrival.permit, reply);
+        }
+        let mut context = RequestContext::new(&caller.identity, &arrival.local_contact);
+        if let Some(flow) = arrival.flow {
+            context = context.with_flow(flow);
+        }
+        if let Some(source) = arrival.source {
+            context = context.with_source(source);
+        }
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        match self
+            .agent
+            .handle_request(now, ServerTransaction(id), &request, &context)
+        {
+            Ok(()) => {
+                self.unanswered.insert(
+                    id,
+                    Unanswered {
+                        transaction,
+                        caller,
+                        permit: arrival.permit,
+                    },
+                );
+            }
+            Err(backlog) => {
+                let reply = Reply::new(503).with("Retry-After", backlog.retry_after.to_string());
+                self.reply(transaction, arrival.permit, reply);
+            }
+        }
+    }
+
+    fn handle_outcome(&mut self, transaction: ClientTransaction, outcome: Outcome) {
+        let now = self.now();
+        match outcome {
+            Outcome::Response(mut response) => {
+                let body = Bytes::from(std::mem::take(&mut response.body));
+                let response = message::response_ref(&response, &body);
+                self.agent.handle_response(now, transaction, &response);
+            }
+            Outcome::Failure(failure) => self.agent.handle_failure(now, transaction, failure),
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Respond(response) => self.respond(&response, |_, _| Vec::new()),
+            Output::Challenge(response) => {
+                self.respond(&response, |host, caller| host.challenge(caller));
+            }
+            Output::Send(request) => self.send(request),
+            Output::Event(event) => self.host.event(&event),
+            // This server has no credentials for anybody.
+            Output::NeedCredentials(need) => {
+                let now = self.now();
+                self.agent.decline_credentials(now, need.transaction());
+            }
+            // Jobs come only from a policy that defers publications.
+            _ => {}
+        }
+    }
+
+    fn respond(
+        &mut self,
+        response: &sip::Response,
+        challenge: impl FnOnce(&mut H, &Caller) -> Vec<String>,
+    ) {
+        let Some(entry) = self.unanswered.remove(&response.transaction().0) else {
+            return;
+        };
+        let Unanswered {
+            transaction,
+            caller,
+            permit,
+        } = entry;
+        let mut message = message::response(response, &transaction);
+        for value in challenge(&mut self.host, &caller) {
+            message.headers.push(Header::WwwAuthenticate(value.into()));
+        }
+        send_response(transaction, permit, message);
+    }
+
+    fn reply(&self, transaction: Transaction, permit: Option<OwnedSemaphorePermit>, reply: Reply) {
+        let message = message::reply(&reply, &transaction);
+        send_response(transaction, permit, message);
+    }
+
+    fn send(&mut self, request: sip::OutgoingRequest) {
+        self.under_way += 1;
+        let id = request.transaction();
+        let path = self.stack.path(&request);
+        let outcomes = self.outcomes.0.clone();
+        tokio::spawn(async move {
+            let outcome = match timeout(REQUEST_LIMIT, send_request(&request, path)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Outcome::Failure(Failure::Timeout),
+            };
+            // The receiver is gone only after the server has closed.
+            let _ = outcomes.send((id, outcome));
+        });
+    }
+}
+
+/// Sends a response in a task of its own, so that a peer that does not read holds up nobody else.
+///
+/// Tasks start in the order in which they were spawned on a current-thread runtime, which keeps a
+/// 200 before its NOTIFY on a connection; on another kind of runtime give each connection a queue.
+fn send_response(
+    mut transaction: Transaction,
+    permit: Option<OwnedSemaphorePermit>,
+    response: rsipstack::sip::Response,
+) {
+    tokio::spawn(async move {
+        // A response that cannot be sent is as good as lost on the way.
+        let _ = timeout(RESPONSE_LIMIT, transaction.respond(response)).await;
+        drop(permit);
+    });
+}
+
+async fn send_request(request: &sip::OutgoingRequest, path: Path) -> Outcome {
+    let Some(mut transaction) = path.open(request).await else {
+        return Outcome::Failure(Failure::Transport);
+    };
+    if transaction.send().await.is_err() {
+        return Outcome::Failure(Failure::Transport);
+    }
+    while let Some(message) = transaction.receive().await {
+        let rsipstack::sip::SipMessage::Response(response) = message else {
+            continue;
+        };
+        if response.status_code.code() < 200 {
+            continue;
+        }
+        return match message::local_failure(&response) {
+            Some(failure) => Outcome::Failure(failure),
+            None => Outcome::Response(response),
+        };
+    }
+    Outcome::Failure(Failure::Transport)
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The operating system's random generator: what the agent makes of it must not be guessed.
+///
+/// It is asked here once whether it works; to go on without it later would be worse than to stop.
+pub(crate) fn entropy() -> Result<impl FnMut(&mut [u8]) + Send + 'static, getrandom::Error> {
+    getrandom::fill(&mut [0; 8])?;
+    Ok(|buffer: &mut [u8]| {
+        if getrandom::fill(buffer).is_err() {
+            std::process::abort();
+        }
+    })
+}

@@ -1,0 +1,231 @@
+//! Commands on standard input, lines on standard output.
+
+use std::fmt::Display;
+use std::io::{self, BufRead as _, Read as _, Write as _};
+
+use presentity::engine::Timestamp;
+use presentity::event::{Decision, NotifyResult, Reason, Rejection, Termination, View};
+use presentity::pidf::{Basic, Presence, Tuple};
+use presentity::presence::Agent;
+use presentity::sip::Uri;
+use tokio::sync::mpsc;
+
+use crate::adapter::Command;
+use crate::host::Server;
+use crate::policy::ServerPolicy;
+
+/// Octets of a line; what is above is another line.
+const MAX_LINE: u64 = 4096;
+
+const HELP: &str = "\
+list                                      subscriptions and publications
+decide WATCHER PRESENTITY DECISION        allow, block or polite-block; remembered
+set PRESENTITY open|closed [NOTE]         state that lasts, set by the server itself
+end PRESENTITY REASON                     end the subscriptions: deactivated, probation,
+                                          rejected, timeout, giveup or noresource
+stats                                     what was counted
+quit                                      end all subscriptions and stop
+help                                      this";
+
+type ServerCommand = Command<ServerPolicy, Server>;
+
+/// Writes a line, without the control characters that a stranger may have put into it. That nobody
+/// reads it any more is no reason to stop.
+pub(crate) fn say(line: impl Display) {
+    let line: String = line
+        .to_string()
+        .chars()
+        .filter(|c| *c == '\n' || !c.is_control())
+        .collect();
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Reads commands in a thread of its own until input ends, which is no reason to stop either.
+pub(crate) fn start(commands: mpsc::Sender<ServerCommand>, quit: mpsc::Sender<()>) {
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            match parse(String::from_utf8_lossy(&line).trim()) {
+                Ok(Some(Parsed::Quit)) => {
+                    let _ = quit.blocking_send(());
+                }
+                Ok(Some(Parsed::Do(command))) => {
+                    if commands.blocking_send(command).is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => {}
+                Err(problem) => say(format_args!("error: {problem} (try help)")),
+            }
+        }
+    });
+}
+
+enum Parsed {
+    Quit,
+    Do(ServerCommand),
+}
+
+fn parse(line: &str) -> Result<Option<Parsed>, String> {
+    let mut words = line.split_whitespace();
+    let Some(verb) = words.next() else {
+        return Ok(None);
+    };
+    let mut argument = |name: &str| words.next().ok_or(format!("{verb}: {name} is missing"));
+    let command: ServerCommand = match verb {
+        "list" => Box::new(|agent, _, now| list(agent, now)),
+        "stats" => Box::new(|agent, server, _| stats(agent, server)),
+        "decide" => {
+            let watcher = address_of_record(argument("WATCHER")?)?;
+            let presentity = address_of_record(argument("PRESENTITY")?)?;
+            let decision = match argument("DECISION")? {
+                "allow" => Decision::Allow(View::full()),
+                "block" => Decision::Reject(Rejection::Forbidden),
+                "polite-block" => Decision::PoliteBlock,
+                other => return Err(format!("decide: no decision is named {other:?}")),
+            };
+            Box::new(move |agent, _, now| {
+                if !agent
+                    .policy_mut()
+                    .remember(&watcher, &presentity, decision.clone())
+                {
+                    return say("error: too many decisions are remembered");
+                }
+                let count = agent.decide_watcher(now, &watcher, &presentity, &decision);
+                say(format_args!("decided, {count} subscriptions concerned"));
+            })
+        }
+        "set" => {
+            let presentity = address_of_record(argument("PRESENTITY")?)?;
+            let basic = match argument("open or closed")? {
+                "open" => Basic::Open,
+                "closed" => Basic::Closed,
+                other => return Err(format!("set: neither open nor closed: {other:?}")),
+            };
+            let note = words.collect::<Vec<_>>().join(" ");
+            Box::new(move |agent, _, now| {
+                let presence = document(&presentity, basic, &note);
+                match agent.set_presence(now, &presentity, presence) {
+                    Ok(()) => say("set"),
+                    Err(problem) => say(format_args!("error: {problem}")),
+                }
+            })
+        }
+        "end" => {
+            let presentity = address_of_record(argument("PRESENTITY")?)?;
+            let reason = argument("REASON")?;
+            let reason =
+                Reason::parse(reason).ok_or(format!("end: no reason is named {reason:?}"))?;
+            Box::new(move |agent, _, now| {
+                let count = agent.terminate_presentity(now, &presentity, Termination::new(reason));
+                say(format_args!("ended {count} subscriptions"));
+            })
+        }
+        "quit" => return Ok(Some(Parsed::Quit)),
+        "help" => {
+            say(HELP);
+            return Ok(None);
+        }
+        other => return Err(format!("no command is named {other:?}")),
+    };
+    Ok(Some(Parsed::Do(command)))
+}
+
+/// The canonical form of a presentity or watcher, with or without `sip:`.
+fn address_of_record(text: &str) -> Result<String, String> {
+    let uri = if text.contains(':') {
+        text.to_owned()
+    } else {
+        format!("sip:{text}")
+    };
+    let parsed = Uri::parse(&uri).or_else(|_| Uri::parse(text));
+    let address = parsed.ok().and_then(|uri| uri.address_of_record());
+    address.ok_or_else(|| format!("{text:?} is no address like bob@example.com"))
+}
+
+/// The state of a presentity with one tuple, by which it is reached at its own address.
+fn document(presentity: &str, basic: Basic, note: &str) -> Presence {
+    let uri = format!("sip:{presentity}");
+    let tuple = Tuple::new("console")
+        .with_basic(basic)
+        .with_contact(uri.as_str());
+    let presence = Presence::new(uri).with_tuple(tuple);
+    if note.is_empty() {
+        presence
+    } else {
+        presence.with_note(note)
+    }
+}
+
+fn list(agent: &Agent<ServerPolicy>, now: Timestamp) {
+    let mut none = true;
+    for subscription in agent.subscriptions() {
+        none = false;
+        let state = match subscription.decision {
+            Decision::Allow(_) => "active",
+            Decision::Pending => "pending",
+            Decision::PoliteBlock => "politely blocked",
+            _ => "rejected",
+        };
+        let notify = match subscription.last_result {
+            NotifyResult::Answered(status) => format!("last NOTIFY answered {status}"),
+            NotifyResult::Open => "NOTIFY under way".to_owned(),
+            _ => "no NOTIFY yet".to_owned(),
+        };
+        say(format_args!(
+            "subscription {}: {} to {}, {state}, {} s left, {notify}",
+            subscription.key,
+            subscription.watcher.unwrap_or("nobody"),
+            subscription.resource,
+            subscription.expires_at.saturating_since(now).as_secs(),
+        ));
+    }
+    for publication in agent.publications() {
+        none = false;
+        say(format_args!(
+            "publication {}: {} for {}, {} s left",
+            publication.key,
+            publication.publisher.unwrap_or("nobody"),
+            publication.resource,
+            publication.expires_at.saturating_since(now).as_secs(),
+        ));
+    }
+    if none {
+        say("no subscription and no publication");
+    }
+}
+
+fn stats(agent: &Agent<ServerPolicy>, server: &Server) {
+    let (counters, occupancy) = (agent.counters(), agent.occupancy());
+    say(format_args!(
+        "subscriptions: {} started, {} ended, {} there",
+        counters.subscriptions_started(),
+        counters.subscriptions_ended(),
+        occupancy.subscriptions,
+    ));
+    say(format_args!(
+        "publications: {} taken, {} there",
+        counters.publications_taken(),
+        occupancy.publications,
+    ));
+    say(format_args!(
+        "NOTIFYs: {} sent, {} failed, {} under way",
+        counters.notifies_sent(),
+        counters.notifies_failed(),
+        occupancy.open_notifies,
+    ));
+    for (reason, count) in counters.refusals().filter(|(_, count)| *count > 0) {
+        say(format_args!("refused, {reason}: {count}"));
+    }
+    say(format_args!(
+        "addresses registered: {}",
+        server.registrar.len()
+    ));
+}

@@ -1,0 +1,147 @@
+//! What the server does beside presence: tells who asks, registers phones, answers the rest.
+
+use presentity::event::{Assurance, Identity, ServerEvent};
+use presentity::presence::Agent;
+use presentity::sip::{HeaderName, NameAddr, RequestRef, Uri};
+
+use crate::adapter::{Caller, Host, Reply};
+use crate::console::say;
+use crate::digest::{Authenticator, Credentials};
+use crate::policy::{ServerPolicy, without_port};
+use crate::registrar::Registrar;
+
+/// The server around the agent.
+pub(crate) struct Server {
+    /// Nothing: From is believed.
+    pub(crate) authenticator: Option<Authenticator>,
+    /// Canonical; empty for any.
+    pub(crate) domains: Vec<String>,
+    /// Those that the server listens on.
+    pub(crate) ports: Vec<u16>,
+    pub(crate) registrar: Registrar,
+    pub(crate) max_expires: u32,
+    pub(crate) quiet: bool,
+}
+
+impl Server {
+    /// The address of record in a field like From, without a port of ours.
+    fn address_in(&self, value: Option<&str>) -> Option<String> {
+        let address = NameAddr::parse(value?).ok()?;
+        let address = Uri::parse(address.uri()).ok()?.address_of_record()?;
+        let folded = without_port(&address, &self.ports).map(str::to_owned);
+        Some(folded.unwrap_or(address))
+    }
+
+    fn serves(&self, domain: &str) -> bool {
+        self.domains.is_empty() || self.domains.iter().any(|known| known == domain)
+    }
+
+    /// The user as the presentity that it is in each of our domains. Where any domain is ours the
+    /// user is in that of its From.
+    fn identity_of(&self, user: &str, from: Option<&str>) -> Identity {
+        let domain = from
+            .and_then(|from| from.rsplit_once('@'))
+            .map(|(_, domain)| domain);
+        let own = domain.filter(|domain| self.serves(domain));
+        let others = self
+            .domains
+            .iter()
+            .map(String::as_str)
+            .filter(|domain| own != Some(*domain));
+        own.into_iter()
+            .chain(others)
+            .fold(Identity::nobody(), |identity, domain| {
+                let uri = format!("sip:{user}@{domain}");
+                identity
+                    .clone()
+                    .and(&uri, Assurance::Digest)
+                    .unwrap_or(identity)
+            })
+    }
+
+    fn register(&mut self, request: &RequestRef<'_>, caller: &Caller) -> Reply {
+        if caller.identity.is_nobody() {
+            let values = self.challenge(caller);
+            let reply = Reply::new(401);
+            return values
+                .into_iter()
+                .fold(reply, |r, value| r.with("WWW-Authenticate", value));
+        }
+        let Some(address) = self.address_in(request.first(HeaderName::To)) else {
+            return Reply::new(400);
+        };
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        if !self.serves(domain) {
+            return Reply::new(404);
+        }
+        if !caller.identity.includes(&address) {
+            return Reply::new(403);
+        }
+        self.registrar.register(&address, request, self.max_expires)
+    }
+}
+
+impl Host<ServerPolicy> for Server {
+    fn identify(&mut self, request: &RequestRef<'_>) -> Caller {
+        let from = self.address_in(request.first(HeaderName::From));
+        let nobody = |stale| Caller {
+            identity: Identity::nobody(),
+            stale,
+        };
+        let Some(authenticator) = &mut self.authenticator else {
+            let identity =
+                from.and_then(|from| Identity::of(&format!("sip:{from}"), Assurance::Claimed).ok());
+            return Caller {
+                identity: identity.unwrap_or_default(),
+                stale: false,
+            };
+        };
+        for value in request.values(HeaderName::Authorization) {
+            match authenticator.check(value, request.method()) {
+                Credentials::Of(user) => {
+                    let user = user.to_owned();
+                    return Caller {
+                        identity: self.identity_of(&user, from.as_deref()),
+                        stale: false,
+                    };
+                }
+                Credentials::Stale => return nobody(true),
+                Credentials::None => {}
+            }
+        }
+        nobody(false)
+    }
+
+    fn challenge(&mut self, caller: &Caller) -> Vec<String> {
+        let challenges = self
+            .authenticator
+            .as_ref()
+            .map(|a| a.challenges(caller.stale));
+        challenges.and_then(Result::ok).unwrap_or_default()
+    }
+
+    fn answer(
+        &mut self,
+        request: &RequestRef<'_>,
+        caller: &Caller,
+        agent: &Agent<ServerPolicy>,
+    ) -> Reply {
+        let allow = format!("{}, REGISTER, OPTIONS", agent.allow());
+        match request.method() {
+            "REGISTER" => self.register(request, caller),
+            "OPTIONS" => Reply::new(200)
+                .with("Allow", allow)
+                .with("Allow-Events", agent.allow_events())
+                .with("Accept", "application/pidf+xml"),
+            // No dialog of ours has these.
+            "NOTIFY" | "BYE" | "PRACK" | "UPDATE" | "INFO" => Reply::new(481),
+            _ => Reply::new(405).with("Allow", allow),
+        }
+    }
+
+    fn event(&mut self, event: &ServerEvent) {
+        if !self.quiet {
+            say(event);
+        }
+    }
+}

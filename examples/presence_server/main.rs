@@ -1,0 +1,156 @@
+//! A presence server for SIP phones: the agent of this crate on a real SIP stack.
+//!
+//! ```text
+//! cargo run --example presence_server -- --no-auth --listen 127.0.0.1:5060
+//! ```
+//!
+//! Presence itself is the library's; `../adapter` joins it to the stack. What is here is what any
+//! server has of its own: a command line, accounts, a policy, a console, and a registrar that keeps
+//! phones content.
+
+#[path = "../adapter/mod.rs"]
+mod adapter;
+
+mod accounts;
+mod args;
+mod console;
+mod digest;
+mod host;
+mod policy;
+mod registrar;
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+
+use presentity::event::ReplacePublications;
+use presentity::presence::{Agent, AgentConfig};
+use tokio::sync::mpsc;
+
+use adapter::Adapter;
+use adapter::transport::Stack;
+use args::{Args, Authentication};
+use console::say;
+use digest::Authenticator;
+use host::Server;
+use policy::ServerPolicy;
+use registrar::Registrar;
+
+fn main() -> ExitCode {
+    let args = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            say(args::HELP.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("presence_server: {error}\nTry --help.");
+            return ExitCode::from(2);
+        }
+    };
+    let accounts = match &args.authentication {
+        Authentication::Accounts(file) => match accounts::read(file) {
+            Ok(accounts) => Some(accounts),
+            Err(error) => {
+                eprintln!("presence_server: {}: {error}", file.display());
+                return ExitCode::from(2);
+            }
+        },
+        Authentication::None => {
+            eprintln!("presence_server: WARNING: --no-auth, anybody can be anybody");
+            None
+        }
+    };
+    // One thread: tasks start in the order they are spawned (see the adapter).
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let served = match runtime {
+        Ok(runtime) => runtime.block_on(serve(args, accounts)),
+        Err(error) => Err(error.into()),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("presence_server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(
+    args: Args,
+    accounts: Option<HashMap<String, String>>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let told_to_stop = told_to_stop()?;
+    let (stack, requests, bound) = Stack::start(&args.listen).await?;
+    let ports: Vec<u16> = bound.iter().map(|address| address.port()).collect();
+
+    let mut config = AgentConfig::default();
+    config.domains.clone_from(&args.domains);
+    config.server.min_expires = args.min_expires;
+    config.server.max_expires = args.max_expires;
+    config.server.publish_min_expires = args.min_expires;
+    config.server.publish_max_expires = args.max_expires;
+    config.server.publish_default_expires = args.max_expires;
+    config.server.notify_interval = args.notify_interval;
+    // Phones forget their entity-tags; what came through a proxy has no flow here and is left alone.
+    config.server.replace_publications = ReplacePublications::SameFlow;
+    let policy = ServerPolicy::new(args.policy, ports.clone());
+    let agent = Agent::new(config, policy, adapter::entropy()?);
+
+    let realm = args
+        .domains
+        .first()
+        .map_or("presentity", String::as_str)
+        .to_owned();
+    let authenticator = accounts.map(|accounts| Authenticator::new(realm, args.digest, accounts));
+    let authenticator = authenticator.transpose()?;
+    let server = Server {
+        authenticator,
+        domains: args
+            .domains
+            .iter()
+            .map(|domain| domain.to_ascii_lowercase())
+            .collect(),
+        ports,
+        registrar: Registrar::default(),
+        max_expires: args.max_expires,
+        quiet: args.quiet,
+    };
+    let adapter = Adapter::new(agent, server, stack);
+    let (quit, mut quitting) = mpsc::channel(1);
+    console::start(adapter.commands(), quit.clone());
+    for address in bound {
+        say(format_args!("listening on {address}"));
+    }
+    let stop = async move {
+        // Kept, so that the end of the console is not taken for its wish.
+        let _quit = quit;
+        tokio::select! {
+            () = told_to_stop => {}
+            _ = quitting.recv() => {}
+        }
+    };
+    adapter.run(stop, requests).await;
+    Ok(())
+}
+
+/// Waits for SIGINT or SIGTERM; both are caught from this call on.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
+}

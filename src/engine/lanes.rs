@@ -1,0 +1,127 @@
+//! The order in which outputs leave.
+
+use std::collections::VecDeque;
+
+use super::slab::Key;
+
+/// Two lanes of output.
+///
+/// In the first, finished outputs and requests that are owed to a peer leave in the order they were
+/// put in; what is owed is made only when its turn has come, and waits aside while the window of
+/// open requests is full, so that finished outputs need not wait for it. In the second, things in
+/// change take turns, one request of each.
+#[derive(Debug)]
+pub(crate) struct Lanes<O> {
+    first: VecDeque<Item<O>>,
+    /// Owed, but the window was full.
+    waiting: VecDeque<Key>,
+    rounds: VecDeque<Key>,
+}
+
+#[derive(Debug)]
+enum Item<O> {
+    Output(O),
+    Owed(Key),
+}
+
+/// What is to be done next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn<O> {
+    /// Hand this out.
+    Output(O),
+    /// Make the request that is owed here, if it still is.
+    Owed(Key),
+    /// Make the next request of this round; [`Lanes::enter_round`] again if there was one.
+    Round(Key),
+}
+
+impl<O> Lanes<O> {
+    pub(crate) fn new() -> Self {
+        Self {
+            first: VecDeque::new(),
+            waiting: VecDeque::new(),
+            rounds: VecDeque::new(),
+        }
+    }
+
+    /// Entries of the first lane.
+    pub(crate) fn queued(&self) -> usize {
+        self.first.len()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.first.len() + self.waiting.len() + self.rounds.len()
+    }
+
+    pub(crate) fn output(&mut self, output: O) {
+        self.first.push_back(Item::Output(output));
+    }
+
+    /// The caller sees to it that a key stands here once.
+    pub(crate) fn owe(&mut self, key: Key) {
+        self.first.push_back(Item::Owed(key));
+    }
+
+    /// The caller sees to it that a key stands here once.
+    pub(crate) fn enter_round(&mut self, key: Key) {
+        self.rounds.push_back(key);
+    }
+
+    /// Takes what comes next; `room` tells whether another request may be opened.
+    pub(crate) fn next(&mut self, room: bool) -> Option<Turn<O>> {
+        loop {
+            match self.first.pop_front() {
+                Some(Item::Output(output)) => return Some(Turn::Output(output)),
+                Some(Item::Owed(key)) if room => return Some(Turn::Owed(key)),
+                Some(Item::Owed(key)) => self.waiting.push_back(key),
+                None if !room => return None,
+                None => {
+                    let owed = self.waiting.pop_front().map(Turn::Owed);
+                    return owed.or_else(|| self.rounds.pop_front().map(Turn::Round));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lanes, Turn};
+    use crate::engine::slab::Key;
+
+    const fn key(index: u32) -> Key {
+        Key {
+            index,
+            generation: 0,
+        }
+    }
+
+    #[test]
+    fn what_is_finished_does_not_wait_for_the_window() {
+        let mut lanes = Lanes::new();
+        lanes.enter_round(key(9));
+        lanes.output('a');
+        lanes.owe(key(1));
+        lanes.output('b');
+        lanes.owe(key(2));
+        assert_eq!(lanes.next(false), Some(Turn::Output('a')));
+        assert_eq!(lanes.next(false), Some(Turn::Output('b')));
+        assert_eq!(lanes.next(false), None);
+        assert_eq!(lanes.len(), 3);
+        assert_eq!(lanes.next(true), Some(Turn::Owed(key(1))));
+        assert_eq!(lanes.next(true), Some(Turn::Owed(key(2))));
+        assert_eq!(lanes.next(true), Some(Turn::Round(key(9))));
+        assert_eq!(lanes.next(true), None);
+    }
+
+    #[test]
+    fn rounds_take_turns() {
+        let mut lanes: Lanes<()> = Lanes::new();
+        lanes.enter_round(key(1));
+        lanes.enter_round(key(2));
+        assert_eq!(lanes.next(true), Some(Turn::Round(key(1))));
+        lanes.enter_round(key(1));
+        assert_eq!(lanes.next(true), Some(Turn::Round(key(2))));
+        assert_eq!(lanes.next(true), Some(Turn::Round(key(1))));
+    }
+}

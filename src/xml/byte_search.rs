@@ -1,0 +1,95 @@
+//! Looking for bytes, eight at a time.
+
+use super::name::is_space;
+
+/// Where the next `<` or `&` is, or the end.
+#[inline]
+pub(super) fn find_markup(bytes: &[u8], from: usize) -> usize {
+    find(bytes, from, bytes.len(), |word| {
+        has_byte(word, b'<') | has_byte(word, b'&')
+    })
+}
+
+/// The first place in `from..end` whose byte is marked, or `end`; looks at eight bytes at a time.
+///
+/// `mark` sets the highest bit of every byte that it looks for. Above the lowest such byte it may
+/// set others as well.
+#[inline]
+pub(super) fn find(bytes: &[u8], from: usize, end: usize, mark: impl Fn(u64) -> u64) -> usize {
+    let mut at = from;
+    while at < end {
+        let word = match bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            Some(word) => u64::from_le_bytes(*word),
+            None => {
+                // The last few bytes, and then bytes that no document has.
+                let mut word = [0xFF; 8];
+                for (to, byte) in word.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
+                    *to = *byte;
+                }
+                u64::from_le_bytes(word)
+            }
+        };
+        let found = mark(word);
+        if found != 0 {
+            // At most 7: the position of the lowest marked byte.
+            let within = (found.trailing_zeros() / 8) as usize;
+            return at.saturating_add(within).min(end);
+        }
+        at = at.saturating_add(8);
+    }
+    end
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Marks the bytes that are `byte`; of the marks the lowest is right.
+#[inline]
+pub(super) fn has_byte(word: u64, byte: u8) -> u64 {
+    let zero_where_equal = word ^ LOW.wrapping_mul(u64::from(byte));
+    zero_where_equal.wrapping_sub(LOW) & !zero_where_equal & HIGH
+}
+
+/// Marks the bytes below a blank; of the marks the lowest is right.
+#[inline]
+pub(super) fn has_control(word: u64) -> u64 {
+    word.wrapping_sub(LOW.wrapping_mul(0x20)) & !word & HIGH
+}
+
+/// Moves `at` over white space, no further than `end`; whether there was any.
+#[inline]
+pub(super) fn skip_space(bytes: &[u8], at: &mut usize, end: usize) -> bool {
+    let from = *at;
+    let rest = bytes.get(from..end).unwrap_or_default();
+    let spaces = rest.iter().position(|&byte| !is_space(byte));
+    *at = spaces.map_or(end.max(from), |spaces| from.saturating_add(spaces));
+    *at > from
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_a_plain_search_finds() {
+        let text =
+            b"ab<cd&ef\"gh'\ti\nj\r\x7F\x80\xFF <!\x1F\x20<<&&;=%$ and some more to fill blocks";
+        for from in 0..=text.len() {
+            for end in from..=text.len() {
+                let plain = |wanted: &dyn Fn(u8) -> bool| {
+                    let found = text[from..end].iter().position(|&b| wanted(b));
+                    found.map_or(end, |found| from + found)
+                };
+                assert_eq!(
+                    find(text, from, end, |w| has_byte(w, b'<') | has_byte(w, b'&')),
+                    plain(&|b| b == b'<' || b == b'&')
+                );
+                assert_eq!(find(text, from, end, has_control), plain(&|b| b < b' '));
+                let mut at = from;
+                let moved = skip_space(text, &mut at, end);
+                assert_eq!(at, plain(&|b| !is_space(b)));
+                assert_eq!(moved, at > from);
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Any order of calls: operations read from bytes, an agent that they are done to, and a model that
+//! watches what comes of them.
+//!
+//! Everything panics when something is wrong, so that property tests and fuzzing can use it alike.
+
+#![allow(unreachable_pub, reason = "included by tests and by fuzz targets")]
+
+mod checks;
+mod course;
+mod model;
+mod operations;
+mod requests;
+mod settling;
+
+pub use course::Course;
+
+/// Runs a course to its end; gives back what the agent put out.
+pub fn run(bytes: &[u8]) -> Vec<presentity::event::Output> {
+    Course::new(bytes).run()
+}
+
+/// Runs a course with times that do not depend on when the agent wants to be woken, which it may
+/// be for nothing.
+pub fn run_steadily(bytes: &[u8]) -> Vec<presentity::event::Output> {
+    Course::new(bytes).steady().run()
+}
+
+/// The same with calls in between that must not change anything.
+pub fn run_disturbed(bytes: &[u8]) -> Vec<presentity::event::Output> {
+    Course::new(bytes).steady().disturbed().run()
+}

@@ -1,0 +1,284 @@
+//! What a course of events should have led to, as far as a watcher and a publisher can tell.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use presentity::engine::{ClientTransaction, FlowId, Timestamp};
+use presentity::event::{
+    Authorization, Decision, EndReason, JobKey, PublicationKey, PublishDecision, PublishKind,
+    PublishQuery, SubscribeQuery, SubscriptionKey, View,
+};
+use presentity::pidf::{Basic, Note, Presence, Tuple};
+use presentity::presence::Policy;
+
+use super::operations::Rule;
+
+/// The last one is nobody.
+pub const WATCHERS: [&str; 5] = [
+    "sip:ana@example.com",
+    "sip:bruno@example.com",
+    "sip:carla@example.com",
+    "sip:dmitri@example.com",
+    "sip:guest@example.com",
+];
+pub const NOBODY: usize = 4;
+/// By canonical name. Publications of the last one are deferred.
+pub const PRESENTITIES: [&str; 3] = ["pia@example.com", "quinn@example.com", "rosa@example.com"];
+pub const DEFERRED: usize = 2;
+
+pub fn watcher_name(watcher: usize) -> Option<&'static str> {
+    (watcher != NOBODY).then(|| WATCHERS[watcher].trim_start_matches("sip:"))
+}
+
+/// The rules that the agent and the model both go by.
+#[derive(Debug, Clone)]
+pub struct Table(pub Vec<Rule>);
+
+impl Table {
+    pub fn rule(&self, watcher: usize, presentity: usize) -> Rule {
+        self.0[watcher * PRESENTITIES.len() + presentity]
+    }
+
+    pub fn set(&mut self, watcher: usize, presentity: usize, rule: Rule) {
+        self.0[watcher * PRESENTITIES.len() + presentity] = rule;
+    }
+}
+
+impl Policy for Table {
+    fn subscribe(&mut self, query: &SubscribeQuery<'_>) -> Authorization {
+        let named = |watcher: &usize| watcher_name(*watcher) == query.watcher();
+        let watcher = (0..WATCHERS.len()).find(named).expect("a known watcher");
+        let presentity = PRESENTITIES
+            .iter()
+            .position(|name| *name == query.resource());
+        self.rule(watcher, presentity.expect("a known presentity"))
+            .authorization()
+    }
+
+    fn publish(&mut self, query: &PublishQuery<'_>) -> PublishDecision {
+        match query.identity().primary() {
+            None => PublishDecision::Challenge,
+            Some(name) if name != query.resource() => PublishDecision::Forbid,
+            Some(name) if name == PRESENTITIES[DEFERRED] => PublishDecision::Defer,
+            Some(_) => PublishDecision::Allow,
+        }
+    }
+
+    fn apply_view(&self, view: &View, _: &str, document: &mut Presence) {
+        document.notes.clear();
+        if view.name() == Some("public") {
+            let is_public =
+                |tuple: &Tuple| tuple.notes.iter().any(|note| note.text.ends_with("public"));
+            document.tuples.retain(is_public);
+        } else {
+            document.tuples.clear();
+        }
+    }
+}
+
+/// A document with a mark in each of its parts. Ids are the same in all, so that they clash.
+pub fn document(presentity: usize, mark: u32) -> Presence {
+    Presence::new(format!("sip:{}", PRESENTITIES[presentity]))
+        .with_tuple(Tuple::open("desk").with_note(format!("{mark} public").as_str()))
+        .with_tuple(Tuple::open("home").with_note(format!("{mark} private").as_str()))
+        .with_note(format!("{mark} remark").as_str())
+}
+
+/// What a watcher sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    Nothing,
+    /// That it has to wait.
+    Waiting,
+    /// One closed tuple and nothing else.
+    Offline,
+    /// The texts of all notes.
+    Notes(BTreeSet<String>),
+}
+
+impl Shown {
+    /// What a body shows; it must be a document about `entity`.
+    pub fn read(body: &Bytes, entity: &str) -> Self {
+        if body.is_empty() {
+            return Self::Nothing;
+        }
+        let document = Presence::read(body).expect("a document");
+        assert_eq!(document.entity, entity);
+        let closed =
+            |tuple: &Tuple| tuple.status.basic() == Some(Basic::Closed) && tuple.notes.is_empty();
+        if document.notes.is_empty() && document.tuples.len() == 1 && closed(&document.tuples[0]) {
+            return Self::Offline;
+        }
+        let notes = document.tuples.iter().flat_map(|tuple| &tuple.notes);
+        let notes: Vec<&Note> = notes.chain(&document.notes).collect();
+        if document.tuples.is_empty()
+            && notes.len() == 1
+            && notes[0].text == "Waiting for permission"
+        {
+            return Self::Waiting;
+        }
+        assert!(document.tuples.iter().all(|tuple| !tuple.notes.is_empty()));
+        Self::Notes(notes.into_iter().map(|note| note.text.clone()).collect())
+    }
+
+    /// What documents with these marks show under a view.
+    pub fn notes(marks: impl Iterator<Item = u32>, view: &View) -> Self {
+        let parts: &[&str] = match view.name() {
+            None => &["public", "private", "remark"],
+            Some("public") => &["public"],
+            Some(_) => &[],
+        };
+        let texts = marks.flat_map(|mark| parts.iter().map(move |part| format!("{mark} {part}")));
+        Self::Notes(texts.collect())
+    }
+}
+
+/// How far a subscription has come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    Live,
+    /// Its last NOTIFY is due.
+    Ending(LastWord),
+    /// Its last NOTIFY has left.
+    Last(LastWord),
+    Gone,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastWord {
+    /// What follows `terminated;`.
+    pub told: String,
+    pub with_state: bool,
+}
+
+#[derive(Debug)]
+pub struct Open {
+    pub transaction: ClientTransaction,
+    pub since: Timestamp,
+    pub attempts: u8,
+    /// The field that credentials go into.
+    pub challenged: Option<&'static str>,
+    pub body: Bytes,
+}
+
+#[derive(Debug)]
+pub struct Retry {
+    pub field: &'static str,
+    pub value: String,
+    pub attempts: u8,
+}
+
+#[derive(Debug)]
+pub struct Subscription {
+    pub watcher: usize,
+    pub presentity: usize,
+    pub entity: String,
+    pub call_id: String,
+    /// From the response, when it is there.
+    pub local_tag: Option<String>,
+    pub contact: String,
+    pub route: Option<String>,
+    pub event_id: Option<&'static str>,
+    pub old_type: bool,
+    pub remote_cseq: u32,
+    pub flow: Option<FlowId>,
+    pub key: Option<SubscriptionKey>,
+    pub decision: Decision,
+    pub expires_at: Timestamp,
+    pub phase: Phase,
+    /// A NOTIFY is due whatever the watcher has.
+    pub owed: bool,
+    pub held_until: Option<Timestamp>,
+    pub open: Option<Open>,
+    pub retry: Option<Retry>,
+    pub cseq: u32,
+    /// When the last NOTIFY for a change of the presentity left.
+    pub change_sent: Option<Timestamp>,
+    /// The body of the last NOTIFY that was taken.
+    pub taken: Option<Bytes>,
+    /// The last one was not taken.
+    pub unsure: bool,
+    pub started: bool,
+    pub end_reasons: Vec<EndReason>,
+    pub ended: bool,
+}
+
+impl Subscription {
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// Whether the agent may have given up the open NOTIFY.
+    pub fn may_be_forgotten(&self, clock: Timestamp, after: core::time::Duration) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.since + after <= clock)
+    }
+
+    pub fn end(&mut self, told: String, with_state: bool, reason: EndReason) {
+        self.phase = Phase::Ending(LastWord { told, with_state });
+        self.end_reasons = vec![reason];
+        self.owed = true;
+    }
+
+    /// It is over without a word.
+    pub fn drop_silently(&mut self, reason: EndReason) {
+        if self.is_live() {
+            self.end_reasons = vec![reason];
+        }
+        self.phase = Phase::Gone;
+        self.owed = false;
+        self.open = None;
+        self.retry = None;
+    }
+}
+
+#[derive(Debug)]
+pub struct Publication {
+    pub presentity: usize,
+    pub mark: u32,
+    pub expires_at: Timestamp,
+    pub tag: Option<String>,
+    pub old_tags: Vec<String>,
+    pub key: PublicationKey,
+    pub alive: bool,
+}
+
+#[derive(Debug)]
+pub struct PendingJob {
+    pub transaction: u64,
+    pub presentity: usize,
+    pub kind: PublishKind,
+    pub tag: Option<String>,
+    pub mark: Option<u32>,
+    pub expires: u32,
+    pub deadline: Timestamp,
+    pub key: Option<JobKey>,
+    /// The deadline may have ended it.
+    pub may_be_over: bool,
+    pub over: bool,
+}
+
+/// What a request should be answered by.
+#[derive(Debug)]
+pub struct Expected {
+    pub statuses: Vec<u16>,
+    pub of: ExpectedOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ExpectedOf {
+    Other,
+    /// A new subscription, or a refresh; with the seconds granted.
+    Subscription {
+        place: usize,
+        new: bool,
+        granted: u32,
+    },
+    /// What came of a publication; none when it is removed.
+    Publication {
+        place: Option<usize>,
+        granted: u32,
+    },
+    Job(usize),
+}
