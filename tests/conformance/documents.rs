@@ -1,6 +1,6 @@
 //! What a document is made of: the application's state, what is published, and how ids are kept.
 
-use presentity::pidf::Presence;
+use presentity::pidf::{Basic, Presence};
 use presentity::presence::LastingState;
 
 use crate::common::body_of;
@@ -36,7 +36,7 @@ fn the_document_unites_what_is_published() {
     scene.close();
 }
 
-// SRV-09: one id in several publications, and each keeps the name it got.
+// SRV-09, PIDF-09: one id in several publications, and each keeps the name it got.
 #[test]
 fn ids_that_clash_are_renamed_and_stay_so() {
     let mut scene = Scene::new();
@@ -176,6 +176,38 @@ fn odd_ids_are_put_right_and_tuples_without_one_left_out() {
     scene.published(BOB, &document("t", "five"));
     let watch = scene.watch();
     assert_eq!(notes(&watch.notify), ["one", "three", "four", "five"]);
+    scene.close();
+}
+
+// PIDF-11, SRV-06: nobody decides here which of them is right.
+#[test]
+fn parts_that_contradict_each_other_are_all_shown() {
+    let mut scene = Scene::new();
+    let open = document("a", "here").replace("</status>", "</status><contact>sip:bob@x</contact>");
+    let closed = open
+        .replace("open", "closed")
+        .replace("id=\"a\"", "id=\"b\"");
+    scene.published(BOB, &open);
+    scene.published(BOB, &closed);
+    let watch = scene.watch();
+    let document = read(&watch.notify);
+    let said: Vec<_> = document
+        .tuples
+        .iter()
+        .map(|tuple| {
+            (
+                tuple.contact.as_ref().unwrap().uri.as_str(),
+                tuple.status.basic(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("sip:bob@x", Some(Basic::Open)),
+            ("sip:bob@x", Some(Basic::Closed))
+        ]
+    );
     scene.close();
 }
 

@@ -464,6 +464,7 @@ impl Course {
             } else {
                 assert!(one.expires_at <= clock, "it is lost: {one:?}");
                 one.alive = false;
+                self.changed_at[one.presentity] = clock;
             }
         }
         if done {

@@ -19,13 +19,12 @@ pub fn run(bytes: &[u8]) -> Vec<presentity::event::Output> {
     Course::new(bytes).run()
 }
 
-/// Runs a course with times that do not depend on when the agent wants to be woken, which it may
-/// be for nothing.
+/// Runs a course with times of its own.
 pub fn run_steadily(bytes: &[u8]) -> Vec<presentity::event::Output> {
-    Course::new(bytes).steady().run()
+    Course::steady(bytes).run()
 }
 
 /// The same with calls in between that must not change anything.
 pub fn run_disturbed(bytes: &[u8]) -> Vec<presentity::event::Output> {
-    Course::new(bytes).steady().disturbed().run()
+    Course::steady(bytes).disturbed().run()
 }

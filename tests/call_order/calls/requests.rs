@@ -24,8 +24,6 @@ pub fn entity(presentity: usize, form: usize) -> String {
 pub enum Stage {
     /// Before anything else.
     Form,
-    /// What stands in the way of this dialog.
-    Dialog,
     /// Before the duration is looked at.
     Head,
     /// Behind it.

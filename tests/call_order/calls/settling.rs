@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use presentity::event::{Occupancy, Reason, Termination};
 
-use super::course::Course;
+use super::course::{Course, TICK};
 use super::model::{DEFERRED, PRESENTITIES, Phase, Shown};
 use super::operations::{Outcome, PublishFault, Wish};
 
@@ -96,7 +96,13 @@ impl Course {
         let mut bodies = BTreeMap::new();
         for one in self.subscriptions.iter().filter(|one| one.is_live()) {
             let held = one.held_until.is_some();
-            if held || self.clock >= one.expires_at || !counts(one.presentity, one.unsure) {
+            let interval = self.setting.config.server.notify_interval;
+            let in_change = self.clock <= self.changed_at[one.presentity] + interval + 2 * TICK;
+            if held
+                || in_change
+                || self.clock >= one.expires_at
+                || !counts(one.presentity, one.unsure)
+            {
                 continue;
             }
             assert!(!one.owed && one.open.is_none(), "{one:#?}");
