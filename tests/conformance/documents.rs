@@ -248,3 +248,22 @@ fn the_application_may_name_the_presentity_in_any_form() {
     }
     scene.close();
 }
+
+// What cannot be written is to be refused, and not to take what there was away.
+#[test]
+#[ignore = "set_presence takes what no document can hold; watchers get NOTIFYs without a body"]
+fn a_state_that_no_document_can_hold_is_refused() {
+    let mut scene = Scene::new();
+    scene.set("here");
+    let now = scene.now;
+    for text in ["\u{1}", "\u{0}", "a\u{fffe}"] {
+        let state = crate::scene::state(text);
+        assert!(
+            scene.role.set_presence(now, BOB, state).is_err(),
+            "{text:?}"
+        );
+        let watch = scene.watch();
+        assert_eq!(notes(&watch.notify), ["here"]);
+    }
+    scene.close();
+}
