@@ -385,6 +385,12 @@ impl Course {
                 assert_eq!(&*resource, PRESENTITIES[known.presentity]);
                 assert!(!known.alive && known.expires_at <= self.clock);
             }
+            ServerEvent::PublicationReplaced { key, resource } => {
+                let known = self.publications.iter().find(|it| it.key == key);
+                let known = known.expect("a publication");
+                assert_eq!(&*resource, PRESENTITIES[known.presentity]);
+                assert!(known.replaced, "step {step}");
+            }
             ServerEvent::NotifyRefused { subject, status } => {
                 let place = self.by_key(subject.key);
                 self.check_subject(place, &subject);

@@ -5,12 +5,16 @@
 
 #![allow(unreachable_pub, reason = "included by tests and by fuzz targets")]
 
+mod application;
 mod checks;
 mod course;
 mod model;
 mod operations;
+mod outcomes;
+mod publishing;
 mod requests;
 mod settling;
+mod subscribing;
 
 pub use course::Course;
 

@@ -236,18 +236,22 @@ impl Subscription {
 #[derive(Debug)]
 pub struct Publication {
     pub presentity: usize,
+    pub flow: Option<FlowId>,
     pub mark: u32,
     pub expires_at: Timestamp,
     pub tag: Option<String>,
     pub old_tags: Vec<String>,
     pub key: PublicationKey,
     pub alive: bool,
+    /// A newer one took its place.
+    pub replaced: bool,
 }
 
 #[derive(Debug)]
 pub struct PendingJob {
     pub transaction: u64,
     pub presentity: usize,
+    pub flow: Option<FlowId>,
     pub kind: PublishKind,
     pub tag: Option<String>,
     pub mark: Option<u32>,

@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use presentity::event::{Authorization, Decision, Failure, Reason, Rejection, Termination, View};
+use presentity::event::{
+    Authorization, Decision, Failure, Reason, Rejection, ReplacePublications, Termination, View,
+};
 use presentity::presence::{AgentConfig, LastingState, PendingDocument, UnknownDocument};
 
 /// Bytes of the setting, in front of the operations.
@@ -310,6 +312,7 @@ pub enum Operation {
         body: bool,
         same_body: bool,
         wish: Wish,
+        flow: Option<u64>,
         fault: PublishFault,
     },
     Answer {
@@ -364,6 +367,7 @@ pub enum Operation {
         clean: bool,
         stray: bool,
     },
+    DeclineCredentials(usize),
     /// Time passes; nobody is told.
     Step(Duration),
     /// The next call has a time before the last one.
@@ -447,6 +451,7 @@ impl Operation {
                 body: a % 16 < 7 || b & 1 == 1,
                 same_body: b & 6 == 6,
                 wish: Wish::read(b >> 3),
+                flow: [None, Some(1), Some(2), None][usize::from(b >> 6)],
                 fault: PUBLISH_FAULTS
                     .get(usize::from(c.saturating_sub(255 - 4 * 14) / 4))
                     .copied()
@@ -501,6 +506,7 @@ impl Operation {
                 pick,
                 success: b % 4 != 3,
             },
+            31 if c % 8 == 6 => Self::DeclineCredentials(pick),
             31 => Self::Credentials {
                 pick,
                 clean: b % 8 != 7,
@@ -547,6 +553,9 @@ fn setting([a, b, c, d, e, f, g, h]: [u8; SETTING]) -> Setting {
     server.draft08 = b >> 6 & 1 == 1;
     server.initial_cseq = [0, 4711][usize::from(b >> 7)];
     server.max_expires = [3600, 90][usize::from(c & 1)];
+    if c >> 5 & 1 == 1 {
+        server.replace_publications = ReplacePublications::SameFlow;
+    }
     config.lasting = [LastingState::WhenAlone, LastingState::Always][usize::from(c >> 1 & 1)];
     config.unknown = [UnknownDocument::Empty, UnknownDocument::Nothing][usize::from(c >> 2 & 1)];
     config.pending = match c >> 3 & 3 {

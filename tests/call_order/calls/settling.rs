@@ -82,6 +82,7 @@ impl Course {
             Some(tag),
             Some(mark),
             Wish::Seconds(600),
+            None,
             PublishFault::None,
         );
         if presentity == DEFERRED {
@@ -140,7 +141,14 @@ impl Course {
             if publication.alive && self.clock < publication.expires_at {
                 let (presentity, tag) = (publication.presentity, publication.tag.clone());
                 assert!(tag.is_some());
-                self.publish(presentity, tag, None, Wish::Seconds(0), PublishFault::None);
+                self.publish(
+                    presentity,
+                    tag,
+                    None,
+                    Wish::Seconds(0),
+                    None,
+                    PublishFault::None,
+                );
                 self.drain();
                 self.answer_everything(OK);
             }

@@ -1,0 +1,317 @@
+//! SUBSCRIBE: new ones, refreshes, ends.
+
+use core::time::Duration;
+
+use presentity::engine::FlowId;
+use presentity::event::{EndReason, SubscriptionKey};
+
+use super::course::{Course, Effect};
+use super::model::{ExpectedOf, NOBODY, Phase, Subscription, WATCHERS};
+use super::operations::{Oddity, Rule, Wish};
+use super::requests::{self, AGENT, Stage};
+use crate::common::{Message, contact_of};
+
+impl Course {
+    pub(super) fn subscribe(
+        &mut self,
+        watcher: usize,
+        presentity: usize,
+        form: usize,
+        wish: Wish,
+        flow: Option<u64>,
+        oddity: Oddity,
+    ) {
+        let (mut watcher, mut presentity, mut wish) = (watcher, presentity, wish);
+        let oddity = match oddity {
+            // These are odd inside a dialog only.
+            Oddity::OldSequence
+            | Oddity::OtherIdentity
+            | Oddity::NobodyNow
+            | Oddity::OtherRemoteTag => Oddity::None,
+            other => other,
+        };
+        let call = self.call_id();
+        let entity = requests::entity(presentity, form);
+        let plain = requests::with_wish(requests::subscribe(watcher, &entity, &call), wish);
+        let mut message = requests::odd(plain, oddity, watcher, "");
+        let mut repeated = None;
+        if oddity == Oddity::Repeated
+            && let Some((last, of, to, when)) = self.last_subscribe.clone()
+        {
+            (message, watcher, presentity) = (last, of, to);
+            wish = match message.fields.iter().find(|(name, _)| name == "Expires") {
+                Some((_, value)) => Wish::Seconds(value.parse().expect("a number")),
+                None => Wish::Absent,
+            };
+            repeated = Some(when);
+        }
+        let fault = requests::fault(oddity, false);
+        let rule = self.agent.policy().rule(watcher, presentity);
+        let user = requests::user(watcher);
+        let id = requests::flow(flow);
+        let (transaction, effect) = self.hand_in(&message, user, id, |course| {
+            let mut statuses = course.fresh_statuses(watcher, presentity, wish, rule, fault);
+            if let Some(when) = repeated {
+                let small = course.setting.config.server.limits.remembered_requests < 10;
+                let known = course.clock.saturating_since(when) < Duration::from_secs(32);
+                if known && !small {
+                    return vec![482];
+                }
+                if small {
+                    // It may be known or not.
+                    statuses.push(482);
+                }
+            }
+            statuses
+        });
+        if oddity == Oddity::Repeated && repeated.is_some() {
+            // It is remembered anew when it was not known any more.
+            let when = repeated.unwrap_or_default();
+            let known = self.clock.saturating_since(when) < Duration::from_secs(32);
+            if effect == Effect::Taken || (effect == Effect::Refused && !known) {
+                self.last_subscribe = Some((message.clone(), watcher, presentity, self.clock));
+            }
+        } else if fault.is_none() && effect != Effect::Backlog {
+            self.last_subscribe = Some((message.clone(), watcher, presentity, self.clock));
+        }
+        let other_method = matches!(
+            oddity,
+            Oddity::Notify | Oddity::Cancel | Oddity::Options | Oddity::Ack
+        );
+        if effect != Effect::Taken || other_method {
+            return;
+        }
+        self.begin(transaction, &message, watcher, presentity, wish, rule, id);
+    }
+
+    pub(super) fn fresh_statuses(
+        &self,
+        watcher: usize,
+        presentity: usize,
+        wish: Wish,
+        rule: Rule,
+        fault: Option<(Stage, u16)>,
+    ) -> Vec<u16> {
+        if let Some((Stage::Form | Stage::Head, status)) = fault {
+            // Nobody answers ACK.
+            return Vec::from_iter((status != 0).then_some(status));
+        }
+        if wish == Wish::Seconds(5) {
+            return vec![423];
+        }
+        if let Some((Stage::Contact, status)) = fault {
+            return vec![status];
+        }
+        let (status, _) = self.verdict(rule, None);
+        if status >= 300 {
+            return vec![status];
+        }
+        let same = |one: &&Subscription| {
+            one.watcher == watcher
+                && one.presentity == presentity
+                && matches!(one.phase, Phase::Live | Phase::Ending(_))
+        };
+        let limit = self
+            .setting
+            .config
+            .server
+            .limits
+            .subscriptions_per_watcher_and_resource;
+        let full = watcher != NOBODY && self.subscriptions.iter().filter(same).count() >= limit;
+        let status = fault.map_or(status, |(_, status)| status);
+        if full {
+            vec![status, 503]
+        } else {
+            vec![status]
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn begin(
+        &mut self,
+        transaction: u64,
+        message: &Message,
+        watcher: usize,
+        presentity: usize,
+        wish: Wish,
+        rule: Rule,
+        flow: Option<FlowId>,
+    ) {
+        let value = |long: &str, compact: &str| {
+            let named = |name: &str| name == long || name == compact;
+            let found = message.fields.iter().find(|(name, _)| named(name));
+            found.map(|(_, value)| value.clone())
+        };
+        let granted = self.granted(wish);
+        let place = self.subscriptions.len();
+        let contact = value("Contact", "m").expect("a contact");
+        let event = value("Event", "o").expect("an event");
+        let accept = value("Accept", "").unwrap_or_default();
+        self.subscriptions.push(Subscription {
+            watcher,
+            presentity,
+            entity: message.uri.clone(),
+            call_id: value("Call-ID", "i").expect("a Call-ID"),
+            local_tag: None,
+            contact: contact.trim_matches(['<', '>']).into(),
+            route: value("Record-Route", "").map(|route| route.trim_matches(['<', '>']).into()),
+            event_id: event.contains("id=x1").then_some("x1"),
+            old_type: accept == "application/cpim-pidf+xml",
+            remote_cseq: 1,
+            flow,
+            key: None,
+            decision: rule.decision(),
+            expires_at: self.clock + Duration::from_secs(granted.into()),
+            phase: Phase::Live,
+            owed: true,
+            held_until: None,
+            open: None,
+            retry: None,
+            cseq: self.setting.config.server.initial_cseq,
+            change_sent: None,
+            taken: None,
+            unsure: false,
+            started: false,
+            end_reasons: Vec::new(),
+            ended: false,
+        });
+        self.starting.push_back(place);
+        let expected = self.expected.get_mut(&transaction).expect("an expectation");
+        expected.of = ExpectedOf::Subscription {
+            place,
+            new: true,
+            granted,
+        };
+        if granted == 0 {
+            let subscription = &mut self.subscriptions[place];
+            subscription.end("reason=timeout".into(), true, EndReason::Fetched);
+            return;
+        }
+        // The key that was not there before.
+        let is_new = |key: &SubscriptionKey| {
+            self.subscriptions
+                .iter()
+                .all(|known| known.key != Some(*key))
+        };
+        let key = self.agent.subscriptions().map(|info| info.key).find(is_new);
+        self.subscriptions[place].key = Some(key.expect("a new subscription"));
+    }
+
+    pub(super) fn refresh(&mut self, pick: usize, wish: Wish, flow: Option<u64>, oddity: Oddity) {
+        let known: Vec<usize> = (0..self.subscriptions.len())
+            .filter(|place| self.subscriptions[*place].local_tag.is_some())
+            .collect();
+        let Some(place) = known.get(pick % known.len().max(1)).copied() else {
+            return;
+        };
+        let subscription = &self.subscriptions[place];
+        let (watcher, presentity) = (subscription.watcher, subscription.presentity);
+        let anonymous = watcher == NOBODY;
+        let oddity = match oddity {
+            Oddity::OtherIdentity | Oddity::NobodyNow if anonymous => Oddity::None,
+            Oddity::RecordRoute => Oddity::None,
+            other => other,
+        };
+        let event = match subscription.event_id {
+            Some(id) => format!("presence;id={id}"),
+            None => "presence".into(),
+        };
+        let repeats = matches!(oddity, Oddity::OldSequence | Oddity::Repeated);
+        let cseq = subscription.remote_cseq + 1;
+        let mut plain = requests::subscribe(watcher, &subscription.entity, &subscription.call_id)
+            .with("Event", &event)
+            .in_dialog(
+                subscription.local_tag.as_deref().unwrap_or_default(),
+                if repeats { cseq - 1 } else { cseq },
+            );
+        plain.uri = AGENT.into();
+        // The dialog's own tag, also after a repetition under another Call-ID.
+        let contact = format!("{};gr={}", contact_of(WATCHERS[watcher]), cseq);
+        plain = plain.with("Contact", &format!("<{contact}>"));
+        plain = requests::with_wish(plain, wish);
+        let id = subscription.event_id.unwrap_or_default();
+        let message = requests::odd(plain, oddity, watcher, id);
+        let user = match oddity {
+            Oddity::OtherIdentity => Some(WATCHERS[(watcher + 1) % 4]),
+            Oddity::NobodyNow => None,
+            _ => requests::user(watcher),
+        };
+        let fault = requests::fault(oddity, true);
+        let rule = self.agent.policy().rule(watcher, presentity);
+        let current = subscription.decision.clone();
+        let (verdict, goes_on) = self.verdict(rule, Some(&current));
+        let granted = self.granted(wish);
+        let flow = requests::flow(flow);
+        // How far the request gets.
+        let mut heard = false;
+        let mut judged = false;
+        let (transaction, effect) = self.hand_in(&message, user, flow, |course| {
+            let subscription = &course.subscriptions[place];
+            if let Some((Stage::Form, status)) = fault {
+                return Vec::from_iter((status != 0).then_some(status));
+            }
+            if !subscription.is_live() {
+                return vec![481];
+            }
+            match oddity {
+                Oddity::OtherIdentity => return vec![403],
+                Oddity::NobodyNow => return vec![401],
+                Oddity::OldSequence | Oddity::Repeated => return vec![500],
+                _ => {}
+            }
+            if course.clock >= subscription.expires_at {
+                return vec![481];
+            }
+            heard = true;
+            match fault {
+                Some((Stage::Head, status)) => return vec![status],
+                _ if wish == Wish::Seconds(5) => return vec![423],
+                Some((Stage::Contact, status)) => return vec![status],
+                _ if oddity == Oddity::EventId => return vec![403],
+                _ => {}
+            }
+            judged = true;
+            match fault {
+                Some((Stage::Room, status)) if verdict < 300 => vec![status],
+                _ => vec![verdict],
+            }
+        });
+        if effect == Effect::Backlog {
+            return;
+        }
+        let clock = self.clock;
+        let subscription = &mut self.subscriptions[place];
+        if heard {
+            subscription.remote_cseq = cseq;
+        }
+        if judged && !goes_on {
+            subscription.end("reason=rejected".into(), false, EndReason::Rejected);
+        }
+        if effect == Effect::Refused || !judged {
+            return;
+        }
+        subscription.flow = flow;
+        if oddity != Oddity::NoContact {
+            subscription.contact = contact;
+        }
+        subscription.old_type = oddity == Oddity::OldType;
+        if rule != Rule::Pending && rule.decision() != subscription.decision {
+            subscription.decision = rule.decision();
+            self.changes.push_back((place, rule.decision()));
+        }
+        if granted == 0 {
+            subscription.end("reason=timeout".into(), true, EndReason::Unsubscribed);
+        } else {
+            subscription.expires_at = clock + Duration::from_secs(granted.into());
+            subscription.owed = true;
+            // One who comes by need not be spared.
+            subscription.held_until = None;
+        }
+        let expected = self.expected.get_mut(&transaction).expect("an expectation");
+        expected.of = ExpectedOf::Subscription {
+            place,
+            new: false,
+            granted,
+        };
+    }
+}
