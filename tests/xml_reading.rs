@@ -498,7 +498,10 @@ fn errors_say_where() {
         "line 3, column 1, in a: expected the end tag of a, found that of x"
     );
     assert_eq!(error.clone(), error);
-    // What is quoted is cut short.
+    // Long paths and whatever is quoted are cut short.
+    let deep = |levels: usize| place(&"<a>".repeat(levels)).2;
+    assert_eq!(deep(16), ["a"; 16].join("/"));
+    assert_eq!(deep(17), format!("{}/…", ["a"; 16].join("/")));
     let long = read(format!("<a>&{};</a>", "é".repeat(100))).unwrap_err();
     assert!(long.to_string().len() < 200, "{long}");
 }
@@ -618,7 +621,7 @@ fn every_limit_holds_exactly() {
 }
 
 /// Far more than any of this takes, far less than anything quadratic would.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(20);
 
 fn refused_soon(document: &str, limits: &XmlLimits, limit: XmlLimit) {
     let begin = Instant::now();
@@ -748,13 +751,17 @@ fn handling_time(document: &str, limits: &XmlLimits) -> Duration {
 #[test]
 fn time_grows_no_faster_than_the_document() {
     let limits = unlimited();
-    for (small, large) in laborious(1_000).iter().zip(&laborious(16_000)) {
-        let short = handling_time(small, &limits).min(handling_time(small, &limits));
-        let long = handling_time(large, &limits);
+    let times = 16;
+    let (small, large) = (laborious(1_000), laborious(1_000 * times));
+    for (small, large) in small.iter().zip(&large) {
+        // As much work in pieces and at once, which takes sixteen times as long where time is
+        // quadratic. A busy machine may need several attempts at showing that it is not.
+        let linear = (0..8).any(|_| {
+            let pieces: Duration = (0..times).map(|_| handling_time(small, &limits)).sum();
+            handling_time(large, &limits) < pieces * 5
+        });
         let start: String = small.chars().take(40).collect();
-        // Sixteen times as much takes 256 times as long where time is quadratic.
-        let bound = short * 80 + Duration::from_millis(50);
-        assert!(long < bound, "{start}: {short:?}, {long:?}");
+        assert!(linear, "{start}");
     }
 }
 
