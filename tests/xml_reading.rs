@@ -496,7 +496,10 @@ fn errors_say_where() {
         "line 3, column 1, in a: expected the end tag of a, found that of x"
     );
     assert_eq!(error.clone(), error);
-    // What is quoted is cut short.
+    // Long paths and whatever is quoted are cut short.
+    let deep = |levels: usize| place(&"<a>".repeat(levels)).2;
+    assert_eq!(deep(16), ["a"; 16].join("/"));
+    assert_eq!(deep(17), format!("{}/…", ["a"; 16].join("/")));
     let long = read(format!("<a>&{};</a>", "é".repeat(100))).unwrap_err();
     assert!(long.to_string().len() < 200, "{long}");
 }
