@@ -415,6 +415,24 @@ fn must_understand_is_written() {
     );
 }
 
+// Content may use prefixes that only the root declares.
+#[test]
+fn prefixes_in_content_keep_their_meaning() {
+    let document = format!(
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:a='urn:example:a' xmlns:b='urn:example:b' \
+         xmlns:c='urn:example:c' xmlns:x='urn:example:x' entity='{ENTITY}'>\
+         <x:e kind='a:one'><x:f> b:two</x:f><x:g>c</x:g><x:h>sip:z@example.com</x:h></x:e><x:i/></presence>"
+    );
+    let presence = Presence::read(document.as_bytes()).unwrap();
+    let declared: Vec<_> = presence.extensions[0].declarations().collect();
+    assert_eq!(declared, [("a", "urn:example:a"), ("b", "urn:example:b")]);
+    assert_eq!(presence.extensions[1].declarations().count(), 0);
+    let written = check(&presence);
+    let place = "<x:e xmlns:a=\"urn:example:a\" xmlns:b=\"urn:example:b\" kind=\"a:one\">";
+    assert!(written.contains(place), "{written}");
+    assert!(!written.contains("urn:example:c"), "{written}");
+}
+
 #[test]
 fn what_makes_a_document_another() {
     assert_eq!(full(), full());

@@ -19,6 +19,11 @@ impl ClientTransaction {
         Self(raw)
     }
 
+    /// The number of the role that it is of, as its configuration said.
+    pub const fn role(self) -> u8 {
+        (self.0 >> 56) as u8
+    }
+
     /// The value, for hosts that key their tables by an integer.
     pub const fn as_u64(self) -> u64 {
         self.0

@@ -72,8 +72,13 @@ impl<O> Lanes<O> {
         loop {
             match self.first.pop_front() {
                 Some(Item::Output(output)) => return Some(Turn::Output(output)),
-                Some(Item::Owed(key)) if room => return Some(Turn::Owed(key)),
-                Some(Item::Owed(key)) => self.waiting.push_back(key),
+                Some(Item::Owed(key)) => {
+                    // Behind those who came before.
+                    self.waiting.push_back(key);
+                    if room {
+                        return self.waiting.pop_front().map(Turn::Owed);
+                    }
+                }
                 None if !room => return None,
                 None => {
                     let owed = self.waiting.pop_front().map(Turn::Owed);

@@ -41,7 +41,8 @@ pub struct ServerConfig {
     /// CSeq of the first NOTIFY of each dialog, less one. A host that restores dialogs sets it so
     /// that it rises across restarts. Default 0.
     pub initial_cseq: u32,
-    /// Tells the client transactions of several roles in one process apart.
+    /// Tells the client transactions of several roles in one process apart: each is to have its
+    /// own number, or one takes the outcomes of another. Default 0.
     pub role: u8,
     /// NOTIFY transactions that may be open at once. Default 4096: the packets in flight then fit
     /// the buffers of a socket.
@@ -56,7 +57,8 @@ pub struct ServerConfig {
     pub forgotten_after: Duration,
     /// Timers that one `handle_timeout` deals with. Default 512, some hundred microseconds.
     pub timers_per_call: u32,
-    /// How long a deferred publication may take. Default 16 s, half of Timer F.
+    /// How long a deferred publication may take. At most 30 s; default 16 s, half of
+    /// Timer F.
     pub job_deadline: Duration,
     /// Seconds in the Retry-After of a 503. Default 10.
     pub retry_after: u32,
@@ -131,6 +133,9 @@ pub struct Limits {
     pub publications: usize,
     /// Publications for one resource. Default 32.
     pub publications_per_resource: usize,
+    /// Octets of all publications for one resource. Default 262,144: the document that unites them
+    /// goes to every watcher. Over it a publication gets 413.
+    pub published: usize,
     /// Octets of a body. Default 65,536.
     pub body: usize,
     /// Octets of what is kept of a dialog: URIs, tags, Call-ID, route set. Default 8,192.
@@ -143,7 +148,8 @@ pub struct Limits {
     /// it the oldest are forgotten.
     pub remembered_requests: usize,
     /// Responses, events and wishes that wait to be taken. Default 65,536; over it requests are
-    /// refused with [`Backlog`](super::Backlog).
+    /// refused with [`Backlog`](super::Backlog). Calls of the application's are not: one that ends
+    /// a million subscriptions puts out as many events.
     pub outputs: usize,
 }
 
@@ -157,6 +163,7 @@ impl Default for Limits {
             subscriptions_per_source: 100_000,
             publications: 1_000_000,
             publications_per_resource: 32,
+            published: 262_144,
             body: 65_536,
             dialog: 8_192,
             name: 1_024,

@@ -208,7 +208,8 @@ impl Dialog {
             return true;
         }
         let text = [kept, &route, &contact].concat();
-        if request_uri.len() + text.len() > limit.min(usize::from(u16::MAX)) {
+        // The same measure as for a new one: what is constant in the lines does not count.
+        if request_uri.len() + text.len() > (limit + 1024).min(usize::from(u16::MAX)) {
             return false;
         }
         let contact = (kept.len() + route.len()) as u16;

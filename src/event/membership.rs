@@ -90,32 +90,14 @@ impl<P: Package> Server<P> {
         }
     }
 
-    /// Takes a subscription out of every list but that of its flow, when its last NOTIFY leaves or never will.
+    /// Takes a subscription out of the lists of its resource, when its last NOTIFY leaves or never
+    /// will.
     pub(super) fn leave_lists(&mut self, key: Key) {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
         let next = subscription.by_resource.next();
-        let (watcher, source) = (subscription.watcher, subscription.source.take());
         let (variant, resource_key) = (subscription.variant, subscription.resource);
-        if let Some(watcher_key) = watcher
-            && let Some(watcher) = self.watchers.get_mut(watcher_key)
-        {
-            watcher
-                .subscriptions
-                .unlink(&mut self.subscriptions, key.index, by_watcher);
-            if watcher.subscriptions.is_empty() {
-                self.watchers.remove(watcher_key);
-            }
-        }
-        if let Some(source_key) = source
-            && let Some(source) = self.sources.get_mut(source_key)
-        {
-            source.subscriptions -= 1;
-            if source.subscriptions == 0 {
-                self.sources.remove(source_key);
-            }
-        }
         if let Some(resource) = self.resources.get_mut(resource_key) {
             // A round in mid-walk goes on behind the one that leaves.
             if let Round::Walking { next: turn, .. } = &mut resource.round
@@ -174,8 +156,31 @@ impl<P: Package> Server<P> {
 
     /// The very end: the entry goes.
     pub(super) fn remove_ended(&mut self, key: Key) {
-        // Kept so far, since the last NOTIFY is repeated when it is challenged.
+        // Kept so far: the flow since the last NOTIFY is repeated when it is challenged, watcher and
+        // source since what they keep open counts against their limits.
         self.leave_flow(key);
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        let (watcher, source) = (subscription.watcher.take(), subscription.source.take());
+        if let Some(watcher_key) = watcher
+            && let Some(watcher) = self.watchers.get_mut(watcher_key)
+        {
+            watcher
+                .subscriptions
+                .unlink(&mut self.subscriptions, key.index, by_watcher);
+            if watcher.subscriptions.is_empty() {
+                self.watchers.remove(watcher_key);
+            }
+        }
+        if let Some(source_key) = source
+            && let Some(source) = self.sources.get_mut(source_key)
+        {
+            source.subscriptions -= 1;
+            if source.subscriptions == 0 {
+                self.sources.remove(source_key);
+            }
+        }
         self.subscriptions.remove(key);
     }
 

@@ -30,8 +30,8 @@ pub use config::{Limits, ReplacePublications, ServerConfig};
 pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
 pub use output::{
-    Backlog, EndReason, Failure, Job, JobKey, NeedCredentials, Output, PublicationKey, ServerEvent,
-    Subject, SubscriptionKey, UnknownSubscription,
+    Backlog, EndReason, Failure, Job, JobKey, JobOutcome, NeedCredentials, Output, PublicationKey,
+    ServerEvent, Subject, SubscriptionKey, UnknownSubscription,
 };
 pub use package::{Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
 pub use refusal::{Counters, RefusalReason};

@@ -17,6 +17,8 @@ use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
 
 /// A watcher's wish for patience is heard up to here.
 const LONGEST_HOLD: u32 = 3600;
+/// And no repetition comes sooner, or than the interval of rounds.
+const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 /// Challenges that are answered in a row; a second one may mean a stale nonce.
 const CHALLENGES_ANSWERED: u8 = 2;
 /// Bits of a generation that fit into a transaction's name beside the role.
@@ -45,7 +47,7 @@ impl<P: Package> Server<P> {
             return;
         }
         self.notifies.close(key);
-        self.settle(subscription, status);
+        self.settle(subscription, NotifyResult::Answered(status));
         if self
             .subscriptions
             .get(subscription)
@@ -82,12 +84,11 @@ impl<P: Package> Server<P> {
             return;
         };
         self.notifies.close(key);
-        self.counters.notifies_failed += 1;
         let why = match failure {
             Failure::Timeout => EndReason::NotifyTimeout,
             Failure::Transport => EndReason::NotifyUnsent,
         };
-        self.drop_silently(subscription, why);
+        self.fail(subscription, why);
     }
 
     /// The credentials for a challenged NOTIFY, as the value of Authorization (401) or
@@ -113,8 +114,12 @@ impl<P: Package> Server<P> {
             return false;
         };
         subscription.open = None;
+        // What another one on the way has asked for goes with it (RFC 3261 section 22.3).
+        let mut credentials = open.credentials;
+        credentials.retain(|(other, _)| *other != name);
+        credentials.push((name, value.to_owned()));
         subscription.retry = Some(Box::new(Retry {
-            line: format!("{}: {value}\r\n", name.as_str()),
+            credentials,
             attempts: open.attempts,
             last: open.last,
         }));
@@ -145,7 +150,7 @@ impl<P: Package> Server<P> {
     /// A challenged NOTIFY stays refused.
     fn go_on_unsent(&mut self, subscription: Key) {
         self.counters.notifies_failed += 1;
-        self.settle(subscription, 401);
+        self.settle(subscription, NotifyResult::Answered(401));
         if self
             .subscriptions
             .get(subscription)
@@ -178,8 +183,8 @@ impl<P: Package> Server<P> {
         let flow = subscription.flow;
         let retry = subscription.retry.take();
         let (credentials, attempts, said) = match retry {
-            Some(retry) => (retry.line, retry.attempts, retry.last),
-            None => (String::new(), 0, None),
+            Some(retry) => (retry.credentials, retry.attempts, retry.last),
+            None => (Vec::new(), 0, None),
         };
         let flow = flow.and_then(|flow| self.flows.get(flow));
         let flow = flow.map(|flow| flow.id);
@@ -197,15 +202,6 @@ impl<P: Package> Server<P> {
             (body, media_type) = said;
         }
         let last = (phase != Phase::Live).then(|| (body.clone(), media_type));
-        let open = self.notifies.open(
-            self.now,
-            OpenNotify {
-                subscription: key,
-                attempts,
-                challenged: None,
-                last,
-            },
-        );
         let subscription = self.subscriptions.get_mut(key)?;
         let dialog = &mut subscription.dialog;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
@@ -233,11 +229,23 @@ impl<P: Package> Server<P> {
             }
         }
         own.push_str("\r\n");
-        own.push_str(&credentials);
+        for (name, value) in &credentials {
+            let _ = write!(own, "{}: {value}\r\n", name.as_str());
+        }
         if !body.is_empty() {
             let _ = write!(own, "Content-Type: {media_type}\r\n");
         }
         let _ = write!(own, "Content-Length: {}\r\n", body.len());
+        let open = self.notifies.open(
+            self.now,
+            OpenNotify {
+                subscription: key,
+                attempts,
+                challenged: None,
+                credentials,
+                last,
+            },
+        );
         subscription.owed = false;
         subscription.behind = false;
         subscription.open = Some(open);
@@ -370,11 +378,11 @@ impl<P: Package> Server<P> {
         true
     }
 
-    fn settle(&mut self, key: Key, status: u16) {
+    fn settle(&mut self, key: Key, result: NotifyResult) {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.open = None;
-            subscription.last_result = NotifyResult::Answered(status);
-            if !(200..300).contains(&status) {
+            subscription.last_result = result;
+            if !matches!(result, NotifyResult::Answered(200..300)) {
                 subscription.delivered = 0;
             }
         }
@@ -411,11 +419,11 @@ impl<P: Package> Server<P> {
             return;
         }
         subscription.owed = true;
+        // Patience of none would make a loop of it.
+        let least = self.config.notify_interval.max(SHORTEST_HOLD);
         let seconds = retry_after.seconds.min(LONGEST_HOLD);
-        let timer = self.wheel.arm(
-            self.now + Duration::from_secs(seconds.into()),
-            Timer::Release(key),
-        );
+        let patience = Duration::from_secs(seconds.into()).max(least);
+        let timer = self.wheel.arm(self.now + patience, Timer::Release(key));
         if let Some(earlier) = subscription.hold.replace(timer) {
             self.wheel.cancel(earlier);
         }
@@ -429,8 +437,23 @@ impl<P: Package> Server<P> {
         if open.challenged.is_some() {
             self.go_on_unsent(open.subscription);
         } else {
-            self.counters.notifies_failed += 1;
-            self.drop_silently(open.subscription, EndReason::NotifyForgotten);
+            self.fail(open.subscription, EndReason::NotifyForgotten);
+        }
+    }
+
+    /// A NOTIFY was not answered: the subscription is removed (RFC 6665 section 4.2.2), unless its
+    /// watcher has spoken since and is owed another one. Then that one is the proof.
+    fn fail(&mut self, key: Key, why: EndReason) {
+        self.counters.notifies_failed += 1;
+        let spoken = self
+            .subscriptions
+            .get(key)
+            .is_some_and(|it| it.is_live() && it.owed);
+        if spoken {
+            self.settle(key, NotifyResult::Failed);
+            self.resume(key);
+        } else {
+            self.drop_silently(key, why);
         }
     }
 
@@ -527,10 +550,6 @@ impl<P: Package> Server<P> {
         {
             return None;
         }
-        if subscription.open.is_some() {
-            subscription.behind = true;
-            return None;
-        }
         let delivered = subscription.delivered;
         let variant = subscription.variant;
         let (_, changed, _) = self.document(variant)?;
@@ -538,6 +557,11 @@ impl<P: Package> Server<P> {
             variant.last = None;
         }
         if changed == delivered {
+            return None;
+        }
+        let subscription = self.subscriptions.at_mut(index)?;
+        if subscription.open.is_some() {
+            subscription.behind = true;
             return None;
         }
         let key = self.subscriptions.key_at(index)?;

@@ -281,10 +281,27 @@ pub struct Job {
     pub resource: Arc<str>,
     /// What is asked for.
     pub kind: PublishKind,
+    /// The canonical address of record of the publisher; nothing for nobody.
+    pub publisher: Option<Arc<str>>,
+    /// The duration that will be granted, in seconds.
+    pub expires: u32,
     /// The body, empty for a refresh and a removal.
     pub body: Bytes,
     /// Without an answer by then the publication does not happen and 504 is sent.
     pub deadline: Timestamp,
+}
+
+/// What became of a deferred publication when its job was completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum JobOutcome {
+    /// It is in force, and 200 is on its way.
+    Done,
+    /// It is not, and this status code is on its way: 504 for a failed job, else what stood in the
+    /// way by now (412, 413, 503).
+    Refused(u16),
+    /// It was over before: its deadline had passed, or it was completed already.
+    Over,
 }
 
 /// There is no such subscription (any more).

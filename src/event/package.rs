@@ -17,8 +17,6 @@ pub struct Profile {
     pub media_types: &'static [&'static str],
     /// The types that a PUBLISH may carry; empty when the package has no publication.
     pub publication_types: &'static [&'static str],
-    /// The types that a SUBSCRIBE may carry.
-    pub subscribe_types: &'static [&'static str],
 }
 
 impl Profile {
@@ -29,7 +27,6 @@ impl Profile {
             default_expires: 3600,
             media_types,
             publication_types: &[],
-            subscribe_types: &[],
         }
     }
 }

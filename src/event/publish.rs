@@ -7,7 +7,7 @@ use super::authorization::{PublishDecision, PublishKind, PublishQuery};
 use super::config::ReplacePublications;
 use super::dialog::Basics;
 use super::identity::RequestContext;
-use super::output::{Job, JobKey, Output, PublicationKey, ServerEvent};
+use super::output::{Job, JobKey, JobOutcome, Output, PublicationKey, ServerEvent};
 use super::package::Package;
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::{EntityTag, Publication, Resource, by_resource};
@@ -35,6 +35,7 @@ struct Change<P: Package> {
     /// Seconds granted.
     expires: u32,
     content: Option<P::Publication>,
+    octets: usize,
     publisher: Option<Arc<str>>,
     flow: Option<FlowId>,
 }
@@ -142,6 +143,7 @@ impl<P: Package> Server<P> {
             brief,
             expires: asked.min(self.config.publish_max_expires.max(1)),
             content: None,
+            octets: request.body().len(),
             publisher: context.identity.primary().map(Arc::from),
             flow: context.flow,
         })
@@ -170,7 +172,10 @@ impl<P: Package> Server<P> {
             .ok_or_else(unknown)?;
         self.package
             .read_publication(media_type, request.body())
-            .map_err(|_| Refusal::malformed())
+            .map_err(|why| {
+                super::trace::unreadable(&why);
+                Refusal::malformed()
+            })
     }
 
     fn find_publication(
@@ -206,6 +211,9 @@ impl<P: Package> Server<P> {
             return Err(Refusal::new(412, RefusalReason::UnknownEntityTag));
         };
         let resource = publication.resource;
+        if change.kind == PublishKind::Modify {
+            self.refuse_bulk(name, publication.octets, change.octets)?;
+        }
         let tag = self.new_entity_tag();
         if change.kind == PublishKind::Remove {
             let event = self.published(key, resource, PublishKind::Remove);
@@ -236,6 +244,10 @@ impl<P: Package> Server<P> {
                 // A repeated document is no change of state.
                 differs = publication.content != content;
                 publication.content = content;
+                let before = core::mem::replace(&mut publication.octets, change.octets);
+                if let Some(resource) = self.resources.get_mut(resource) {
+                    resource.published = resource.published - before + change.octets;
+                }
             }
         }
         self.index_entity_tag(key, tag);
@@ -263,6 +275,11 @@ impl<P: Package> Server<P> {
         {
             return Err(self.no_room());
         }
+        let given_up = superseded
+            .iter()
+            .filter_map(|key| self.publications.get(*key));
+        let given_up = given_up.map(|publication| publication.octets).sum();
+        self.refuse_bulk(name, given_up, change.octets)?;
         let tag = self.new_entity_tag();
         let expires = change.expires;
         let mut events = Vec::new();
@@ -275,6 +292,7 @@ impl<P: Package> Server<P> {
                 serial,
                 tag,
                 expires_at,
+                octets: change.octets,
                 timer: NO_TIMER,
                 publisher: change.publisher,
                 flow: change.flow,
@@ -325,6 +343,17 @@ impl<P: Package> Server<P> {
         keys
     }
 
+    /// The publications of a resource become one document, which must not grow beyond all measure.
+    fn refuse_bulk(&self, name: &str, less: usize, more: usize) -> Result<(), Refusal> {
+        let resource = self.resources.find(name);
+        let resource = resource.and_then(|key| self.resources.get(key));
+        let octets = resource.map_or(0, |resource| resource.published) - less + more;
+        if octets > self.config.limits.published {
+            return Err(Refusal::new(413, RefusalReason::TooLarge));
+        }
+        Ok(())
+    }
+
     fn resource_name(&self, key: Key) -> Option<Arc<str>> {
         let publication = self.publications.get(key)?;
         let resource = self.resources.get(publication.resource)?;
@@ -342,12 +371,14 @@ impl<P: Package> Server<P> {
         });
         let publication = make(serial);
         let (expires_at, tag) = (publication.expires_at, publication.tag);
+        let octets = publication.octets;
         let key = self.publications.insert(publication);
         let timer = self.wheel.arm(expires_at, Timer::Publication(key));
         if let Some(publication) = self.publications.get_mut(key) {
             publication.timer = timer;
         }
         if let Some(resource) = self.resources.get_mut(resource_key) {
+            resource.published += octets;
             resource
                 .publications
                 .push_back(&mut self.publications, key.index, by_resource);
@@ -406,6 +437,7 @@ impl<P: Package> Server<P> {
             return;
         };
         let (resource_key, timer, tag) = (publication.resource, publication.timer, publication.tag);
+        let octets = publication.octets;
         self.wheel.cancel(timer);
         if let Ok(entry) = self
             .entity_tags
@@ -414,6 +446,7 @@ impl<P: Package> Server<P> {
             entry.remove();
         }
         if let Some(resource) = self.resources.get_mut(resource_key) {
+            resource.published -= octets;
             resource
                 .publications
                 .unlink(&mut self.publications, key.index, by_resource);
@@ -451,7 +484,8 @@ impl<P: Package> Server<P> {
         resource.jobs += 1;
         let name = Arc::clone(&resource.name);
         let deadline = self.now + self.config.job_deadline;
-        let kind = change.kind;
+        let (kind, expires) = (change.kind, change.expires);
+        let publisher = change.publisher.clone();
         let body = match kind {
             PublishKind::Initial | PublishKind::Modify => request.body().clone(),
             PublishKind::Refresh | PublishKind::Remove => bytes::Bytes::new(),
@@ -470,6 +504,8 @@ impl<P: Package> Server<P> {
             key: JobKey(key),
             resource: name,
             kind,
+            publisher,
+            expires,
             body,
             deadline,
         };
@@ -477,38 +513,43 @@ impl<P: Package> Server<P> {
         Ok(())
     }
 
-    pub(super) fn finish_job(&mut self, key: Key, success: bool) {
+    pub(super) fn finish_job(&mut self, key: Key, success: bool) -> JobOutcome {
         let Some((job, timer)) = self.jobs.finish(key) else {
-            return;
+            return JobOutcome::Over;
         };
         if let Some(timer) = timer {
             self.wheel.cancel(timer);
         }
         let Some(resource) = self.resources.get_mut(job.resource) else {
-            return;
+            return JobOutcome::Over;
         };
         resource.jobs -= 1;
         let name = Arc::clone(&resource.name);
-        let outcome = if success {
+        let committed = if success {
             // The entity-tag is looked up again: the publication may be another one by now.
             self.commit(&name, job.change)
         } else {
             Err(Refusal::new(504, RefusalReason::JobFailed))
         };
-        match outcome {
-            Ok(committed) => self.answer(committed, job.transaction, job.response_tag),
+        let outcome = match committed {
+            Ok(committed) => {
+                self.answer(committed, job.transaction, job.response_tag);
+                JobOutcome::Done
+            }
             Err(refusal) => {
                 self.counters.count_refusal(refusal.reason);
-                let response =
-                    Response::new(job.transaction, refusal.status, Some(job.response_tag));
+                let status = refusal.status;
+                let response = Response::new(job.transaction, status, Some(job.response_tag));
                 let fields = refusal.fields.into_iter();
                 let response = fields.fold(response, |response, (name, value)| {
                     response.with(name, value)
                 });
                 self.lanes.output(Output::Respond(response));
+                JobOutcome::Refused(status)
             }
-        }
+        };
         self.drop_if_unused(job.resource);
+        outcome
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Resource<P: Package> {
     pub(super) live: usize,
     /// In the order they were first made.
     pub(super) publications: List,
+    /// Octets of their bodies.
+    pub(super) published: usize,
     pub(super) next_serial: u64,
     /// Deferred publications.
     pub(super) jobs: u32,
@@ -48,6 +50,7 @@ impl<P: Package> Resource<P> {
             subscriptions: List::default(),
             live: 0,
             publications: List::default(),
+            published: 0,
             next_serial: 0,
             jobs: 0,
             version: 1,
@@ -74,6 +77,8 @@ pub(super) struct Publication<P: Package> {
     pub(super) serial: u64,
     /// The current entity-tag: bits that are looked up, and a number that is never used twice.
     pub(super) tag: EntityTag,
+    /// Octets of its body.
+    pub(super) octets: usize,
     pub(super) expires_at: Timestamp,
     pub(super) timer: Key,
     pub(super) publisher: Option<Arc<str>>,

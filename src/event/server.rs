@@ -1,13 +1,15 @@
 //! The notifier and publication server as one state machine.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashTable;
 
 use super::config::ServerConfig;
+use super::dialog::Basics;
 use super::identity::RequestContext;
-use super::output::{Backlog, JobKey, Output, ServerEvent, Subject, SubscriptionKey};
+use super::output::{Backlog, JobKey, JobOutcome, Output, ServerEvent, Subject, SubscriptionKey};
 use super::package::Package;
 use super::publish::PendingJob;
 use super::refusal::{Counters, Refusal, RefusalReason};
@@ -21,7 +23,7 @@ use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
 use crate::engine::{Entropy, FlowId, ServerTransaction, Timestamp};
-use crate::sip::{HeaderName, NameAddr, RequestRef, Response, Tag};
+use crate::sip::{Event, HeaderName, NameAddr, RequestRef, Response, Tag};
 
 /// The notifier of RFC 6665 and the publication server of RFC 3903 for one event package.
 ///
@@ -55,6 +57,11 @@ pub struct Server<P: Package> {
     pub(super) counters: Counters,
 }
 
+/// The client gives up after 32 s.
+const LONGEST_JOB: Duration = Duration::from_secs(30);
+/// RFC 3261 section 8.1.1.5 asks for less than 2^31; a dialog is to have room to count up.
+const HIGHEST_INITIAL_CSEQ: u32 = 1 << 30;
+
 /// What a deadline is for. Stale keys find nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Timer {
@@ -71,6 +78,8 @@ pub(super) struct OpenNotify {
     pub(super) subscription: Key,
     /// Challenges answered in a row.
     pub(super) attempts: u8,
+    /// The credentials that it carries.
+    pub(super) credentials: Vec<(HeaderName, String)>,
     /// It was challenged, and waits for credentials.
     pub(super) challenged: Option<HeaderName>,
     /// Body and media type of a last NOTIFY: its lists have been left when it has to be repeated.
@@ -93,10 +102,21 @@ impl<P: Package> Server<P> {
     /// A server for a package, with the caller's source of unguessable bytes.
     pub fn new(package: P, config: ServerConfig, entropy: impl Entropy + Send + 'static) -> Self {
         let mut allow_events = String::from(package.profile().event_type);
-        for event_type in &config.other_event_types {
-            allow_events.push_str(", ");
-            allow_events.push_str(event_type);
+        for text in &config.other_event_types {
+            if let Ok(event) = Event::parse(text)
+                && event.event_type() == text
+            {
+                allow_events.push_str(", ");
+                allow_events.push_str(text);
+            }
         }
+        let mut config = config;
+        config.max_expires = config.max_expires.max(1);
+        config.min_expires = config.min_expires.min(config.max_expires);
+        config.publish_max_expires = config.publish_max_expires.max(1);
+        config.publish_min_expires = config.publish_min_expires.min(config.publish_max_expires);
+        config.job_deadline = config.job_deadline.min(LONGEST_JOB);
+        config.initial_cseq = config.initial_cseq.min(HIGHEST_INITIAL_CSEQ);
         let added_fields = added_fields(&config.notify_fields);
         Self {
             package,
@@ -129,11 +149,26 @@ impl<P: Package> Server<P> {
         }
     }
 
-    /// Whether this role deals with a request: SUBSCRIBE, PUBLISH, and CANCEL, which has no effect
-    /// here (RFC 6665 section 4.6). When no role of the host accepts a request with a To tag, the
-    /// host answers 481.
+    /// Whether this kind of role deals with a request: SUBSCRIBE, PUBLISH, and CANCEL, which has no
+    /// effect here (RFC 6665 section 4.6).
+    ///
+    /// A host with several packages gives such a request to the server that
+    /// [`owns`](Self::owns) it, or to any of them when none does: that one answers 489 or 481, as
+    /// it answers 481 and 405 to requests of other methods that nobody wants.
     pub fn accepts(&self, request: &RequestRef<'_>) -> bool {
         matches!(request.method(), "SUBSCRIBE" | "PUBLISH" | "CANCEL")
+    }
+
+    /// Whether a request is for this very server: it belongs to a dialog here or, outside dialogs,
+    /// names this package in Event.
+    pub fn owns(&self, request: &RequestRef<'_>) -> bool {
+        let Ok(basics) = Basics::read(request) else {
+            return false;
+        };
+        match basics.to.tag() {
+            Some(tag) => self.find_dialog(tag, &basics).is_some(),
+            None => self.accepts(request) && self.read_event(request).is_ok(),
+        }
     }
 
     /// A request that opened a server transaction.
@@ -158,7 +193,10 @@ impl<P: Package> Server<P> {
             });
         }
         let outcome =
-            if request.is_overlong() {
+            if request.method() == "ACK" {
+                // Never answered (RFC 3261 section 17), so a stray one ends here.
+                Ok(())
+            } else if request.is_overlong() {
                 Err(Refusal::new(513, RefusalReason::TooLarge))
             } else if request.is_malformed() {
                 Err(Refusal::malformed())
@@ -171,9 +209,8 @@ impl<P: Package> Server<P> {
                         self.lanes.output(Output::Respond(response));
                         Ok(())
                     }
-                    // Never answered (RFC 3261 section 17), so a stray one ends here.
-                    "ACK" => Ok(()),
                     "NOTIFY" => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
+                    _ if in_dialog(request) => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
                     _ => Err(Refusal::new(405, RefusalReason::Method)
                         .with(HeaderName::Allow, self.allow())),
                 }
@@ -218,7 +255,9 @@ impl<P: Package> Server<P> {
                 Timer::Release(key) => self.release(key),
                 Timer::Round(key) => self.begin_round(key),
                 Timer::Publication(key) => self.expire_publication(key),
-                Timer::Job(key) => self.finish_job(key, false),
+                Timer::Job(key) => {
+                    let _ = self.finish_job(key, false);
+                }
             }
         }
         while budget > 0
@@ -275,10 +314,11 @@ impl<P: Package> Server<P> {
         changed
     }
 
-    /// The job of a deferred publication is done, or failed. Without effect when it is over.
-    pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) {
+    /// The job of a deferred publication is done, or failed. What it tells says whether the
+    /// publication is in force; if it is not, what the application stored for it is to go again.
+    pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) -> JobOutcome {
         self.advance(now);
-        self.finish_job(key.0, success);
+        self.finish_job(key.0, success)
     }
 
     /// The package.
@@ -325,10 +365,7 @@ impl<P: Package> Server<P> {
         request: &RequestRef<'_>,
         status: u16,
     ) -> Response {
-        let has_tag = request
-            .first(HeaderName::To)
-            .and_then(|to| NameAddr::parse(to).ok())
-            .is_none_or(|to| to.tag().is_some());
+        let has_tag = request.first(HeaderName::To).is_none() || in_dialog(request);
         let tag = (!has_tag).then(|| Tag::random(&mut *self.entropy));
         Response::new(transaction, status, tag)
     }
@@ -389,6 +426,13 @@ impl<P: Package> Server<P> {
             self.owe(key);
         }
     }
+}
+
+/// Whether To has a tag, or cannot be read, so that none may be added.
+fn in_dialog(request: &RequestRef<'_>) -> bool {
+    request
+        .first(HeaderName::To)
+        .is_some_and(|to| NameAddr::parse(to).map_or(true, |to| to.tag().is_some()))
 }
 
 fn added_fields(fields: &[(String, String)]) -> Option<Arc<str>> {

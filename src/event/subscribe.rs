@@ -1,5 +1,6 @@
 //! SUBSCRIBE: the checks in their order, new subscriptions, refreshes, fetches, ends.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
@@ -55,7 +56,7 @@ impl<P: Package> Server<P> {
         }
     }
 
-    fn find_dialog(&self, local_tag: &str, basics: &Basics<'_>) -> Option<Key> {
+    pub(super) fn find_dialog(&self, local_tag: &str, basics: &Basics<'_>) -> Option<Key> {
         let bits = Tag::parse_bits(local_tag)?;
         let is_it = |key: &Key| {
             self.subscriptions.get(*key).is_some_and(|subscription| {
@@ -73,7 +74,7 @@ impl<P: Package> Server<P> {
         context: &RequestContext<'_>,
         basics: &Basics<'_>,
     ) -> Result<(), Refusal> {
-        let (_, name) = self.resource_of(request)?;
+        let (uri, name) = self.resource_of(request)?;
         self.refuse_merged(basics, request.method())?;
         let wish = self.read_wish(request)?;
         let target = wish.target.ok_or_else(Refusal::malformed)?;
@@ -107,7 +108,7 @@ impl<P: Package> Server<P> {
         let key = self.insert(
             dialog,
             &name,
-            request.uri(),
+            &entity_of(&uri, request.uri()),
             &wish,
             context,
             decision.clone(),
@@ -564,4 +565,16 @@ fn clean_contact(uri: &str) -> Result<&str, Refusal> {
         return Err(Refusal::new(500, RefusalReason::Malformed));
     }
     Ok(uri)
+}
+
+/// The presentity as the watcher spelt it, without parameters and headers: these say how to get
+/// there, and would make a document of its own for each spelling.
+fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
+    let Uri::Sip(sip) = uri else {
+        return text.split_once('?').map_or(text, |(bare, _)| bare).into();
+    };
+    let scheme = if sip.is_sips() { "sips" } else { "sip" };
+    let user = sip.user().map_or(String::new(), |user| format!("{user}@"));
+    let port = sip.port().map_or(String::new(), |port| format!(":{port}"));
+    format!("{scheme}:{user}{}{port}", sip.host()).into()
 }

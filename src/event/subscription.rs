@@ -13,6 +13,7 @@ use super::package::Visibility;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
 use crate::engine::{FlowId, Timestamp};
+use crate::sip::HeaderName;
 
 /// A subscription from its SUBSCRIBE to the answer to its last NOTIFY.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ pub(super) struct Subscription {
 /// What goes into a NOTIFY that answers a challenge.
 #[derive(Debug)]
 pub(super) struct Retry {
-    /// The field with the credentials, ended by CRLF.
-    pub(super) line: String,
+    /// One value for each field that was asked for.
+    pub(super) credentials: Vec<(HeaderName, String)>,
     /// Challenges answered in a row.
     pub(super) attempts: u8,
     /// Body and media type, when it was a last NOTIFY.
@@ -87,6 +88,8 @@ pub enum NotifyResult {
     Open,
     /// It was answered by this status code.
     Answered(u16),
+    /// It was not answered, or could not be sent, but the watcher has spoken since.
+    Failed,
 }
 
 impl Subscription {

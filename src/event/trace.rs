@@ -38,6 +38,15 @@ pub(super) fn event(event: &ServerEvent, uris: bool) {
     }
 }
 
+/// Tells why the body of a publication could not be read.
+#[cfg(feature = "tracing")]
+pub(super) fn unreadable(why: &super::package::Unreadable) {
+    tracing::debug!(target: "presentity", "{why}");
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(super) fn unreadable(_: &super::package::Unreadable) {}
+
 /// Tells of a refused request.
 #[cfg(feature = "tracing")]
 pub(super) fn refusal(status: u16, reason: RefusalReason) {

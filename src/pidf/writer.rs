@@ -20,7 +20,10 @@ pub(super) fn write(presence: &Presence) -> Result<Bytes, WriteError> {
     let mut prefixes = Prefixes::new(namespace::PIDF);
     collect(presence, &mut prefixes)?;
     prefixes.assign();
-    let mut writer = Writer::new(prefixes);
+    /// What a tuple takes with an address, a note and a time.
+    const OF_A_TUPLE: usize = 320;
+    let size = presence.tuples.len().saturating_mul(OF_A_TUPLE);
+    let mut writer = Writer::new(prefixes, size.saturating_add(512));
 
     writer.markup("<presence");
     writer.root_declarations()?;

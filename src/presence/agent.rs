@@ -2,7 +2,7 @@
 
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
-    Backlog, Counters, Decision, Failure, JobKey, Occupancy, Output, PublicationInfo,
+    Backlog, Counters, Decision, Failure, JobKey, JobOutcome, Occupancy, Output, PublicationInfo,
     RequestContext, Server, SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription,
 };
 use crate::pidf::Presence;
@@ -118,11 +118,14 @@ impl<P: Policy> Agent<P> {
     }
 
     /// See [`Server::complete_job`].
-    pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) {
-        self.server.complete_job(now, key, success);
+    pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) -> JobOutcome {
+        self.server.complete_job(now, key, success)
     }
 
     /// The application's decision about a subscription, at any time and in either direction.
+    ///
+    /// The policy is asked again at each refresh: any answer but [`Decision::Pending`] replaces
+    /// this decision then.
     ///
     /// # Errors
     /// When there is no such subscription (any more).

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::pidf::Presence;
 
-/// Which ids of which parts were found taken. Such an id stays renamed for the life of its part,
-/// so that watchers can follow a tuple from one document to the next.
+/// Which ids of which parts were found taken. Such an id stays renamed for as long as its part has
+/// it, so that watchers can follow a tuple from one document to the next.
 #[derive(Debug, Default)]
 pub(super) struct Renamed(BTreeSet<(u64, String)>);
 
@@ -13,9 +13,6 @@ pub(super) struct Renamed(BTreeSet<(u64, String)>);
 ///
 /// Where two parts use one id, the id of the later part gets that part's number behind it.
 pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presence {
-    renamed
-        .0
-        .retain(|(serial, _)| parts.iter().any(|(other, _)| other == serial));
     if let [(_, only)] = parts
         && renamed.0.is_empty()
     {
@@ -23,6 +20,7 @@ pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presen
     }
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut united = Presence::default();
+    let mut kept = BTreeSet::new();
     for (serial, part) in parts {
         let mut part = (*part).clone();
         part.for_each_id_mut(|_, id| {
@@ -33,7 +31,7 @@ pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presen
                 while taken.contains(&other) {
                     other.push('-');
                 }
-                renamed.0.insert(known);
+                kept.insert(known);
                 other
             } else {
                 known.1
@@ -54,6 +52,7 @@ pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presen
             }
         }
     }
+    renamed.0 = kept;
     united
 }
 

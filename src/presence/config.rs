@@ -22,6 +22,8 @@ pub struct AgentConfig {
     pub domains: Vec<String>,
     /// What a watcher gets before anything is decided.
     pub pending: PendingDocument,
+    /// What a politely blocked watcher gets.
+    pub blocked: BlockedDocument,
     /// What a watcher gets who may see a presentity of whom nothing is known.
     pub unknown: UnknownDocument,
     /// When the state that the application has set is shown.
@@ -47,6 +49,21 @@ impl Default for PendingDocument {
     fn default() -> Self {
         Self::Note(Note::new("Waiting for permission").in_language("en"))
     }
+}
+
+/// The document of a politely blocked subscription (RFC 3856 section 6.6.2).
+///
+/// It hides the block only if presentities who are not there look the same. Where clients publish
+/// `closed` when they leave, that is [`Offline`](Self::Offline); where they just remove their
+/// publication, or the application sets no lasting state, it is [`Unknown`](Self::Unknown).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum BlockedDocument {
+    /// One closed service (RFC 5025 section 3.2.1).
+    #[default]
+    Offline,
+    /// The same as for a presentity of whom nothing is known.
+    Unknown,
 }
 
 /// The document of a presentity without state. It never says `closed`: unknown is not offline.

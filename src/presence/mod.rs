@@ -7,5 +7,5 @@ mod package;
 mod policy;
 
 pub use agent::{Agent, UnknownPresentity};
-pub use config::{AgentConfig, LastingState, PendingDocument, UnknownDocument};
+pub use config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 pub use policy::{DenyAll, Policy};

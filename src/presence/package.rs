@@ -6,7 +6,7 @@ use std::hash::DefaultHasher;
 use bytes::Bytes;
 
 use super::composition::{Renamed, unite};
-use super::config::{AgentConfig, LastingState, PendingDocument, UnknownDocument};
+use super::config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 use super::policy::Policy;
 use crate::event::{
     Authorization, Package, Profile, PublishDecision, PublishQuery, RenderRequest, SubscribeQuery,
@@ -28,10 +28,11 @@ pub(super) struct PresencePackage<P> {
     profile: Profile,
     domains: Vec<String>,
     pending: PendingDocument,
+    blocked: BlockedDocument,
     unknown: UnknownDocument,
     lasting: LastingState,
     telephone_numbers: bool,
-    /// Makes the ids of false documents unguessable, so that nothing tells them from real ones.
+    /// Makes the ids of false documents unguessable, so that they do not tell what they are.
     secret: u64,
 }
 
@@ -57,6 +58,7 @@ impl<P> PresencePackage<P> {
                 .map(|domain| domain.to_ascii_lowercase())
                 .collect(),
             pending: config.pending.clone(),
+            blocked: config.blocked,
             unknown: config.unknown,
             lasting: config.lasting,
             telephone_numbers: config.telephone_numbers,
@@ -77,6 +79,11 @@ impl<P> PresencePackage<P> {
         self.domains
             .iter()
             .any(|domain| domain == host || domain == bare)
+    }
+
+    /// What there is of a presentity without state.
+    fn nothing_known(&self, entity: &str) -> Option<Presence> {
+        (self.unknown == UnknownDocument::Empty).then(|| Presence::new(entity))
     }
 
     /// One service, closed: what a presentity looks like whose phone is off.
@@ -114,8 +121,8 @@ impl<P: Policy> PresencePackage<P> {
         let is_known = !publications.is_empty() || state.lasting.is_some();
         let mut document = composed.clone();
         state.composed = Some((request.version, composed));
-        if !is_known && self.unknown == UnknownDocument::Nothing {
-            return None;
+        if !is_known {
+            return self.nothing_known(request.entity);
         }
         document.entity = request.entity.to_owned();
         if view.name().is_some() {
@@ -174,7 +181,10 @@ impl<P: Policy> Package for PresencePackage<P> {
     ) -> Option<Bytes> {
         let mut document = match request.visibility {
             Visibility::View(view) => self.view(request, view, state, publications)?,
-            Visibility::PoliteBlock => self.offline(request.resource, request.entity),
+            Visibility::PoliteBlock => match self.blocked {
+                BlockedDocument::Offline => self.offline(request.resource, request.entity),
+                BlockedDocument::Unknown => self.nothing_known(request.entity)?,
+            },
             Visibility::Pending => match &self.pending {
                 PendingDocument::Note(note) => {
                     Presence::new(request.entity).with_note(note.clone())

@@ -26,77 +26,88 @@ impl Attribute {
 ///
 /// Equality does not look at the order. Declarations of namespaces are not attributes here.
 #[derive(Debug, Clone, Default)]
-pub struct Attributes(Vec<Attribute>);
+pub struct Attributes(
+    #[expect(
+        clippy::box_collection,
+        reason = "most elements have none, and this is one word instead of three"
+    )]
+    Option<Box<Vec<Attribute>>>,
+);
 
 impl Attributes {
     /// No attributes.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(None)
+    }
+
+    fn all(&self) -> &[Attribute] {
+        self.0.as_ref().map_or(&[], |all| all.as_slice())
+    }
+
+    fn find_mut(&mut self, is_it: impl Fn(&Name) -> bool) -> Option<&mut Attribute> {
+        let mut all = self.0.iter_mut().flat_map(|all| all.iter_mut());
+        all.find(|attribute| is_it(&attribute.name))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all().len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all().is_empty()
     }
 
     /// All of them, in order.
     pub fn iter(&self) -> core::slice::Iter<'_, Attribute> {
-        self.0.iter()
+        self.all().iter()
     }
 
     /// The value of the attribute `local` in `namespace` (empty: in no namespace).
     pub fn get(&self, namespace: &str, local: &str) -> Option<&str> {
-        self.0
-            .iter()
+        self.iter()
             .find(|attribute| attribute.name.is(namespace, local))
             .map(|attribute| attribute.value.as_str())
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, namespace: &str, local: &str) -> Option<&mut String> {
-        self.0
-            .iter_mut()
-            .find(|attribute| attribute.name.is(namespace, local))
+        self.find_mut(|name| name.is(namespace, local))
             .map(|attribute| &mut attribute.value)
     }
 
     /// Gives the attribute a value, adding it at the end when it is not there yet.
     pub fn set(&mut self, name: Name, value: impl Into<String>) {
-        match self.0.iter_mut().find(|attribute| attribute.name == name) {
+        match self.find_mut(|known| *known == name) {
             Some(attribute) => attribute.value = value.into(),
-            None => self.0.push(Attribute::new(name, value)),
+            None => self.push(Attribute::new(name, value)),
         }
     }
 
     /// Takes an attribute out.
     pub fn remove(&mut self, namespace: &str, local: &str) -> Option<Attribute> {
         let at = self
-            .0
             .iter()
             .position(|attribute| attribute.name.is(namespace, local))?;
-        Some(self.0.remove(at))
+        self.0.as_mut().map(|all| all.remove(at))
     }
 
     /// Makes room for so many in all, and no more, unless there is room already.
     pub(crate) fn reserve(&mut self, attributes: usize) {
-        if self.0.capacity() < attributes {
-            self.0
-                .reserve_exact(attributes.saturating_sub(self.0.len()));
+        let all = self.0.get_or_insert_default();
+        if all.capacity() < attributes {
+            all.reserve_exact(attributes.saturating_sub(all.len()));
         }
     }
 
     /// Adds an attribute that is known to be new.
     pub(crate) fn push(&mut self, attribute: Attribute) {
-        self.0.push(attribute);
+        self.0.get_or_insert_default().push(attribute);
     }
 
     fn sorted(&self) -> Vec<&Attribute> {
-        let mut sorted: Vec<&Attribute> = self.0.iter().collect();
+        let mut sorted: Vec<&Attribute> = self.iter().collect();
         sorted.sort_unstable_by(|a, b| {
             (a.name.namespace(), a.name.local(), &a.value).cmp(&(
                 b.name.namespace(),
@@ -111,7 +122,7 @@ impl Attributes {
 impl PartialEq for Attributes {
     fn eq(&self, other: &Self) -> bool {
         // Most of the time the order is the same as well.
-        self.len() == other.len() && (self.0 == other.0 || self.sorted() == other.sorted())
+        self.len() == other.len() && (self.all() == other.all() || self.sorted() == other.sorted())
     }
 }
 

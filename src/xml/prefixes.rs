@@ -135,7 +135,9 @@ impl<'m> Prefixes<'m> {
     fn position(&self, namespace: &str) -> Option<usize> {
         if self.entries.len() <= FEW {
             let mut entries = self.entries.iter();
-            entries.position(|entry| entry.namespace == namespace)
+            // Names of well-known namespaces are mostly the very same constant.
+            let same = |one: &str| core::ptr::eq(one, namespace) || one == namespace;
+            entries.position(|entry| same(entry.namespace))
         } else {
             self.index.get(namespace).copied()
         }

@@ -26,7 +26,7 @@ pub(super) fn write_document(root: &Element) -> Result<Bytes, XmlWriteError> {
     let mut prefixes = Prefixes::new(default);
     prefixes.collect(root)?;
     prefixes.assign();
-    let mut writer = Writer::new(prefixes);
+    let mut writer = Writer::new(prefixes, 1024);
     writer.element_at(root, XmlLimits::MAX_DEPTH, true)?;
     Ok(writer.finish())
 }
@@ -43,9 +43,9 @@ pub(crate) struct Writer<'m> {
 }
 
 impl<'m> Writer<'m> {
-    /// Begins a document: the XML declaration is written.
-    pub(crate) fn new(prefixes: Prefixes<'m>) -> Self {
-        let mut out = Vec::with_capacity(512);
+    /// Begins a document of about `size` bytes: the XML declaration is written.
+    pub(crate) fn new(prefixes: Prefixes<'m>, size: usize) -> Self {
+        let mut out = Vec::with_capacity(size);
         out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         Self {
             out,
@@ -143,7 +143,9 @@ impl<'m> Writer<'m> {
 
         self.out.push(b'<');
         self.default_undone |= bare;
+        let name_start = self.out.len();
         self.tag_name(element);
+        let name_end = self.out.len();
         if root {
             self.root_declarations()?;
         }
@@ -167,7 +169,7 @@ impl<'m> Writer<'m> {
                 }
             }
             self.out.extend_from_slice(b"</");
-            self.tag_name(element);
+            self.out.extend_from_within(name_start..name_end);
             self.out.push(b'>');
         }
         self.default_undone = undone_outside;
@@ -216,9 +218,9 @@ impl<'m> Writer<'m> {
         escape(&mut self.out, text, place)
     }
 
-    /// The whole document.
+    /// The whole document, in no more memory than it needs: it may be kept for long.
     pub(crate) fn finish(self) -> Bytes {
-        Bytes::from(self.out)
+        Bytes::from(self.out.into_boxed_slice())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a document is made of: the application's state, what is published, and how ids are kept.
 
-use presentity::pidf::Presence;
+use presentity::pidf::{Basic, Presence};
 use presentity::presence::LastingState;
 
 use crate::common::body_of;
@@ -36,7 +36,7 @@ fn the_document_unites_what_is_published() {
     scene.close();
 }
 
-// SRV-09: one id in several publications, and each keeps the name it got.
+// SRV-09, PIDF-09: one id in several publications, and each keeps the name it got.
 #[test]
 fn ids_that_clash_are_renamed_and_stay_so() {
     let mut scene = Scene::new();
@@ -179,6 +179,38 @@ fn odd_ids_are_put_right_and_tuples_without_one_left_out() {
     scene.close();
 }
 
+// PIDF-11, SRV-06: nobody decides here which of them is right.
+#[test]
+fn parts_that_contradict_each_other_are_all_shown() {
+    let mut scene = Scene::new();
+    let open = document("a", "here").replace("</status>", "</status><contact>sip:bob@x</contact>");
+    let closed = open
+        .replace("open", "closed")
+        .replace("id=\"a\"", "id=\"b\"");
+    scene.published(BOB, &open);
+    scene.published(BOB, &closed);
+    let watch = scene.watch();
+    let document = read(&watch.notify);
+    let said: Vec<_> = document
+        .tuples
+        .iter()
+        .map(|tuple| {
+            (
+                tuple.contact.as_ref().unwrap().uri.as_str(),
+                tuple.status.basic(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("sip:bob@x", Some(Basic::Open)),
+            ("sip:bob@x", Some(Basic::Closed))
+        ]
+    );
+    scene.close();
+}
+
 #[test]
 fn the_order_of_publications_is_the_one_they_were_first_made_in() {
     let mut scene = Scene::new();
@@ -213,6 +245,25 @@ fn the_application_may_name_the_presentity_in_any_form() {
         assert!(scene.role.set_presence(now, name, state).is_err(), "{name}");
         assert!(scene.role.clear_presence(now, name).is_err(), "{name}");
         assert!(!scene.role.has_watchers(name), "{name}");
+    }
+    scene.close();
+}
+
+// What cannot be written is to be refused, and not to take what there was away.
+#[test]
+#[ignore = "set_presence takes what no document can hold; watchers get NOTIFYs without a body"]
+fn a_state_that_no_document_can_hold_is_refused() {
+    let mut scene = Scene::new();
+    scene.set("here");
+    let now = scene.now;
+    for text in ["\u{1}", "\u{0}", "a\u{fffe}"] {
+        let state = crate::scene::state(text);
+        assert!(
+            scene.role.set_presence(now, BOB, state).is_err(),
+            "{text:?}"
+        );
+        let watch = scene.watch();
+        assert_eq!(notes(&watch.notify), ["here"]);
     }
     scene.close();
 }

@@ -457,6 +457,24 @@ fn without_credentials_the_subscription_stays() {
 
 // PA-50
 #[test]
+fn a_host_may_say_that_there_are_no_credentials() {
+    for status in [401, 407] {
+        let (mut scene, open) = open_notify();
+        need(&challenge(&mut scene, &open, status));
+        let now = scene.now;
+        assert!(scene.role.decline_credentials(now, open.transaction()));
+        assert!(!scene.role.decline_credentials(now, open.transaction()));
+        assert!(scene.drain().all.is_empty());
+        scene.pass(5.1);
+        let outputs = scene.set("two");
+        assert_eq!(notes(outputs.notify()), ["two"]);
+        scene.answer_all(&outputs);
+        scene.close();
+    }
+}
+
+// PA-50
+#[test]
 fn an_error_401_without_a_challenge_is_an_error() {
     for status in [401, 407] {
         let (mut scene, open) = open_notify();

@@ -303,6 +303,7 @@ impl Scene {
         assert!(left.all.is_empty(), "{left:?}");
         self.closed = true;
         assert_eq!(self.role.occupancy(), Default::default());
+        assert_eq!(self.role.poll_timeout(), None);
     }
 
     /// Ends whatever still is; then nothing is left behind.

@@ -1,0 +1,140 @@
+//! Heap per active subscription, live and at the peak, and allocations per message.
+//!
+//! `cargo bench --bench memory` prints a table. Counted are the octets that were asked of the
+//! allocator; what the system's allocator adds for its own purposes is left out.
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "no part of the library; prints its findings"
+)]
+
+mod common;
+
+use allocation_counter::{AllocationInfo, measure};
+use common::{Dialog, Population, REFERENCE, VIA};
+use presentity::event::Output;
+
+/// Runs something and tells what it gave and what it took.
+fn measured<T>(run: impl FnOnce() -> T) -> (T, AllocationInfo) {
+    let mut value = None;
+    let info = measure(|| value = Some(run()));
+    (value.into_iter().next().expect("it ran"), info)
+}
+
+/// Makes the subscriptions of a population and ends them. What watchers keep is not counted.
+fn subscriptions(count: u64, per_presentity: u64) {
+    let presentities = count / per_presentity;
+    let configure = |config: &mut presentity::presence::AgentConfig| {
+        // None runs out in the making.
+        config.server.max_expires = 1_000_000;
+    };
+    let (mut population, state) = measured(|| Population::new(presentities, configure));
+    let mut dialogs: Vec<Dialog> = Vec::with_capacity(count as usize);
+    let ((), info) = measured(|| {
+        for number in 0..count {
+            let mut dialog = population.newcomer(number % presentities);
+            population.join(&mut dialog);
+            dialogs.push(dialog);
+        }
+        population.rest();
+    });
+    let ((), end) = measured(|| {
+        for dialog in &mut dialogs {
+            population.leave(dialog);
+        }
+        population.rest();
+    });
+    let per = |octets: i64, count: u64| octets as f64 / count as f64;
+    println!(
+        "{count:>13} {per_presentity:>14} {:>8.1} {:>8.1} {:>8.2} {:>10.1} {:>17.1}",
+        per(info.bytes_current, count),
+        per(info.bytes_max as i64, count),
+        per(info.count_current, count),
+        per(info.bytes_current + end.bytes_current, count),
+        per(state.bytes_current, presentities),
+    );
+}
+
+/// Allocations of one exchange, in the steady state.
+fn allocations() {
+    const ROUNDS: u64 = 1_000;
+    let tell = |what: &str, info: AllocationInfo, rounds: u64| {
+        println!(
+            "{what:<62} {:>6.2}",
+            info.count_total as f64 / rounds as f64
+        );
+    };
+    let mut population = Population::with_subscriptions(1_000, 10_000);
+    let mut dialogs: Vec<Dialog> = (0..ROUNDS).map(|n| population.newcomer(n)).collect();
+    let requests: Vec<_> = dialogs.iter().map(Population::initial).collect();
+    let mut done = Vec::with_capacity(requests.len());
+    let ((), info) = measured(|| {
+        for request in &requests {
+            done.push(population.exchange(&request.view(), request));
+        }
+    });
+    tell("SUBSCRIBE with its view, 200 and NOTIFY", info, ROUNDS);
+    let ((), info) = measured(|| {
+        for (_, transaction) in &done {
+            population.answer(*transaction);
+        }
+    });
+    tell("the answer to a NOTIFY", info, ROUNDS);
+    for (dialog, (tag, _)) in dialogs.iter_mut().zip(done) {
+        Population::enter(dialog, tag);
+    }
+
+    let requests: Vec<_> = dialogs
+        .iter_mut()
+        .map(|dialog| Population::again(dialog, false))
+        .collect();
+    let mut done = Vec::with_capacity(requests.len());
+    let ((), info) = measured(|| {
+        for request in &requests {
+            done.push(population.exchange(&request.view(), request));
+        }
+    });
+    tell("a refresh with its view, 200 and NOTIFY", info, ROUNDS);
+    for (_, transaction) in done {
+        population.answer(transaction);
+    }
+
+    for _ in 0..ROUNDS {
+        population.grow(0);
+    }
+    population.rest();
+    let ((), info) = measured(|| population.change(0));
+    tell("a change of state", info, 1);
+    let mut buffer = Vec::with_capacity(4_096);
+    let mut notifies = 0;
+    let ((), info) = measured(|| {
+        while let Some(output) = population.agent.poll_output() {
+            if let Output::Send(request) = output {
+                buffer.clear();
+                request.write_to(VIA, &mut buffer);
+                notifies += 1;
+            }
+        }
+    });
+    assert_eq!(buffer.len(), REFERENCE);
+    tell(
+        "a NOTIFY of a fan-out, written, its document apart",
+        info,
+        notifies,
+    );
+}
+
+fn main() {
+    println!("Allocations for");
+    allocations();
+    println!();
+    println!("Octets of heap for each subscription; documents of presentities included");
+    println!(
+        "subscriptions to each person     live     peak   blocks when ended state of a person"
+    );
+    for count in [100_000, 1_000_000] {
+        for per_presentity in [1, 10] {
+            subscriptions(count, per_presentity);
+        }
+    }
+}
