@@ -8,6 +8,7 @@
 mod calls;
 #[path = "../common/mod.rs"]
 mod common;
+mod found;
 mod long_run;
 
 use core::fmt;

@@ -1,6 +1,6 @@
 //! What the application decides.
 
-use presentity::event::{Decision, EndReason};
+use presentity::event::{Decision, EndReason, Reason};
 
 use super::course::Course;
 use super::model::{PRESENTITIES, Subscription, document, watcher_name};
@@ -126,9 +126,12 @@ impl Course {
 impl Subscription {
     fn end_by(&mut self, (reason, retry_after): End) {
         let mut told = format!("reason={reason}");
+        // Who is to keep the state gets it, and is to stay away.
+        let last_state = reason == Reason::Invariant;
+        let retry_after = retry_after.or(last_state.then_some(u32::MAX));
         if let Some(seconds) = retry_after {
             told.push_str(&format!(";retry-after={seconds}"));
         }
-        self.end(told, false, EndReason::Terminated(reason));
+        self.end(told, last_state, EndReason::Terminated(reason));
     }
 }

@@ -6,7 +6,7 @@ use presentity::event::{
     Decision, EndReason, Job, NeedCredentials, NotifyResult, Output, PublicationKey, ServerEvent,
     Subject, SubscriptionKey,
 };
-use presentity::presence::{LastingState, PendingDocument, UnknownDocument};
+use presentity::presence::{BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 use presentity::sip::{OutgoingRequest, Response};
 
 use super::course::{Course, TICK};
@@ -157,7 +157,8 @@ impl Course {
         let one = &self.subscriptions[place];
         if let Some(open) = &one.open {
             assert!(
-                open.challenged.is_some() && one.may_be_forgotten(self.clock, forgotten_after),
+                (open.challenged.is_some() || one.owed)
+                    && one.may_be_forgotten(self.clock, forgotten_after),
                 "two NOTIFYs are open at step {step}: {one:#?}"
             );
             self.challenge_forgotten(place);
@@ -221,7 +222,8 @@ impl Course {
         one.open = Some(Open {
             transaction: request.transaction(),
             since: clock,
-            attempts: retry.map_or(0, |retry| retry.attempts),
+            attempts: retry.as_ref().map_or(0, |retry| retry.attempts),
+            credentials: retry.map_or_else(Vec::new, |retry| retry.credentials),
             challenged: None,
             body,
         });
@@ -245,10 +247,7 @@ impl Course {
         );
         assert_eq!(request.flow(), one.flow, "step {step}");
         let from = value("From").expect("a From");
-        assert!(
-            from.starts_with(&format!("<{}>;tag=", one.entity)),
-            "{from}"
-        );
+        assert!(from.starts_with(&format!("<{}>;tag=", one.named)), "{from}");
         let to = value("To").expect("a To");
         assert!(
             to.starts_with(&format!("<{}>;tag=", WATCHERS[one.watcher])),
@@ -270,8 +269,9 @@ impl Course {
         };
         assert_eq!(value("Content-Type"), media_type);
         for name in ["Authorization", "Proxy-Authorization"] {
-            let expected = one.retry.as_ref().filter(|retry| retry.field == name);
-            let expected = expected.map(|retry| retry.value.as_str());
+            let mut given = one.retry.iter().flat_map(|retry| &retry.credentials);
+            let expected = given.find(|(field, _)| *field == name);
+            let expected = expected.map(|(_, value)| value.as_str());
             assert_eq!(value(name), expected, "credentials at step {step}");
         }
     }
@@ -307,6 +307,12 @@ impl Course {
     pub(super) fn shown(&self, one: &Subscription) -> Shown {
         let view = match &one.decision {
             Decision::Allow(view) => view,
+            Decision::PoliteBlock if self.setting.config.blocked == BlockedDocument::Unknown => {
+                return match self.setting.config.unknown {
+                    UnknownDocument::Nothing => Shown::Nothing,
+                    _ => Shown::Notes(BTreeSet::new()),
+                };
+            }
             Decision::PoliteBlock => return Shown::Offline,
             _ => {
                 return match self.setting.config.pending {
@@ -447,6 +453,7 @@ impl Course {
             }
             let expired = one.expires_at <= clock;
             let unreported = one.may_be_forgotten(clock, forgotten_after)
+                && !one.owed
                 && one
                     .open
                     .as_ref()

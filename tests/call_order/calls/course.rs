@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, FlowId, ServerTransaction, Timestamp};
 use presentity::event::{
-    Assurance, Backlog, Decision, Identity, Output, PublishKind, Reason, RequestContext,
-    Termination,
+    Assurance, Backlog, Decision, Identity, JobOutcome, Output, PublishKind, Reason,
+    RequestContext, Termination,
 };
 use presentity::presence::Agent;
 use presentity::sip::ResponseRef;
@@ -508,7 +508,7 @@ impl Course {
         }
         for job in self.jobs.iter().filter(|job| job.over) {
             let key = job.key.expect("it was told");
-            self.agent.complete_job(clock, key, true);
+            assert_eq!(self.agent.complete_job(clock, key, true), JobOutcome::Over);
         }
         for subscription in &self.subscriptions {
             let Some(key) = subscription.key else {

@@ -158,13 +158,16 @@ pub struct Open {
     pub attempts: u8,
     /// The field that credentials go into.
     pub challenged: Option<&'static str>,
+    pub credentials: Credentials,
     pub body: Bytes,
 }
 
+/// Fields that credentials stand in, with their values.
+pub type Credentials = Vec<(&'static str, String)>;
+
 #[derive(Debug)]
 pub struct Retry {
-    pub field: &'static str,
-    pub value: String,
+    pub credentials: Credentials,
     pub attempts: u8,
 }
 
@@ -172,6 +175,9 @@ pub struct Retry {
 pub struct Subscription {
     pub watcher: usize,
     pub presentity: usize,
+    /// In To.
+    pub named: String,
+    /// The same without parameters, as its document says.
     pub entity: String,
     pub call_id: String,
     /// From the response, when it is there.
@@ -221,6 +227,16 @@ impl Subscription {
         self.phase = Phase::Ending(LastWord { told, with_state });
         self.end_reasons = vec![reason];
         self.owed = true;
+    }
+
+    /// No answer came: it is over, unless its watcher has spoken since.
+    pub fn fail(&mut self, reason: EndReason) {
+        if self.is_live() && self.owed {
+            self.open = None;
+            self.unsure = true;
+        } else {
+            self.drop_silently(reason);
+        }
     }
 
     /// It is over without a word.

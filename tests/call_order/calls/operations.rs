@@ -5,7 +5,9 @@ use core::time::Duration;
 use presentity::event::{
     Authorization, Decision, Failure, Reason, Rejection, ReplacePublications, Termination, View,
 };
-use presentity::presence::{AgentConfig, LastingState, PendingDocument, UnknownDocument};
+use presentity::presence::{
+    AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument,
+};
 
 /// Bytes of the setting, in front of the operations.
 const SETTING: usize = 8;
@@ -561,6 +563,7 @@ fn setting([a, b, c, d, e, f, g, h]: [u8; SETTING]) -> Setting {
     }
     config.lasting = [LastingState::WhenAlone, LastingState::Always][usize::from(c >> 1 & 1)];
     config.unknown = [UnknownDocument::Empty, UnknownDocument::Nothing][usize::from(c >> 2 & 1)];
+    config.blocked = [BlockedDocument::Offline, BlockedDocument::Unknown][usize::from(c >> 6 & 1)];
     config.pending = match c >> 3 & 3 {
         0 | 1 => PendingDocument::default(),
         2 => PendingDocument::Nothing,

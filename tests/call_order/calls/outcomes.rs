@@ -71,7 +71,7 @@ impl Course {
                     "an outcome was not heard at step {}: {subscription:?}",
                     self.step
                 );
-                subscription.drop_silently(EndReason::NotifyForgotten);
+                subscription.fail(EndReason::NotifyForgotten);
                 self.closed.push(transaction);
             }
             // Whoever was asked for credentials gives them or does nothing.
@@ -90,7 +90,7 @@ impl Course {
                     presentity::event::Failure::Timeout => EndReason::NotifyTimeout,
                     _ => EndReason::NotifyUnsent,
                 };
-                subscription.drop_silently(reason);
+                subscription.fail(reason);
                 return;
             }
             Outcome::Status(status)
@@ -126,7 +126,9 @@ impl Course {
                 if let Outcome::RetryAfter(_, seconds) = outcome
                     && subscription.is_live()
                 {
+                    let interval = self.setting.config.server.notify_interval;
                     let hold = Duration::from_secs(seconds.min(3600).into());
+                    let hold = hold.max(interval).max(Duration::from_secs(1));
                     subscription.owed = true;
                     subscription.held_until = Some(clock + hold);
                 }
@@ -179,7 +181,7 @@ impl Course {
         let now = self.time();
         let subscription = &mut self.subscriptions[place];
         let open = subscription.open.as_ref().expect("open");
-        let (transaction, attempts) = (open.transaction, open.attempts);
+        let transaction = open.transaction;
         let field = open.challenged.expect("challenged");
         let value = format!(
             "Digest username=\"agent\", cnonce=\"{}\"",
@@ -194,11 +196,13 @@ impl Course {
         let forgotten_after = self.setting.config.server.forgotten_after;
         if taken {
             assert!(clean, "a line break went through at step {}", self.step);
-            subscription.open = None;
+            let open = subscription.open.take().expect("open");
+            let mut credentials = open.credentials;
+            credentials.retain(|(other, _)| *other != field);
+            credentials.push((field, value));
             subscription.retry = Some(Retry {
-                field,
-                value,
-                attempts,
+                credentials,
+                attempts: open.attempts,
             });
             self.closed.push(transaction);
             return;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use presentity::engine::FlowId;
-use presentity::event::{PublishKind, ReplacePublications};
+use presentity::event::{JobOutcome, PublishKind, ReplacePublications};
 
 use super::course::{Course, Effect};
 use super::model::{
@@ -293,11 +293,12 @@ impl Course {
         };
         let now = self.time();
         let before = self.agent.occupancy().jobs;
-        self.agent.complete_job(now, key, success);
+        let outcome = self.agent.complete_job(now, key, success);
         let ended = before - self.agent.occupancy().jobs;
         let job = &self.jobs[place];
         if ended == 0 {
             assert!(job.over || job.may_be_over, "a job is lost: {job:?}");
+            assert_eq!(outcome, JobOutcome::Over);
             return;
         }
         assert!(!job.over, "a job ended twice: {job:?}");
@@ -315,6 +316,13 @@ impl Course {
             Some(None) => 412,
             _ => self.commit_status(job.presentity, job.flow, found.flatten()),
         };
+        assert_eq!(
+            outcome,
+            match status {
+                200 => JobOutcome::Done,
+                other => JobOutcome::Refused(other),
+            }
+        );
         let expected = self.expected.get_mut(&job.transaction).expect("unanswered");
         expected.statuses = vec![status];
         expected.of = ExpectedOf::Other;

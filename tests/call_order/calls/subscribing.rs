@@ -107,9 +107,7 @@ impl Course {
             return vec![status];
         }
         let same = |one: &&Subscription| {
-            one.watcher == watcher
-                && one.presentity == presentity
-                && matches!(one.phase, Phase::Live | Phase::Ending(_))
+            one.watcher == watcher && one.presentity == presentity && one.phase != Phase::Gone
         };
         let limit = self
             .setting
@@ -150,7 +148,8 @@ impl Course {
         self.subscriptions.push(Subscription {
             watcher,
             presentity,
-            entity: message.uri.clone(),
+            named: message.uri.clone(),
+            entity: message.uri.split(';').next().expect("a URI").into(),
             call_id: value("Call-ID", "i").expect("a Call-ID"),
             local_tag: None,
             contact: contact.trim_matches(['<', '>']).into(),
@@ -219,7 +218,7 @@ impl Course {
         };
         let repeats = matches!(oddity, Oddity::OldSequence | Oddity::Repeated);
         let cseq = subscription.remote_cseq + 1;
-        let mut plain = requests::subscribe(watcher, &subscription.entity, &subscription.call_id)
+        let mut plain = requests::subscribe(watcher, &subscription.named, &subscription.call_id)
             .with("Event", &event)
             .in_dialog(
                 subscription.local_tag.as_deref().unwrap_or_default(),
@@ -293,7 +292,10 @@ impl Course {
         }
         subscription.flow = flow;
         if oddity != Oddity::NoContact {
-            subscription.contact = contact;
+            let given = message.fields.iter();
+            let mut given = given.filter(|(name, _)| name == "Contact" || name == "m");
+            let (_, given) = given.next().expect("a contact");
+            subscription.contact = given.trim_matches(['<', '>']).into();
         }
         subscription.old_type = oddity == Oddity::OldType;
         if rule != Rule::Pending && rule.decision() != subscription.decision {
