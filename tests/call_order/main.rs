@@ -5,6 +5,13 @@
 //! `PRESENTITY_CALLS=<hexadecimal>`; the test `replay` runs it again with everything shown.
 //! `PRESENTITY_CASES` sets how many cases are tried and `PRESENTITY_SEED` which.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code may fail loudly"
+)]
+
 mod calls;
 #[path = "../common/mod.rs"]
 mod common;

@@ -4,6 +4,13 @@
 //! Everything panics when something is wrong, so that property tests and fuzzing can use it alike.
 
 #![allow(unreachable_pub, reason = "included by tests and by fuzz targets")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what is wrong is to be loud"
+)]
 
 mod application;
 mod checks;
