@@ -71,7 +71,13 @@ impl Course {
                     "an outcome was not heard at step {}: {subscription:?}",
                     self.step
                 );
-                subscription.fail(EndReason::NotifyForgotten);
+                // Forgotten before it ran out, or behind that.
+                if subscription.spoken && matches!(subscription.phase, Phase::Ending(_)) {
+                    subscription.open = None;
+                    subscription.uncertain = true;
+                } else {
+                    subscription.fail(EndReason::NotifyForgotten);
+                }
                 self.closed.push(transaction);
             }
             // Whoever was asked for credentials gives them or does nothing.

@@ -173,6 +173,8 @@ impl Course {
             unsure: false,
             started: false,
             end_reasons: Vec::new(),
+            spoken: false,
+            uncertain: false,
             ended: false,
         });
         self.starting.push_back(place);
