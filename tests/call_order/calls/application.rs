@@ -126,9 +126,8 @@ impl Course {
 impl Subscription {
     fn end_by(&mut self, (reason, retry_after): End) {
         let mut told = format!("reason={reason}");
-        // Who is to keep the state gets it, and is to stay away.
+        // Who is to keep the state gets it.
         let last_state = reason == Reason::Invariant;
-        let retry_after = retry_after.or(last_state.then_some(u32::MAX));
         if let Some(seconds) = retry_after {
             told.push_str(&format!(";retry-after={seconds}"));
         }

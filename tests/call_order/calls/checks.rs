@@ -69,7 +69,7 @@ impl Course {
             };
             let due = subscription.owed || subscription.retry.is_some();
             assert!(
-                !due || !can_leave || subscription.open.is_some() || subscription.uncertain,
+                !due || !can_leave || subscription.open.is_some(),
                 "a NOTIFY is owed at step {}: {subscription:#?}",
                 self.step
             );
@@ -157,8 +157,7 @@ impl Course {
         let one = &self.subscriptions[place];
         if let Some(open) = &one.open {
             assert!(
-                (open.challenged.is_some() || one.owed)
-                    && one.may_be_forgotten(self.clock, forgotten_after),
+                open.challenged.is_some() && one.may_be_forgotten(self.clock, forgotten_after),
                 "two NOTIFYs are open at step {step}: {one:#?}"
             );
             self.challenge_forgotten(place);
@@ -449,24 +448,10 @@ impl Course {
                     "it did not run out at step {}: {one:#?}",
                     self.step
                 );
-                // Its watcher has spoken since: the forgotten NOTIFY is no end.
-                let forgotten = one.owed
-                    && one.may_be_forgotten(clock, forgotten_after)
-                    && one
-                        .open
-                        .as_ref()
-                        .is_some_and(|open| open.challenged.is_none());
-                if forgotten && done {
-                    self.closed
-                        .extend(one.open.take().map(|open| open.transaction));
-                    one.unsure = true;
-                }
-                one.spoken |= forgotten && !done;
                 continue;
             }
             let expired = one.expires_at <= clock;
             let unreported = one.may_be_forgotten(clock, forgotten_after)
-                && !one.owed
                 && one
                     .open
                     .as_ref()
@@ -477,7 +462,6 @@ impl Course {
                 self.step
             );
             if expired {
-                one.spoken |= one.owed;
                 one.end("reason=timeout".into(), false, EndReason::Expired);
                 if unreported {
                     one.end_reasons.push(EndReason::NotifyForgotten);

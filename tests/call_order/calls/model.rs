@@ -208,10 +208,6 @@ pub struct Subscription {
     pub unsure: bool,
     pub started: bool,
     pub end_reasons: Vec<EndReason>,
-    /// It was owed a NOTIFY when an older one may have been forgotten, which is no end then.
-    pub spoken: bool,
-    /// Whether the last NOTIFY comes cannot be told.
-    pub uncertain: bool,
     pub ended: bool,
 }
 

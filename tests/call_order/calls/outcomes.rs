@@ -71,13 +71,7 @@ impl Course {
                     "an outcome was not heard at step {}: {subscription:?}",
                     self.step
                 );
-                // Forgotten before it ran out, or behind that.
-                if subscription.spoken && matches!(subscription.phase, Phase::Ending(_)) {
-                    subscription.open = None;
-                    subscription.uncertain = true;
-                } else {
-                    subscription.fail(EndReason::NotifyForgotten);
-                }
+                subscription.drop_silently(EndReason::NotifyForgotten);
                 self.closed.push(transaction);
             }
             // Whoever was asked for credentials gives them or does nothing.

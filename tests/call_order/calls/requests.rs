@@ -54,8 +54,6 @@ pub fn fault(oddity: Oddity, in_dialog: bool) -> Option<(Stage, u16)> {
         Oddity::UnknownBody => (Stage::Head, 415),
         Oddity::NoContact if in_dialog => return None,
         Oddity::NoContact | Oddity::TwoContacts => (Stage::Contact, 400),
-        // There are no URIs in a refresh but this one.
-        Oddity::HugeContact if in_dialog => return None,
         Oddity::HugeContact => (Stage::Room, 513),
         Oddity::ExpiresNoNumber | Oddity::TwoExpires => (Stage::Head, 400),
         Oddity::MethodMismatch | Oddity::NoFromTag | Oddity::NoCallId => (Stage::Form, 400),

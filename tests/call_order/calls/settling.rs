@@ -165,7 +165,7 @@ impl Course {
         self.compare();
         for one in &self.subscriptions {
             assert!(one.started && one.ended, "{one:#?}");
-            assert!(one.phase == Phase::Gone || one.uncertain, "{one:#?}");
+            assert_eq!(one.phase, Phase::Gone, "{one:#?}");
         }
         assert!(self.expected.is_empty(), "unanswered: {:?}", self.expected);
         assert!(self.starting.is_empty() && self.published.is_empty());

@@ -173,8 +173,6 @@ impl Course {
             unsure: false,
             started: false,
             end_reasons: Vec::new(),
-            spoken: false,
-            uncertain: false,
             ended: false,
         });
         self.starting.push_back(place);
