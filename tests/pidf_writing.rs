@@ -138,14 +138,14 @@ fn documents_survive() {
 #[test]
 fn odd_values_are_passed_on() {
     let odd = format!(
-        "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='{ENTITY}'><tuple id='t' old='1'><status>\
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='{ENTITY}'><tuple id='t' old='1'><status new='2'>\
          <basic sure='no'>Open</basic></status><contact priority='1.50' kind='x'>dora</contact>\
          <timestamp zone='?'>noon</timestamp></tuple></presence>"
     );
     let presence = Presence::read(odd.as_bytes()).unwrap();
     let written = check(&presence);
     for part in [
-        "<tuple id=\"t\" old=\"1\">",
+        "<tuple id=\"t\" old=\"1\"><status new=\"2\">",
         "<basic sure=\"no\">Open</basic>",
         "<contact priority=\"1.50\" kind=\"x\">dora</contact>",
         "<timestamp zone=\"?\">noon</timestamp>",

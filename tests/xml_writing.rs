@@ -178,6 +178,14 @@ fn declarations_shadow_each_other() {
 }
 
 #[test]
+fn declarations_hold_within_their_element_only() {
+    let document = "<a><b xmlns:p='urn:example:x' c='p:q'><d xmlns:p='urn:example:x' c='p:q'/></b>\
+                    <b xmlns:p='urn:example:x' c='p:q'/></a>";
+    let document = check(&read(document.as_bytes()));
+    assert_eq!(document.matches("xmlns:p").count(), 2, "{document}");
+}
+
+#[test]
 fn very_many_namespaces() {
     let mut element = Element::new("", "a");
     for number in 0..2_000 {
