@@ -536,6 +536,40 @@ fn a_body_that_is_too_large_gets_413() {
     scene.close();
 }
 
+// SRV-46: the document that unites them all is bounded.
+#[test]
+fn publications_of_one_presentity_are_bounded_together() {
+    let body = |id: &str| document(id, &"x".repeat(1_000));
+    let size = body("a").len();
+    let mut scene = Scene::configured(|config| config.server.limits.published = 2 * size + 10);
+    let first = scene.published(BOB, &body("a"));
+    let second = scene.published(BOB, &body("b"));
+    let message = scene.publish(BOB, &body("c"));
+    assert_eq!(story(&scene.send(&message)), ["413"]);
+    let message = follow(
+        &mut scene,
+        &second,
+        &format!("{}{}", body("b"), " ".repeat(11)),
+    );
+    assert_eq!(story(&scene.send(&message)), ["413"]);
+    let message = follow(
+        &mut scene,
+        &second,
+        &format!("{}{}", body("b"), " ".repeat(10)),
+    );
+    assert_eq!(scene.send(&message).status(), 200);
+    let message = scene.publish(CARLA, &body("c"));
+    assert_eq!(scene.send(&message).status(), 200, "each by itself");
+    // What goes makes room.
+    let message = follow(&mut scene, &first, "").with("Expires", "0");
+    assert_eq!(scene.send(&message).status(), 200);
+    let message = scene.publish(BOB, &body("c")[..size - 10]);
+    assert_eq!(story(&scene.send(&message)), ["400"], "it is not whole");
+    let message = scene.publish(BOB, &document("c", "x"));
+    assert_eq!(scene.send(&message).status(), 200);
+    scene.close();
+}
+
 // SRV-46
 #[test]
 fn a_refresh_keeps_the_state_for_longer() {
@@ -546,6 +580,11 @@ fn a_refresh_keeps_the_state_for_longer() {
     let outputs = scene.send(&message);
     assert_eq!(story(&outputs), ["200", "published Refresh"]);
     assert_eq!(expires(&outputs), "600");
+    let tag = etag(&outputs);
+    scene.pass(500.0);
+    // Behind the end that the publication had at first.
+    let message = follow(&mut scene, &tag, "");
+    assert_eq!(scene.send(&message).status(), 200);
     scene.pass(599.0);
     assert_eq!(shown(&mut scene), ["here"]);
     let outputs = scene.pass(1.5);
