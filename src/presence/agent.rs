@@ -59,6 +59,11 @@ impl<P: Policy> Agent<P> {
         self.server.accepts(request)
     }
 
+    /// See [`Server::owns`].
+    pub fn owns(&self, request: &RequestRef<'_>) -> bool {
+        self.server.owns(request)
+    }
+
     /// See [`Server::handle_request`].
     ///
     /// # Errors

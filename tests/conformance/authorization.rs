@@ -4,7 +4,9 @@ use presentity::event::{
     Authorization, Decision, EndReason, Reason, Rejection, SubscribeQuery, Termination, View,
 };
 use presentity::pidf::{Basic, Note, Presence, Tuple};
-use presentity::presence::{Agent, AgentConfig, DenyAll, PendingDocument, Policy};
+use presentity::presence::{
+    Agent, AgentConfig, BlockedDocument, DenyAll, PendingDocument, Policy, UnknownDocument,
+};
 use presentity::sip::OutgoingRequest;
 
 use crate::common::{Driver, Message, field, seeded, state_of};
@@ -264,6 +266,32 @@ fn a_polite_block_looks_like_a_phone_that_is_off() {
     real.answer_all(&outputs);
     real.close();
     blocked.close();
+}
+
+// PA-31, PA-32, SEC-10: where those who are not there are shown without tuples.
+#[test]
+fn a_polite_block_may_look_like_a_presentity_of_whom_nothing_is_known() {
+    for unknown in [UnknownDocument::Empty, UnknownDocument::Nothing] {
+        let story_of = |decision: Authorization, known: bool| {
+            let mut config = AgentConfig::default();
+            config.unknown = unknown;
+            config.blocked = BlockedDocument::Unknown;
+            let mut scene = Scene::with(config, decision);
+            if known {
+                scene.set_document(BOB, known_state());
+            }
+            let message = scene.subscribe(ANA, BOB);
+            let outputs = scene.send(&message);
+            let mut bytes = Vec::new();
+            outputs.notify().write_to("", &mut bytes);
+            scene.answer_all(&outputs);
+            scene.close();
+            String::from_utf8(bytes).unwrap()
+        };
+        let blocked = story_of(Decision::PoliteBlock.into(), true);
+        assert_eq!(blocked, story_of(allowed(), false));
+        assert_ne!(blocked, story_of(allowed(), true));
+    }
 }
 
 // PA-32: an id that every agent uses would give it away.

@@ -20,6 +20,7 @@ mod accept;
 mod authorization;
 mod clients;
 mod documents;
+mod entity_tags;
 mod identity;
 mod notify;
 mod notify_outcomes;

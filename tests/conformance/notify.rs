@@ -109,6 +109,15 @@ fn the_first_number_is_the_hosts_to_set() {
     scene.close();
 }
 
+// PA-59: there is room to count up below 2^31.
+#[test]
+fn the_first_number_is_never_too_high() {
+    let mut scene = Scene::configured(|config| config.server.initial_cseq = u32::MAX);
+    let watch = scene.watch();
+    assert!(cseq(&watch.notify) <= (1 << 30) + 1);
+    scene.close();
+}
+
 // PA-43, PA-44
 #[test]
 fn a_live_subscription_is_told_the_seconds_left() {

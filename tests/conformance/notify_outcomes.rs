@@ -103,6 +103,21 @@ fn what_was_refused_is_sent_again_with_the_next_round() {
     scene.close();
 }
 
+// PA-50: even if that very state is what there is again.
+#[test]
+fn what_was_refused_is_not_taken_for_known() {
+    let mut scene = Scene::new();
+    scene.watch();
+    let outputs = scene.set("one");
+    scene.answer(outputs.notify(), 500);
+    assert!(scene.set("two").all.is_empty());
+    assert!(scene.set("one").all.is_empty());
+    let outputs = scene.pass(5.1);
+    assert_eq!(notes(outputs.notify()), ["one"]);
+    scene.answer_all(&outputs);
+    scene.close();
+}
+
 // PA-50
 #[test]
 fn a_wish_for_patience_is_heard_up_to_an_hour() {
@@ -241,6 +256,23 @@ fn a_last_notify_that_is_not_answered_ends_like_any() {
         let outputs = scene.send(&watch.unsubscribe());
         let outputs = fail(&mut scene, outputs.notify(), failure);
         assert!(outputs.all.is_empty(), "{outputs:?}");
+        scene.empty();
+    }
+}
+
+// PA-25, PA-48: one who has spoken since is there; what he is owed proves it or not.
+#[test]
+fn a_watcher_that_refreshed_since_is_tried_once_more() {
+    for (failure, reason) in FAILURES {
+        let mut scene = Scene::new();
+        let mut watch = scene.watch();
+        let open = scene.set("one");
+        assert_eq!(story(&scene.send(&watch.refresh())), ["200"]);
+        let outputs = fail(&mut scene, open.notify(), failure);
+        assert_eq!(story(&outputs), ["active;expires=600"]);
+        assert_eq!(notes(outputs.notify()), ["one"]);
+        let outputs = fail(&mut scene, outputs.notify(), failure);
+        assert_eq!(end_of(&outputs), reason);
         scene.empty();
     }
 }
@@ -438,6 +470,22 @@ fn a_second_challenge_is_answered_and_a_third_is_not() {
     let outputs = challenge(&mut scene, &third, 401);
     assert_eq!(story(&outputs), ["refused 401"]);
     assert_eq!(scene.live(), 1);
+    scene.close();
+}
+
+// PA-50: a proxy and the watcher both ask.
+#[test]
+fn credentials_for_one_stay_when_the_other_asks() {
+    let (mut scene, open) = open_notify();
+    challenge(&mut scene, &open, 407);
+    let (_, outputs) = provide(&mut scene, &open, "for the proxy");
+    let second = outputs.notify().clone();
+    need(&challenge(&mut scene, &second, 401));
+    let (_, outputs) = provide(&mut scene, &second, "for the watcher");
+    let third = outputs.notify();
+    assert_eq!(field(third, "Proxy-Authorization"), Some("for the proxy"));
+    assert_eq!(field(third, "Authorization"), Some("for the watcher"));
+    assert!(scene.answer(third, 200).all.is_empty());
     scene.close();
 }
 

@@ -1,6 +1,6 @@
 //! Publications that the application stores, or looks at, before they are answered.
 
-use presentity::event::{Job, Output, PublishDecision, PublishKind};
+use presentity::event::{Job, JobOutcome, Output, PublishDecision, PublishKind};
 
 use crate::common::{Message, Outputs, response_field};
 use crate::scene::{ANA, BOB, CARLA, MALLORY, Scene, document, etag, notes, story};
@@ -18,10 +18,19 @@ fn job(outputs: &Outputs) -> Job {
     }
 }
 
+/// What comes of it, which the application is told as well.
 fn complete(scene: &mut Scene, job: &Job, success: bool) -> Outputs {
     let now = scene.now;
-    scene.role.complete_job(now, job.key, success);
-    scene.drain()
+    let outcome = scene.role.complete_job(now, job.key, success);
+    let outputs = scene.drain();
+    let expected = match outputs.responses()[..] {
+        [] => JobOutcome::Over,
+        [response] if response.status() == 200 => JobOutcome::Done,
+        [response] => JobOutcome::Refused(response.status()),
+        _ => panic!("{outputs:?}"),
+    };
+    assert_eq!(outcome, expected);
+    outputs
 }
 
 /// Publishes through a job; the entity-tag.
@@ -45,6 +54,8 @@ fn a_deferred_publication_is_answered_when_its_job_is_done() {
     assert_eq!(&*job.resource, "bob@example.com");
     assert_eq!(job.kind, PublishKind::Initial);
     assert_eq!(job.body, body);
+    assert_eq!(job.publisher.as_deref(), Some("bob@example.com"));
+    assert_eq!(job.expires, 600);
     assert_eq!(scene.role.publications().count(), 0, "not yet");
     scene.pass(3.0);
     let outputs = complete(&mut scene, &job, true);
@@ -141,6 +152,19 @@ fn the_deadline_is_a_setting() {
     scene.send(&message);
     assert!(scene.pass(1.9).all.is_empty());
     assert_eq!(story(&scene.pass(0.2)), ["504"]);
+    scene.empty();
+}
+
+// SRV-47: whatever is asked for, the publisher gets an answer while it waits for one.
+#[test]
+fn no_deadline_is_behind_the_end_of_the_transaction() {
+    let mut scene = Scene::configured(|config| {
+        config.server.job_deadline = std::time::Duration::from_secs(3_600);
+    });
+    scene.rules().publish = PublishDecision::Defer;
+    let message = scene.publish(BOB, &document("t", "x"));
+    scene.send(&message);
+    assert_eq!(story(&scene.pass(31.9)), ["504"]);
     scene.empty();
 }
 

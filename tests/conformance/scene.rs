@@ -377,6 +377,11 @@ pub fn document(id: &str, note: &str) -> String {
     )
 }
 
+/// The next PUBLISH of Bob's for a publication, not sent yet.
+pub fn follow(scene: &mut Scene, tag: &str, body: &str) -> Message {
+    scene.publish(BOB, body).with("SIP-If-Match", tag)
+}
+
 /// The entity-tag of a 200 to a PUBLISH.
 pub fn etag(outputs: &Outputs) -> String {
     assert_eq!(outputs.status(), 200, "{outputs:?}");

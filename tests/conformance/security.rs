@@ -154,6 +154,28 @@ fn subscriptions_of_one_watcher_to_one_presentity_are_bounded() {
     scene.close();
 }
 
+// SEC-31: fetches that nobody answers keep something open, and that counts.
+#[test]
+fn unanswered_fetches_are_bounded_too() {
+    let mut scene = Scene::configured(|config| {
+        config.server.limits.subscriptions_per_watcher = 3;
+        config.server.limits.subscriptions_per_watcher_and_resource = 3;
+    });
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let message = scene.subscribe(ANA, BOB).with("Expires", "0");
+        let outputs = scene.send(&message);
+        assert_eq!(outputs.status(), 200);
+        open.push(outputs);
+    }
+    let message = scene.subscribe(ANA, BOB).with("Expires", "0");
+    told_to_come_back(&scene.send(&message));
+    scene.answer_all(&open[0]);
+    let message = scene.subscribe(ANA, BOB).with("Expires", "0");
+    assert_eq!(scene.send(&message).status(), 200);
+    scene.close();
+}
+
 // SEC-31: CVE-2013-1137.
 #[test]
 fn subscriptions_from_one_address_are_bounded() {

@@ -300,7 +300,8 @@ fn watcher_information_is_not_offered() {
 #[test]
 fn allow_events_lists_every_package_of_the_user_agent() {
     let mut scene = Scene::configured(|config| {
-        config.server.other_event_types = vec!["dialog".into(), "reg".into()];
+        let types = ["dialog", "a b", "", "x\r\nEvil: 1", "reg;id=1", "reg"];
+        config.server.other_event_types = types.map(str::to_owned).to_vec();
     });
     let all = "presence, dialog, reg";
     assert_eq!(scene.role.allow_events(), all);
@@ -566,6 +567,45 @@ fn other_methods_are_not_of_this_role() {
         );
     }
     scene.empty();
+}
+
+// PA-53
+#[test]
+fn other_methods_in_a_dialog_that_is_none_find_nothing() {
+    let mut scene = Scene::new();
+    for method in ["INVITE", "OPTIONS", "BYE", "REFER"] {
+        let message = Message::new(method, ANA, BOB, method).in_dialog("unknown", 2);
+        assert_eq!(refused(&mut scene, &message), 481, "{method}");
+    }
+    scene.empty();
+}
+
+// PA-06: a host with several packages asks each of them.
+#[test]
+fn an_agent_owns_what_is_for_its_package_or_its_dialogs() {
+    let mut scene = Scene::new();
+    let mut watch = scene.watch();
+    let owned = [
+        scene.subscribe(ANA, BOB),
+        scene.publish(BOB, "x"),
+        watch.refresh(),
+        watch.refresh().with("Event", "dialog"),
+    ];
+    for message in owned {
+        assert!(scene.role.owns(&message.view()), "{message:?}");
+    }
+    let foreign = [
+        scene.subscribe(ANA, BOB).with("Event", "dialog"),
+        scene.subscribe(ANA, BOB).with("Event", "Presence"),
+        scene.subscribe(ANA, BOB).without("Event"),
+        scene.subscribe(ANA, BOB).without("From"),
+        watch.refresh().with("Call-ID", "another"),
+        Message::new("NOTIFY", ANA, BOB, "n").with("Event", "presence"),
+    ];
+    for message in foreign {
+        assert!(!scene.role.owns(&message.view()), "{message:?}");
+    }
+    scene.close();
 }
 
 #[test]
