@@ -3,7 +3,7 @@
 use core::hash::{BuildHasher, Hash};
 use std::hash::RandomState;
 
-use hashbrown::HashTable;
+use hashbrown::{Equivalent, HashTable};
 
 use super::slab::{Key, Slab};
 
@@ -35,22 +35,43 @@ impl<T: Named> Interned<T> {
         self.entries.len()
     }
 
-    pub(crate) fn find(&self, name: &T::Name) -> Option<Key> {
-        let hash = self.hasher.hash_one(name);
+    pub(crate) fn find<N>(&self, name: &N) -> Option<Key>
+    where
+        N: ?Sized + Hash + Equivalent<T::Name>,
+    {
+        self.find_hashed(self.hasher.hash_one(name), name)
+    }
+
+    fn find_hashed<N>(&self, hash: u64, name: &N) -> Option<Key>
+    where
+        N: ?Sized + Equivalent<T::Name>,
+    {
         let named = |key: &Key| {
             self.entries
                 .get(*key)
-                .is_some_and(|entry| entry.name() == name)
+                .is_some_and(|entry| name.equivalent(entry.name()))
         };
         self.index.find(hash, named).copied()
     }
 
-    pub(crate) fn find_or_insert(&mut self, name: &T::Name, make: impl FnOnce() -> T) -> Key {
-        if let Some(key) = self.find(name) {
-            return key;
-        }
+    pub(crate) fn find_or_insert<N>(&mut self, name: &N, make: impl FnOnce() -> T) -> Key
+    where
+        N: ?Sized + Hash + Equivalent<T::Name>,
+    {
         let hash = self.hasher.hash_one(name);
-        let key = self.entries.insert(make());
+        match self.find_hashed(hash, name) {
+            Some(key) => key,
+            None => self.insert_hashed(hash, make()),
+        }
+    }
+
+    /// An entry whose name was looked for and not found.
+    pub(crate) fn insert_new(&mut self, entry: T) -> Key {
+        self.insert_hashed(self.hasher.hash_one(entry.name()), entry)
+    }
+
+    fn insert_hashed(&mut self, hash: u64, entry: T) -> Key {
+        let key = self.entries.insert(entry);
         let Self {
             entries,
             index,

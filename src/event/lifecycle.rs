@@ -4,7 +4,7 @@ use super::authorization::{Decision, Termination};
 use super::output::{EndReason, ServerEvent, SubscriptionKey, UnknownSubscription};
 use super::package::{Package, Visibility};
 use super::server::Server;
-use super::subscription::{Ending, Phase, Subscription, VariantName};
+use super::subscription::{Ending, Phase, Subscription};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 
@@ -122,17 +122,7 @@ impl<P: Package> Server<P> {
             self.end(key, ending);
             return;
         }
-        let Some(subscription) = self.subscriptions.get(key) else {
-            return;
-        };
-        let Some(variant) = self.variants.get(subscription.variant) else {
-            return;
-        };
-        let name = VariantName {
-            visibility: visibility(&decision),
-            ..variant.name.clone()
-        };
-        self.move_to_variant(key, name);
+        self.move_to_variant(key, None, Some(visibility(&decision)));
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.decision = decision.clone();
         }

@@ -1,9 +1,11 @@
 //! The lists that a subscription stands in, entered and left together with their owners.
 
-use super::package::Package;
+use std::sync::Arc;
+
+use super::package::{Package, Visibility};
 use super::resource::Round;
 use super::server::Server;
-use super::subscription::{Flow, Variant, VariantName, by_flow, by_resource, by_watcher};
+use super::subscription::{Flow, Variant, VariantQuery, by_flow, by_resource, by_watcher};
 use crate::engine::FlowId;
 use crate::engine::slab::Key;
 
@@ -50,30 +52,43 @@ impl<P: Package> Server<P> {
         keys
     }
 
-    pub(super) fn move_to_variant(&mut self, key: Key, name: VariantName) {
-        let new = self.enter_variant(name);
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
+    /// From now on a subscription gets another type of document, or sees something else.
+    pub(super) fn move_to_variant(
+        &mut self,
+        key: Key,
+        media_type: Option<u8>,
+        visibility: Option<Visibility>,
+    ) {
+        let Some(subscription) = self.subscriptions.get(key) else {
             return;
         };
-        let old = core::mem::replace(&mut subscription.variant, new);
-        if old != new {
+        let old = subscription.variant;
+        let Some(name) = self.variants.get(old).map(|variant| &variant.name) else {
+            return;
+        };
+        let media_type = media_type.unwrap_or(name.media_type);
+        let visibility = visibility.unwrap_or_else(|| name.visibility.clone());
+        if media_type == name.media_type && visibility == name.visibility {
+            return;
+        }
+        let entity = Arc::clone(&name.entity);
+        let new = self.enter_variant(&VariantQuery {
+            resource: name.resource,
+            media_type,
+            visibility: &visibility,
+            entity: &entity,
+        });
+        self.leave_variant(old);
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.variant = new;
             subscription.delivered = 0;
         }
-        self.leave_variant(old);
     }
 
-    pub(super) fn enter_variant(&mut self, name: VariantName) -> Key {
-        let key = self.variants.find(&name).unwrap_or_else(|| {
-            let variant = Variant {
-                name: name.clone(),
-                subscriptions: 0,
-                body: None,
-                changed: 0,
-                last: None,
-                rendered: 0,
-            };
-            self.variants.find_or_insert(&name, || variant)
-        });
+    pub(super) fn enter_variant(&mut self, query: &VariantQuery<'_>) -> Key {
+        let key = self
+            .variants
+            .find_or_insert(query, || Variant::new(query.to_name()));
         if let Some(variant) = self.variants.get_mut(key) {
             variant.subscriptions += 1;
         }

@@ -1,10 +1,10 @@
 //! One subscription and what it hangs on.
 
-use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hashbrown::Equivalent;
 
 use super::authorization::{Decision, Reason};
 use super::dialog::Dialog;
@@ -117,8 +117,21 @@ pub(super) struct Variant {
     pub(super) rendered: u64,
 }
 
+impl Variant {
+    pub(super) fn new(name: VariantName) -> Self {
+        Self {
+            name,
+            subscriptions: 0,
+            body: None,
+            changed: 0,
+            last: None,
+            rendered: 0,
+        }
+    }
+}
+
 /// What a document depends on besides the state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct VariantName {
     pub(super) resource: Key,
     /// Place in the profile's media types.
@@ -127,12 +140,32 @@ pub(super) struct VariantName {
     pub(super) entity: Arc<str>,
 }
 
-impl Hash for VariantName {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.resource.hash(state);
-        self.media_type.hash(state);
-        self.visibility.hash(state);
-        self.entity.hash(state);
+/// The same in other words, to look for. It hashes alike.
+#[derive(Debug, Hash)]
+pub(super) struct VariantQuery<'a> {
+    pub(super) resource: Key,
+    pub(super) media_type: u8,
+    pub(super) visibility: &'a Visibility,
+    pub(super) entity: &'a str,
+}
+
+impl VariantQuery<'_> {
+    pub(super) fn to_name(&self) -> VariantName {
+        VariantName {
+            resource: self.resource,
+            media_type: self.media_type,
+            visibility: self.visibility.clone(),
+            entity: self.entity.into(),
+        }
+    }
+}
+
+impl Equivalent<VariantName> for VariantQuery<'_> {
+    fn equivalent(&self, name: &VariantName) -> bool {
+        self.resource == name.resource
+            && self.media_type == name.media_type
+            && *self.visibility == name.visibility
+            && *self.entity == *name.entity
     }
 }
 
@@ -151,6 +184,15 @@ pub(super) struct Watcher {
     pub(super) subscriptions: List,
 }
 
+impl Watcher {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            subscriptions: List::default(),
+        }
+    }
+}
+
 impl Named for Watcher {
     type Name = str;
 
@@ -164,6 +206,15 @@ impl Named for Watcher {
 pub(super) struct Source {
     pub(super) address: IpAddr,
     pub(super) subscriptions: usize,
+}
+
+impl Source {
+    pub(super) fn new(address: IpAddr) -> Self {
+        Self {
+            address,
+            subscriptions: 0,
+        }
+    }
 }
 
 impl Named for Source {
@@ -199,4 +250,54 @@ pub(super) fn by_watcher(subscription: &mut Subscription) -> &mut Links {
 
 pub(super) fn by_flow(subscription: &mut Subscription) -> &mut Links {
     &mut subscription.by_flow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Variant, VariantQuery};
+    use crate::engine::interned::Interned;
+    use crate::engine::slab::Key;
+    use crate::event::{View, Visibility};
+
+    #[test]
+    fn a_variant_is_found_by_a_query_in_its_words_and_no_other() {
+        let resource = Key {
+            index: 3,
+            generation: 5,
+        };
+        let visibility = Visibility::View(View::named("work"));
+        let query = VariantQuery {
+            resource,
+            media_type: 1,
+            visibility: &visibility,
+            entity: "sip:ana@example.com",
+        };
+        let mut variants = Interned::new();
+        let key = variants.insert_new(Variant::new(query.to_name()));
+        assert_eq!(variants.find(&query), Some(key));
+        let others = [
+            VariantQuery {
+                media_type: 0,
+                ..query
+            },
+            VariantQuery {
+                visibility: &Visibility::Pending,
+                ..query
+            },
+            VariantQuery {
+                entity: "sip:bob@example.com",
+                ..query
+            },
+            VariantQuery {
+                resource: Key {
+                    index: 4,
+                    ..resource
+                },
+                ..query
+            },
+        ];
+        for other in others {
+            assert_eq!(variants.find(&other), None, "{other:?}");
+        }
+    }
 }
