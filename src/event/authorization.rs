@@ -236,7 +236,8 @@ impl Termination {
     }
 
     /// And with seconds to wait before a new attempt; it means something for `probation` and
-    /// `giveup`. Many clients do not come back at all after those.
+    /// `giveup`; with `invariant` a very long time keeps old clients away that do not know it. Many
+    /// clients do not come back at all after any of those.
     #[must_use]
     pub const fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);

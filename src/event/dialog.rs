@@ -152,6 +152,9 @@ impl Dialog {
         };
         let contact = text.len() as u16;
         put_contact(&mut text, parts.local_contact);
+        if request_uri.len() + text.len() > parts.limit {
+            return Ok(None);
+        }
         let Some(head) = Head::new("NOTIFY", request_uri, &text) else {
             return Ok(None);
         };
@@ -208,8 +211,7 @@ impl Dialog {
             return true;
         }
         let text = [kept, &route, &contact].concat();
-        // The same measure as for a new one: what is constant in the lines does not count.
-        if request_uri.len() + text.len() > (limit + 1024).min(usize::from(u16::MAX)) {
+        if request_uri.len() + text.len() > limit.min(usize::from(u16::MAX)) {
             return false;
         }
         let contact = (kept.len() + route.len()) as u16;

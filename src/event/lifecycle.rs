@@ -223,13 +223,11 @@ pub(super) fn visibility(decision: &Decision) -> Visibility {
 }
 
 fn ending(termination: Termination) -> Ending {
-    // RFC 6665 section 4.1.3: who is told `invariant` keeps the state, and an old client that does
-    // not know it is to stay away.
-    let invariant = termination.reason == super::Reason::Invariant;
     Ending {
         told: termination.reason,
-        retry_after: termination.retry_after.or(invariant.then_some(u32::MAX)),
-        with_state: invariant,
+        retry_after: termination.retry_after,
+        // RFC 6665 section 4.1.3: who is told `invariant` keeps the state that comes with it.
+        with_state: termination.reason == super::Reason::Invariant,
         why: EndReason::Terminated(termination.reason),
     }
 }

@@ -458,7 +458,8 @@ impl<P: Package> Server<P> {
         if open.challenged.is_some() {
             self.go_on_unsent(open.subscription);
         } else {
-            self.fail(open.subscription, EndReason::NotifyForgotten);
+            self.counters.notifies_failed += 1;
+            self.drop_silently(open.subscription, EndReason::NotifyForgotten);
         }
     }
 

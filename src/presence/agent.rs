@@ -5,7 +5,7 @@ use crate::event::{
     Backlog, Counters, Decision, Failure, JobKey, JobOutcome, Occupancy, Output, PublicationInfo,
     RequestContext, Server, SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription,
 };
-use crate::pidf::Presence;
+use crate::pidf::{Presence, WriteError};
 use crate::sip::{RequestRef, ResponseRef, Uri};
 
 use super::config::AgentConfig;
@@ -30,6 +30,18 @@ pub struct Agent<P: Policy> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no presentity of this agent")]
 pub struct UnknownPresentity;
+
+/// A state that cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetPresenceError {
+    /// The text names no presentity of this agent.
+    #[error(transparent)]
+    Presentity(#[from] UnknownPresentity),
+    /// The document cannot be written.
+    #[error(transparent)]
+    Document(#[from] WriteError),
+}
 
 impl<P: Policy> Agent<P> {
     /// An agent with the application's policy and source of unguessable bytes.
@@ -159,15 +171,18 @@ impl<P: Policy> Agent<P> {
     /// account; each watcher gets the presentity's URI that it asked for.
     ///
     /// # Errors
-    /// When the text names no presentity that this agent could serve.
+    /// When the text names no presentity that this agent could serve, or the document has what
+    /// none can hold, such as control characters. Then nothing changes.
     pub fn set_presence(
         &mut self,
         now: Timestamp,
         presentity: &str,
         mut document: Presence,
-    ) -> Result<(), UnknownPresentity> {
+    ) -> Result<(), SetPresenceError> {
         let name = self.presentity(presentity)?;
         document.repair();
+        document.entity = format!("sip:{name}");
+        document.write()?;
         self.server.update_state(now, &name, |state| {
             let differs = state.lasting.as_ref() != Some(&document);
             state.lasting = Some(document);

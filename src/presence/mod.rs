@@ -6,6 +6,6 @@ mod config;
 mod package;
 mod policy;
 
-pub use agent::{Agent, UnknownPresentity};
+pub use agent::{Agent, SetPresenceError, UnknownPresentity};
 pub use config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 pub use policy::{DenyAll, Policy};

@@ -251,7 +251,6 @@ fn the_application_may_name_the_presentity_in_any_form() {
 
 // What cannot be written is to be refused, and not to take what there was away.
 #[test]
-#[ignore = "set_presence takes what no document can hold; watchers get NOTIFYs without a body"]
 fn a_state_that_no_document_can_hold_is_refused() {
     let mut scene = Scene::new();
     scene.set("here");

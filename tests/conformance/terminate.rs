@@ -33,7 +33,9 @@ fn one_subscription_is_ended_for_any_reason() {
             story(&outputs)[1],
             format!("terminated;reason={}", reason.as_str())
         );
-        assert!(outputs.notify().body().is_empty());
+        // Who is told that the state will not change is told the state.
+        let invariant = reason == Reason::Invariant;
+        assert_eq!(outputs.notify().body().is_empty(), !invariant);
         assert!(scene.role.terminate(now, key, end).is_err());
         assert_eq!(scene.live(), 1);
         scene.answer_all(&outputs);

@@ -218,7 +218,8 @@ impl Course {
         one.open = Some(Open {
             transaction: request.transaction(),
             since: clock,
-            attempts: retry.map_or(0, |retry| retry.attempts),
+            attempts: retry.as_ref().map_or(0, |retry| retry.attempts),
+            carried: retry.map_or(Vec::new(), |retry| retry.carried),
             challenged: None,
             body,
         });
@@ -243,7 +244,7 @@ impl Course {
         assert_eq!(request.flow(), one.flow, "step {step}");
         let from = value("From").expect("a From");
         assert!(
-            from.starts_with(&format!("<{}>;tag=", one.entity)),
+            from.starts_with(&format!("<{}", one.entity)) && from.contains(">;tag="),
             "{from}"
         );
         let to = value("To").expect("a To");
@@ -267,8 +268,11 @@ impl Course {
         };
         assert_eq!(value("Content-Type"), media_type);
         for name in ["Authorization", "Proxy-Authorization"] {
-            let expected = one.retry.as_ref().filter(|retry| retry.field == name);
-            let expected = expected.map(|retry| retry.value.as_str());
+            let carried = one.retry.iter().flat_map(|retry| &retry.carried);
+            let expected = carried
+                .filter(|(field, _)| *field == name)
+                .map(|(_, value)| value.as_str())
+                .next();
             assert_eq!(value(name), expected, "credentials at step {step}");
         }
     }

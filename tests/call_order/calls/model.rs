@@ -156,6 +156,8 @@ pub struct Open {
     pub transaction: ClientTransaction,
     pub since: Timestamp,
     pub attempts: u8,
+    /// The credentials that it carries, by field.
+    pub carried: Vec<(&'static str, String)>,
     /// The field that credentials go into.
     pub challenged: Option<&'static str>,
     pub body: Bytes,
@@ -163,8 +165,7 @@ pub struct Open {
 
 #[derive(Debug)]
 pub struct Retry {
-    pub field: &'static str,
-    pub value: String,
+    pub carried: Vec<(&'static str, String)>,
     pub attempts: u8,
 }
 
@@ -222,6 +223,16 @@ impl Subscription {
     }
 
     /// It is over without a word.
+    /// A NOTIFY failed: the end, unless the watcher has spoken since and is owed another.
+    pub fn fail(&mut self, reason: EndReason) {
+        if self.is_live() && self.owed {
+            self.open = None;
+            self.unsure = true;
+        } else {
+            self.drop_silently(reason);
+        }
+    }
+
     pub fn drop_silently(&mut self, reason: EndReason) {
         if self.is_live() {
             self.end_reasons = vec![reason];

@@ -90,7 +90,7 @@ impl Course {
                     presentity::event::Failure::Timeout => EndReason::NotifyTimeout,
                     _ => EndReason::NotifyUnsent,
                 };
-                subscription.drop_silently(reason);
+                subscription.fail(reason);
                 return;
             }
             Outcome::Status(status)
@@ -126,7 +126,9 @@ impl Course {
                 if let Outcome::RetryAfter(_, seconds) = outcome
                     && subscription.is_live()
                 {
-                    let hold = Duration::from_secs(seconds.min(3600).into());
+                    let interval = self.setting.config.server.notify_interval;
+                    let least = interval.max(Duration::from_secs(1));
+                    let hold = Duration::from_secs(seconds.min(3600).into()).max(least);
                     subscription.owed = true;
                     subscription.held_until = Some(clock + hold);
                 }
@@ -194,12 +196,10 @@ impl Course {
         let forgotten_after = self.setting.config.server.forgotten_after;
         if taken {
             assert!(clean, "a line break went through at step {}", self.step);
-            subscription.open = None;
-            subscription.retry = Some(Retry {
-                field,
-                value,
-                attempts,
-            });
+            let mut carried = subscription.open.take().expect("open").carried;
+            carried.retain(|(other, _)| *other != field);
+            carried.push((field, value));
+            subscription.retry = Some(Retry { carried, attempts });
             self.closed.push(transaction);
             return;
         }

@@ -150,7 +150,8 @@ impl Course {
         self.subscriptions.push(Subscription {
             watcher,
             presentity,
-            entity: message.uri.clone(),
+            // Without what only says how to get there.
+            entity: message.uri.split(';').next().unwrap_or_default().into(),
             call_id: value("Call-ID", "i").expect("a Call-ID"),
             local_tag: None,
             contact: contact.trim_matches(['<', '>']).into(),
