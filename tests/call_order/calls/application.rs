@@ -127,6 +127,7 @@ impl Subscription {
         if let Some(seconds) = retry_after {
             told.push_str(&format!(";retry-after={seconds}"));
         }
-        self.end(told, false, EndReason::Terminated(reason));
+        let with_state = reason == presentity::event::Reason::Invariant;
+        self.end(told, with_state, EndReason::Terminated(reason));
     }
 }

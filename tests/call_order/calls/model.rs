@@ -222,7 +222,6 @@ impl Subscription {
         self.owed = true;
     }
 
-    /// It is over without a word.
     /// A NOTIFY failed: the end, unless the watcher has spoken since and is owed another.
     pub fn fail(&mut self, reason: EndReason) {
         if self.is_live() && self.owed {
@@ -233,6 +232,7 @@ impl Subscription {
         }
     }
 
+    /// It is over without a word.
     pub fn drop_silently(&mut self, reason: EndReason) {
         if self.is_live() {
             self.end_reasons = vec![reason];

@@ -68,6 +68,7 @@ pub fn fault(oddity: Oddity, in_dialog: bool) -> Option<(Stage, u16)> {
         }
         Oddity::Notify => (Stage::Form, 481),
         Oddity::Cancel => (Stage::Form, 200),
+        Oddity::Options if in_dialog => (Stage::Form, 481),
         Oddity::Options => (Stage::Form, 405),
         Oddity::Ack => (Stage::Form, 0),
     };
