@@ -13,9 +13,9 @@ pub(crate) fn push_decimal(text: &mut String, value: u64) {
             break;
         }
     }
-    let digits = digits.get(digits.len() - written..).unwrap_or_default();
-    // Digits are ASCII, so this never yields the default.
-    text.push_str(core::str::from_utf8(digits).unwrap_or_default());
+    for digit in digits.iter().skip(digits.len() - written) {
+        text.push(char::from(*digit));
+    }
 }
 
 #[cfg(test)]

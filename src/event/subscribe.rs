@@ -336,8 +336,12 @@ impl<P: Package> Server<P> {
         if request.first(HeaderName::Accept).is_none() {
             return Ok(0);
         }
-        let accept = Accept::parse(request.values(HeaderName::Accept))?;
         let media_types = self.package.profile().media_types;
+        if request.single(HeaderName::Accept).ok().flatten() == media_types.first().copied() {
+            // What most ask for, and need not be read.
+            return Ok(0);
+        }
+        let accept = Accept::parse(request.values(HeaderName::Accept))?;
         let mut best: Option<(u16, u8)> = None;
         for (place, media_type) in (0u8..).zip(media_types) {
             let quality = accept.quality(media_type);
@@ -568,8 +572,8 @@ fn stay_with_tls(entity: &str, target: &str) -> Result<(), Refusal> {
 
 /// What the host says goes into a header: nothing that would end the line or the brackets.
 fn clean_contact(uri: &str) -> Result<&str, Refusal> {
-    let unclean = |c: char| c.is_control() || matches!(c, '<' | '>' | ' ');
-    if uri.is_empty() || uri.contains(unclean) {
+    let unclean = |byte: u8| byte.is_ascii_control() || matches!(byte, b'<' | b'>' | b' ');
+    if uri.is_empty() || uri.bytes().any(unclean) {
         return Err(Refusal::new(500, RefusalReason::Malformed));
     }
     Ok(uri)
