@@ -3,8 +3,9 @@
 use core::hash::{BuildHasher, Hash};
 use std::hash::RandomState;
 
-use hashbrown::{Equivalent, HashTable};
+use hashbrown::Equivalent;
 
+use super::place_index::PlaceIndex;
 use super::slab::{Key, Slab};
 
 /// Entries found by a name that a stranger may have chosen: hashed with a random key, and never
@@ -12,7 +13,7 @@ use super::slab::{Key, Slab};
 #[derive(Debug)]
 pub(crate) struct Interned<T> {
     entries: Slab<T>,
-    index: HashTable<Key>,
+    index: PlaceIndex,
     hasher: RandomState,
 }
 
@@ -26,7 +27,7 @@ impl<T: Named> Interned<T> {
     pub(crate) fn new() -> Self {
         Self {
             entries: Slab::default(),
-            index: HashTable::new(),
+            index: PlaceIndex::new(),
             hasher: RandomState::new(),
         }
     }
@@ -46,12 +47,12 @@ impl<T: Named> Interned<T> {
     where
         N: ?Sized + Equivalent<T::Name>,
     {
-        let named = |key: &Key| {
+        let named = |index| {
             self.entries
-                .get(*key)
+                .at(index)
                 .is_some_and(|entry| name.equivalent(entry.name()))
         };
-        self.index.find(hash, named).copied()
+        self.entries.key_at(self.index.find(hash, named)?)
     }
 
     pub(crate) fn find_or_insert<N>(&mut self, name: &N, make: impl FnOnce() -> T) -> Key
@@ -72,16 +73,7 @@ impl<T: Named> Interned<T> {
 
     fn insert_hashed(&mut self, hash: u64, entry: T) -> Key {
         let key = self.entries.insert(entry);
-        let Self {
-            entries,
-            index,
-            hasher,
-        } = self;
-        index.insert_unique(hash, key, |key| {
-            entries
-                .get(*key)
-                .map_or(0, |entry| hasher.hash_one(entry.name()))
-        });
+        self.index.insert(hash, key.index);
         key
     }
 
@@ -95,9 +87,7 @@ impl<T: Named> Interned<T> {
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let hash = self.hasher.hash_one(self.entries.get(key)?.name());
-        if let Ok(found) = self.index.find_entry(hash, |other| *other == key) {
-            found.remove();
-        }
+        self.index.remove(hash, key.index);
         self.entries.remove(key)
     }
 }

@@ -6,6 +6,7 @@ mod ids;
 pub(crate) mod interned;
 pub(crate) mod jobs;
 pub(crate) mod lanes;
+pub(crate) mod place_index;
 pub(crate) mod slab;
 pub(crate) mod timer_wheel;
 mod timestamp;

@@ -186,9 +186,7 @@ impl<P: Package> Server<P> {
         for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }
-        if let Ok(entry) = self.dialogs.find_entry(tag, |other| *other == key) {
-            entry.remove();
-        }
+        self.dialogs.remove(tag, key.index);
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live -= 1;
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::Equivalent;
+
 use super::package::{Package, Visibility};
 use super::resource::Round;
 use super::server::Server;
@@ -86,9 +88,21 @@ impl<P: Package> Server<P> {
     }
 
     pub(super) fn enter_variant(&mut self, query: &VariantQuery<'_>) -> Key {
-        let key = self
-            .variants
-            .find_or_insert(query, || Variant::new(query.to_name()));
+        let usual = self
+            .resources
+            .get(query.resource)
+            .and_then(|resource| resource.usual);
+        let is_it = |key: &Key| {
+            let variant = self.variants.get(*key);
+            variant.is_some_and(|variant| query.equivalent(&variant.name))
+        };
+        let key = usual.filter(is_it).unwrap_or_else(|| {
+            let variants = &mut self.variants;
+            variants.find_or_insert(query, || Variant::new(query.to_name()))
+        });
+        if let Some(resource) = self.resources.get_mut(query.resource) {
+            resource.usual = Some(key);
+        }
         if let Some(variant) = self.variants.get_mut(key) {
             variant.subscriptions += 1;
         }

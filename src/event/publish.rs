@@ -186,8 +186,8 @@ impl<P: Package> Server<P> {
         let Some(tag) = condition else {
             return Ok(None);
         };
-        let is_it = |key: &Key| {
-            self.publications.get(*key).is_some_and(|publication| {
+        let is_it = |index| {
+            self.publications.at(index).is_some_and(|publication| {
                 publication.tag == tag
                     && self.now < publication.expires_at
                     && self
@@ -196,8 +196,9 @@ impl<P: Package> Server<P> {
                         .is_some_and(|own| &*own.name == resource)
             })
         };
-        match self.entity_tags.find(tag.random, is_it) {
-            Some(key) => Ok(Some(*key)),
+        let found = self.entity_tags.find(tag.random, is_it);
+        match found.and_then(|index| self.publications.key_at(index)) {
+            Some(key) => Ok(Some(key)),
             None => Err(Refusal::new(412, RefusalReason::UnknownEntityTag)),
         }
     }
@@ -228,12 +229,7 @@ impl<P: Package> Server<P> {
         let timer = self.wheel.arm(expires_at, Timer::Publication(key));
         let mut differs = false;
         if let Some(publication) = self.publications.get_mut(key) {
-            if let Ok(entry) = self
-                .entity_tags
-                .find_entry(publication.tag.random, |other| *other == key)
-            {
-                entry.remove();
-            }
+            self.entity_tags.remove(publication.tag.random, key.index);
             self.wheel
                 .cancel(core::mem::replace(&mut publication.timer, timer));
             publication.tag = tag;
@@ -250,7 +246,7 @@ impl<P: Package> Server<P> {
                 }
             }
         }
-        self.index_entity_tag(key, tag);
+        self.entity_tags.insert(tag.random, key.index);
         if differs {
             self.touch(resource);
         }
@@ -383,21 +379,8 @@ impl<P: Package> Server<P> {
                 .publications
                 .push_back(&mut self.publications, key.index, by_resource);
         }
-        self.index_entity_tag(key, tag);
+        self.entity_tags.insert(tag.random, key.index);
         key
-    }
-
-    fn index_entity_tag(&mut self, key: Key, tag: EntityTag) {
-        let Self {
-            entity_tags,
-            publications,
-            ..
-        } = self;
-        entity_tags.insert_unique(tag.random, key, |key| {
-            publications
-                .get(*key)
-                .map_or(0, |publication| publication.tag.random)
-        });
     }
 
     fn new_entity_tag(&mut self) -> EntityTag {
@@ -439,12 +422,7 @@ impl<P: Package> Server<P> {
         let (resource_key, timer, tag) = (publication.resource, publication.timer, publication.tag);
         let octets = publication.octets;
         self.wheel.cancel(timer);
-        if let Ok(entry) = self
-            .entity_tags
-            .find_entry(tag.random, |other| *other == key)
-        {
-            entry.remove();
-        }
+        self.entity_tags.remove(tag.random, key.index);
         if let Some(resource) = self.resources.get_mut(resource_key) {
             resource.published -= octets;
             resource

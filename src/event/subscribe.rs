@@ -66,13 +66,13 @@ impl<P: Package> Server<P> {
 
     pub(super) fn find_dialog(&self, local_tag: &str, basics: &Basics<'_>) -> Option<Key> {
         let bits = Tag::parse_bits(local_tag)?;
-        let is_it = |key: &Key| {
-            self.subscriptions.get(*key).is_some_and(|subscription| {
+        let is_it = |index| {
+            self.subscriptions.at(index).is_some_and(|subscription| {
                 subscription.dialog.local_tag == bits
                     && subscription.dialog.is(basics.call_id, basics.from_tag)
             })
         };
-        self.dialogs.find(bits, is_it).copied()
+        self.subscriptions.key_at(self.dialogs.find(bits, is_it)?)
     }
 
     fn subscribe_anew(
@@ -460,16 +460,7 @@ impl<P: Package> Server<P> {
             source.subscriptions += 1;
         }
         self.enter_flow(key, context.flow);
-        let Self {
-            dialogs,
-            subscriptions,
-            ..
-        } = self;
-        dialogs.insert_unique(local_tag, key, |key| {
-            subscriptions
-                .get(*key)
-                .map_or(0, |subscription| subscription.dialog.local_tag)
-        });
+        self.dialogs.insert(local_tag, key.index);
         key
     }
 
