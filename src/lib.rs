@@ -128,13 +128,23 @@
 //!
 //! # What is guaranteed
 //!
-//! - No input and no order of calls panics, loops for ever, or makes memory grow beyond the
-//!   [`Limits`](event::Limits).
+//! - No input and no order of calls panics or loops for ever, and what peers send makes no table
+//!   grow beyond the [`Limits`](event::Limits).
 //! - The same calls with the same entropy give the same outputs, byte for byte.
 //! - Outputs are made when they are taken: a NOTIFY carries the newest state, however long it had
 //!   to wait, and a hundred thousand watchers share one document.
 //! - Order is kept for each subscription; a watcher has one NOTIFY open at a time.
 //! - Refusals tell a stranger nothing about who exists.
+//!
+//! # Conformance
+//!
+//! - [x] RFC 3856, the presence event package: presence agent
+//! - [x] RFC 6665, the notifier; [ ] the subscriber
+//! - [x] RFC 3903, the event state compositor; [ ] the event publication agent
+//! - [x] RFC 3863, presence documents; [ ] typed RFC 4479, 4480, 4482, 5196 (kept and passed on)
+//! - [ ] RFC 3857 and 3858, 4660, 5025, 5262, 5839, 6446
+//!
+//! `tests/conformance/table.txt` goes requirement by requirement.
 //!
 //! # Features
 //!

@@ -11,7 +11,7 @@ use crate::sip::{HeaderError, HeaderName};
 pub enum RefusalReason {
     /// 400: a header field is missing, repeated or malformed, or the body is unreadable.
     Malformed,
-    /// 413 or 513: the body, or the message, is too large.
+    /// 413, 414 or 513: the body, the Request-URI, or the message is too large.
     TooLarge,
     /// 405.
     Method,

@@ -4,6 +4,15 @@
 //! all that comes out against a model. A failing case is printed as
 //! `PRESENTITY_CALLS=<hexadecimal>`; the test `replay` runs it again with everything shown.
 //! `PRESENTITY_CASES` sets how many cases are tried and `PRESENTITY_SEED` which.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
 
 mod calls;
 #[path = "../common/mod.rs"]

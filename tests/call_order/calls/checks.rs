@@ -481,7 +481,7 @@ impl Course {
             let waiting = self
                 .jobs
                 .iter()
-                .filter(|job| !job.over && !(job.may_be_over && job.deadline + TICK <= clock));
+                .filter(|job| !(job.over || job.may_be_over && job.deadline + TICK <= clock));
             assert!(self.agent.occupancy().jobs <= waiting.count());
         }
     }
