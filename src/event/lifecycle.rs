@@ -24,7 +24,7 @@ impl<P: Package> Server<P> {
         if !subscription.is_live() {
             return Err(UnknownSubscription);
         }
-        if subscription.decision != decision {
+        if self.decision(subscription) != Some(&decision) {
             self.apply(key.0, decision);
             self.owe(key.0);
         }
@@ -122,10 +122,7 @@ impl<P: Package> Server<P> {
             self.end(key, ending);
             return;
         }
-        self.move_to_variant(key, None, Some(visibility(&decision)));
-        if let Some(subscription) = self.subscriptions.get_mut(key) {
-            subscription.decision = decision.clone();
-        }
+        self.move_to_variant(key, None, Some(&decision));
         if let Some(subject) = self.subject(key) {
             self.event(ServerEvent::SubscriptionChanged { subject, decision });
         }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use hashbrown::Equivalent;
 
-use super::package::{Package, Visibility};
+use super::authorization::Decision;
+use super::package::Package;
 use super::resource::Round;
 use super::server::Server;
-use super::subscription::{Flow, Variant, VariantQuery, by_flow, by_resource, by_watcher};
+use super::subscription::{
+    Flow, Subscription, Variant, VariantQuery, by_flow, by_resource, by_watcher,
+};
 use crate::engine::FlowId;
 use crate::engine::slab::Key;
 
@@ -54,12 +57,18 @@ impl<P: Package> Server<P> {
         keys
     }
 
+    /// What holds for a subscription.
+    pub(super) fn decision(&self, subscription: &Subscription) -> Option<&Decision> {
+        let variant = self.variants.get(subscription.variant)?;
+        Some(&variant.name.decision)
+    }
+
     /// From now on a subscription gets another type of document, or sees something else.
     pub(super) fn move_to_variant(
         &mut self,
         key: Key,
         media_type: Option<u8>,
-        visibility: Option<Visibility>,
+        decision: Option<&Decision>,
     ) {
         let Some(subscription) = self.subscriptions.get(key) else {
             return;
@@ -69,15 +78,15 @@ impl<P: Package> Server<P> {
             return;
         };
         let media_type = media_type.unwrap_or(name.media_type);
-        let visibility = visibility.unwrap_or_else(|| name.visibility.clone());
-        if media_type == name.media_type && visibility == name.visibility {
+        let decision = decision.unwrap_or(&name.decision).clone();
+        if media_type == name.media_type && decision == name.decision {
             return;
         }
         let entity = Arc::clone(&name.entity);
         let new = self.enter_variant(&VariantQuery {
             resource: name.resource,
             media_type,
-            visibility: &visibility,
+            decision: &decision,
             entity: &entity,
         });
         self.leave_variant(old);

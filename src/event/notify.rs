@@ -5,6 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::authorization::Decision;
+use super::lifecycle::visibility;
 use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
@@ -225,10 +226,9 @@ impl<P: Package> Server<P> {
         own.push_str(" NOTIFY\r\nSubscription-State: ");
         match phase {
             Phase::Live => {
-                own.push_str(match subscription.decision {
-                    Decision::Pending => "pending",
-                    Decision::Allow(_) | Decision::PoliteBlock | Decision::Reject(_) => "active",
-                });
+                let seen = self.variants.get(variant).map(|it| &it.name.decision);
+                let pending = seen == Some(&Decision::Pending);
+                own.push_str(if pending { "pending" } else { "active" });
                 own.push_str(";expires=");
                 let left = subscription.expires_at.saturating_since(self.now);
                 push_decimal(&mut own, left.as_secs());
@@ -306,7 +306,7 @@ impl<P: Package> Server<P> {
             let request = RenderRequest {
                 resource: &resource.name,
                 entity: &variant.name.entity,
-                visibility: &variant.name.visibility,
+                visibility: &visibility(&variant.name.decision),
                 media_type,
                 version,
             };
@@ -337,7 +337,7 @@ impl<P: Package> Server<P> {
     // ---- outcomes -------------------------------------------------------------------------
 
     fn transaction(&self, open: Key) -> ClientTransaction {
-        let generation = u64::from(open.generation) & GENERATION;
+        let generation = u64::from(open.generation.get()) & GENERATION;
         let role = u64::from(self.config.role) << 56;
         ClientTransaction::from_raw(role | (generation << 32) | u64::from(open.index))
     }

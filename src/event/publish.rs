@@ -19,12 +19,6 @@ use crate::sip::{
     HeaderName, MediaType, RequestRef, Response, Tag, parse_delta_seconds, parse_entity_tag,
 };
 
-/// Stands in for the timer of a publication that is being made.
-const NO_TIMER: Key = Key {
-    index: u32::MAX,
-    generation: 0,
-};
-
 /// A publication that may come to be: checked, not yet in force.
 #[derive(Debug)]
 struct Change<P: Package> {
@@ -230,8 +224,9 @@ impl<P: Package> Server<P> {
         let mut differs = false;
         if let Some(publication) = self.publications.get_mut(key) {
             self.entity_tags.remove(publication.tag.random, key.index);
-            self.wheel
-                .cancel(core::mem::replace(&mut publication.timer, timer));
+            if let Some(earlier) = publication.timer.replace(timer) {
+                self.wheel.cancel(earlier);
+            }
             publication.tag = tag;
             publication.expires_at = expires_at;
             publication.publisher = change.publisher;
@@ -289,7 +284,7 @@ impl<P: Package> Server<P> {
                 tag,
                 expires_at,
                 octets: change.octets,
-                timer: NO_TIMER,
+                timer: None,
                 publisher: change.publisher,
                 flow: change.flow,
                 content,
@@ -371,7 +366,7 @@ impl<P: Package> Server<P> {
         let key = self.publications.insert(publication);
         let timer = self.wheel.arm(expires_at, Timer::Publication(key));
         if let Some(publication) = self.publications.get_mut(key) {
-            publication.timer = timer;
+            publication.timer = Some(timer);
         }
         if let Some(resource) = self.resources.get_mut(resource_key) {
             resource.published += octets;
@@ -421,7 +416,9 @@ impl<P: Package> Server<P> {
         };
         let (resource_key, timer, tag) = (publication.resource, publication.timer, publication.tag);
         let octets = publication.octets;
-        self.wheel.cancel(timer);
+        if let Some(timer) = timer {
+            self.wheel.cancel(timer);
+        }
         self.entity_tags.remove(tag.random, key.index);
         if let Some(resource) = self.resources.get_mut(resource_key) {
             resource.published -= octets;

@@ -83,7 +83,8 @@ pub(super) struct Publication<P: Package> {
     /// Octets of its body.
     pub(super) octets: usize,
     pub(super) expires_at: Timestamp,
-    pub(super) timer: Key,
+    /// Nothing only while it is being made.
+    pub(super) timer: Option<Key>,
     pub(super) publisher: Option<Arc<str>>,
     /// The connection that it came by last.
     pub(super) flow: Option<FlowId>,

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
 use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
 use super::identity::RequestContext;
-use super::lifecycle::visibility;
 use super::output::{EndReason, Output, ServerEvent};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
@@ -120,7 +119,7 @@ impl<P: Package> Server<P> {
             &wish,
             context,
             &company,
-            decision.clone(),
+            &decision,
         );
         let response = Response::new(transaction, self.success(&decision), Some(local_tag))
             .with_record_route();
@@ -186,10 +185,10 @@ impl<P: Package> Server<P> {
             identity: context.identity,
             resource: &resource.name,
             uri: &variant.name.entity,
-            current: Some(&subscription.decision),
+            current: Some(&variant.name.decision),
             expires: wish.expires,
         };
-        let current = subscription.decision.clone();
+        let current = variant.name.decision.clone();
         let decision = match admit(self.package.authorize_subscription(&query)) {
             // The policy does not know; the application has decided, or will.
             Ok(Decision::Pending) => current.clone(),
@@ -402,7 +401,7 @@ impl<P: Package> Server<P> {
         wish: &Wish<'_>,
         context: &RequestContext<'_>,
         company: &Company,
-        decision: Decision,
+        decision: &Decision,
     ) -> Key {
         let resource = company
             .resource
@@ -410,7 +409,7 @@ impl<P: Package> Server<P> {
         let variant = self.enter_variant(&VariantQuery {
             resource,
             media_type: wish.media_type,
-            visibility: &visibility(&decision),
+            decision,
             entity,
         });
         let watcher = company.watcher.or_else(|| {
@@ -432,7 +431,6 @@ impl<P: Package> Server<P> {
             by_resource: Links::default(),
             by_watcher: Links::default(),
             by_flow: Links::default(),
-            decision,
             phase: Phase::Live,
             expires_at: Timestamp::MAX,
             timer: None,

@@ -9,7 +9,6 @@ use hashbrown::Equivalent;
 use super::authorization::{Decision, Reason};
 use super::dialog::Dialog;
 use super::output::EndReason;
-use super::package::Visibility;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
 use crate::engine::{FlowId, Timestamp};
@@ -27,7 +26,6 @@ pub(super) struct Subscription {
     pub(super) by_resource: Links,
     pub(super) by_watcher: Links,
     pub(super) by_flow: Links,
-    pub(super) decision: Decision,
     pub(super) phase: Phase,
     pub(super) expires_at: Timestamp,
     pub(super) timer: Option<Key>,
@@ -59,7 +57,7 @@ pub(super) struct Retry {
     pub(super) last: Option<(Bytes, &'static str)>,
 }
 
-/// How far a subscription has come; pending and active are told by the decision.
+/// How far a subscription has come; pending and active are told by the variant's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Live,
@@ -136,7 +134,8 @@ pub(super) struct VariantName {
     pub(super) resource: Key,
     /// Place in the profile's media types.
     pub(super) media_type: u8,
-    pub(super) visibility: Visibility,
+    /// What holds for those who see it.
+    pub(super) decision: Decision,
     pub(super) entity: Arc<str>,
 }
 
@@ -145,7 +144,7 @@ pub(super) struct VariantName {
 pub(super) struct VariantQuery<'a> {
     pub(super) resource: Key,
     pub(super) media_type: u8,
-    pub(super) visibility: &'a Visibility,
+    pub(super) decision: &'a Decision,
     pub(super) entity: &'a str,
 }
 
@@ -154,7 +153,7 @@ impl VariantQuery<'_> {
         VariantName {
             resource: self.resource,
             media_type: self.media_type,
-            visibility: self.visibility.clone(),
+            decision: self.decision.clone(),
             entity: self.entity.into(),
         }
     }
@@ -164,7 +163,7 @@ impl Equivalent<VariantName> for VariantQuery<'_> {
     fn equivalent(&self, name: &VariantName) -> bool {
         self.resource == name.resource
             && self.media_type == name.media_type
-            && *self.visibility == name.visibility
+            && *self.decision == name.decision
             && *self.entity == *name.entity
     }
 }
@@ -257,19 +256,16 @@ mod tests {
     use super::{Variant, VariantQuery};
     use crate::engine::interned::Interned;
     use crate::engine::slab::Key;
-    use crate::event::{View, Visibility};
+    use crate::event::{Decision, View};
 
     #[test]
     fn a_variant_is_found_by_a_query_in_its_words_and_no_other() {
-        let resource = Key {
-            index: 3,
-            generation: 5,
-        };
-        let visibility = Visibility::View(View::named("work"));
+        let resource = Key::first(3);
+        let decision = Decision::Allow(View::named("work"));
         let query = VariantQuery {
             resource,
             media_type: 1,
-            visibility: &visibility,
+            decision: &decision,
             entity: "sip:ana@example.com",
         };
         let mut variants = Interned::new();
@@ -281,7 +277,7 @@ mod tests {
                 ..query
             },
             VariantQuery {
-                visibility: &Visibility::Pending,
+                decision: &Decision::Pending,
                 ..query
             },
             VariantQuery {
@@ -289,10 +285,7 @@ mod tests {
                 ..query
             },
             VariantQuery {
-                resource: Key {
-                    index: 4,
-                    ..resource
-                },
+                resource: Key::first(4),
                 ..query
             },
         ];
