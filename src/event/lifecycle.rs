@@ -66,7 +66,7 @@ impl<P: Package> Server<P> {
         {
             return Err(UnknownSubscription);
         }
-        self.end(key.0, ending(termination));
+        self.end_as_told(key.0, termination);
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl<P: Package> Server<P> {
             }
         }
         for key in &keys {
-            self.end(*key, ending(termination));
+            self.end_as_told(*key, termination);
         }
         keys.len()
     }
@@ -105,7 +105,7 @@ impl<P: Package> Server<P> {
             .filter(|(_, subscription)| subscription.is_live());
         let keys: Vec<Key> = live.map(|(key, _)| key).collect();
         for key in &keys {
-            self.end(*key, ending(termination));
+            self.end_as_told(*key, termination);
         }
         keys.len()
     }
@@ -117,9 +117,8 @@ impl<P: Package> Server<P> {
                 told: super::Reason::Rejected,
                 retry_after: None,
                 with_state: false,
-                why: EndReason::Rejected,
             };
-            self.end(key, ending);
+            self.end(key, EndReason::Rejected, ending);
             return;
         }
         self.move_to_variant(key, None, Some(&decision));
@@ -128,8 +127,18 @@ impl<P: Package> Server<P> {
         }
     }
 
+    fn end_as_told(&mut self, key: Key, termination: Termination) {
+        let ending = Ending {
+            told: termination.reason,
+            retry_after: termination.retry_after,
+            // RFC 6665 section 4.1.3: who is told `invariant` keeps the state that comes with it.
+            with_state: termination.reason == super::Reason::Invariant,
+        };
+        self.end(key, EndReason::Terminated(termination.reason), ending);
+    }
+
     /// Ends a subscription: from now on it is found by no SUBSCRIBE, and its last NOTIFY is owed.
-    pub(super) fn end(&mut self, key: Key, ending: Ending) {
+    pub(super) fn end(&mut self, key: Key, reason: EndReason, ending: Ending) {
         let Some(subject) = self.subject(key) else {
             return;
         };
@@ -141,10 +150,7 @@ impl<P: Package> Server<P> {
         }
         subscription.phase = Phase::Ending(ending);
         self.cease(key);
-        self.event(ServerEvent::SubscriptionEnded {
-            subject,
-            reason: ending.why,
-        });
+        self.event(ServerEvent::SubscriptionEnded { subject, reason });
         self.owe(key);
     }
 
@@ -196,15 +202,12 @@ impl<P: Package> Server<P> {
         };
         subscription.timer = None;
         // A NOTIFY behind the deadline tells no state any more.
-        self.end(
-            key,
-            Ending {
-                told: super::Reason::Timeout,
-                retry_after: None,
-                with_state: false,
-                why: EndReason::Expired,
-            },
-        );
+        let ending = Ending {
+            told: super::Reason::Timeout,
+            retry_after: None,
+            with_state: false,
+        };
+        self.end(key, EndReason::Expired, ending);
     }
 }
 
@@ -214,15 +217,5 @@ pub(super) fn visibility(decision: &Decision) -> Visibility {
         Decision::PoliteBlock => Visibility::PoliteBlock,
         // Those who are refused are shown nothing.
         Decision::Pending | Decision::Reject(_) => Visibility::Pending,
-    }
-}
-
-fn ending(termination: Termination) -> Ending {
-    Ending {
-        told: termination.reason,
-        retry_after: termination.retry_after,
-        // RFC 6665 section 4.1.3: who is told `invariant` keeps the state that comes with it.
-        with_state: termination.reason == super::Reason::Invariant,
-        why: EndReason::Terminated(termination.reason),
     }
 }

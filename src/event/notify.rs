@@ -319,8 +319,8 @@ impl<P: Package> Server<P> {
                 variant.changed = version;
             } else if body != variant.body {
                 let last = (core::mem::replace(&mut variant.body, body), variant.changed);
-                variant.changed = match variant.last.replace(last) {
-                    Some((body, changed)) if body == variant.body => changed,
+                variant.changed = match variant.last.replace(Box::new(last)) {
+                    Some(before) if before.0 == variant.body => before.1,
                     _ => version,
                 };
             }

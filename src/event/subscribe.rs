@@ -129,7 +129,7 @@ impl<P: Package> Server<P> {
             self.event(ServerEvent::SubscriptionStarted { subject, decision });
         }
         if fetch {
-            self.end(key, last_word(EndReason::Fetched));
+            self.end(key, EndReason::Fetched, LAST_WORD);
         } else {
             self.arm_expiry(key, wish.expires);
             self.owe(key);
@@ -222,7 +222,7 @@ impl<P: Package> Server<P> {
             self.apply(key, decision);
         }
         if wish.expires == 0 {
-            self.end(key, last_word(EndReason::Unsubscribed));
+            self.end(key, EndReason::Unsubscribed, LAST_WORD);
         } else {
             self.arm_expiry(key, wish.expires);
             // One who comes by is there, and waits for the NOTIFY (RFC 6665 section 4.2.1.2).
@@ -498,14 +498,11 @@ impl<P: Package> Server<P> {
 }
 
 /// The end of a subscription by its watcher: the last NOTIFY has the state.
-fn last_word(why: EndReason) -> Ending {
-    Ending {
-        told: super::Reason::Timeout,
-        retry_after: None,
-        with_state: true,
-        why,
-    }
-}
+const LAST_WORD: Ending = Ending {
+    told: super::Reason::Timeout,
+    retry_after: None,
+    with_state: true,
+};
 
 fn admit(authorization: Authorization) -> Result<Decision, Refusal> {
     match authorization {

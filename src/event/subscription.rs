@@ -8,7 +8,6 @@ use hashbrown::Equivalent;
 
 use super::authorization::{Decision, Reason};
 use super::dialog::Dialog;
-use super::output::EndReason;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
 use crate::engine::{FlowId, Timestamp};
@@ -73,7 +72,6 @@ pub(super) struct Ending {
     pub(super) retry_after: Option<u32>,
     /// The last NOTIFY has the document.
     pub(super) with_state: bool,
-    pub(super) why: EndReason,
 }
 
 /// What became of the last NOTIFY.
@@ -110,7 +108,7 @@ pub(super) struct Variant {
     pub(super) changed: u64,
     /// The body before this one, with its version, if the last round was before that change: who
     /// has it need not be told when it comes back.
-    pub(super) last: Option<(Option<Bytes>, u64)>,
+    pub(super) last: Option<Box<(Option<Bytes>, u64)>>,
     /// The resource's version that the body was last made for; 0 is never.
     pub(super) rendered: u64,
 }

@@ -178,6 +178,7 @@ impl<P: Policy> Package for PresencePackage<P> {
         let mut document = Presence::read(body).map_err(|error| Unreadable(error.to_string()))?;
         // Whatever could be read is passed on; what no document may have is put right.
         document.repair();
+        fit(&mut document);
         Ok(document)
     }
 
@@ -209,5 +210,18 @@ impl<P: Policy> Package for PresencePackage<P> {
 
     fn is_lasting(&self, state: &PresenceState) -> bool {
         state.lasting.is_some()
+    }
+}
+
+/// Lets lists that were made by appending take no more room than they need: a tuple is large, and
+/// there are many documents.
+pub(super) fn fit(document: &mut Presence) {
+    document.tuples.shrink_to_fit();
+    document.notes.shrink_to_fit();
+    document.extensions.shrink_to_fit();
+    for tuple in &mut document.tuples {
+        tuple.notes.shrink_to_fit();
+        tuple.extensions.shrink_to_fit();
+        tuple.status.extensions.shrink_to_fit();
     }
 }
