@@ -139,8 +139,8 @@ From: <sip:theo@example.com>;tag=%TAG%
 To: <sip:nora@example.net>;tag=n0ra
 Call-ID: 4711@notebook.example.net
 Event: presence
-Max-Forwards: 70
 Contact: <sip:agent.example.com>
+Max-Forwards: 70
 CSeq: 701 NOTIFY
 Subscription-State: active;expires=600
 Content-Type: application/pidf+xml
@@ -158,8 +158,8 @@ From: <sip:theo@example.com>;tag=%TAG%
 To: <sip:nora@example.net>;tag=n0ra
 Call-ID: 4711@notebook.example.net
 Event: presence
-Max-Forwards: 70
 Contact: <sip:agent.example.com>
+Max-Forwards: 70
 CSeq: 702 NOTIFY
 Subscription-State: active;expires=540
 Content-Type: application/pidf+xml

@@ -3,8 +3,9 @@
 use core::hash::{BuildHasher, Hash};
 use std::hash::RandomState;
 
-use hashbrown::HashTable;
+use hashbrown::Equivalent;
 
+use super::place_index::PlaceIndex;
 use super::slab::{Key, Slab};
 
 /// Entries found by a name that a stranger may have chosen: hashed with a random key, and never
@@ -12,7 +13,7 @@ use super::slab::{Key, Slab};
 #[derive(Debug)]
 pub(crate) struct Interned<T> {
     entries: Slab<T>,
-    index: HashTable<Key>,
+    index: PlaceIndex,
     hasher: RandomState,
 }
 
@@ -26,7 +27,7 @@ impl<T: Named> Interned<T> {
     pub(crate) fn new() -> Self {
         Self {
             entries: Slab::default(),
-            index: HashTable::new(),
+            index: PlaceIndex::new(),
             hasher: RandomState::new(),
         }
     }
@@ -35,32 +36,44 @@ impl<T: Named> Interned<T> {
         self.entries.len()
     }
 
-    pub(crate) fn find(&self, name: &T::Name) -> Option<Key> {
-        let hash = self.hasher.hash_one(name);
-        let named = |key: &Key| {
-            self.entries
-                .get(*key)
-                .is_some_and(|entry| entry.name() == name)
-        };
-        self.index.find(hash, named).copied()
+    pub(crate) fn find<N>(&self, name: &N) -> Option<Key>
+    where
+        N: ?Sized + Hash + Equivalent<T::Name>,
+    {
+        self.find_hashed(self.hasher.hash_one(name), name)
     }
 
-    pub(crate) fn find_or_insert(&mut self, name: &T::Name, make: impl FnOnce() -> T) -> Key {
-        if let Some(key) = self.find(name) {
-            return key;
-        }
+    fn find_hashed<N>(&self, hash: u64, name: &N) -> Option<Key>
+    where
+        N: ?Sized + Equivalent<T::Name>,
+    {
+        let named = |index| {
+            self.entries
+                .at(index)
+                .is_some_and(|entry| name.equivalent(entry.name()))
+        };
+        self.entries.key_at(self.index.find(hash, named)?)
+    }
+
+    pub(crate) fn find_or_insert<N>(&mut self, name: &N, make: impl FnOnce() -> T) -> Key
+    where
+        N: ?Sized + Hash + Equivalent<T::Name>,
+    {
         let hash = self.hasher.hash_one(name);
-        let key = self.entries.insert(make());
-        let Self {
-            entries,
-            index,
-            hasher,
-        } = self;
-        index.insert_unique(hash, key, |key| {
-            entries
-                .get(*key)
-                .map_or(0, |entry| hasher.hash_one(entry.name()))
-        });
+        match self.find_hashed(hash, name) {
+            Some(key) => key,
+            None => self.insert_hashed(hash, make()),
+        }
+    }
+
+    /// An entry whose name was looked for and not found.
+    pub(crate) fn insert_new(&mut self, entry: T) -> Key {
+        self.insert_hashed(self.hasher.hash_one(entry.name()), entry)
+    }
+
+    fn insert_hashed(&mut self, hash: u64, entry: T) -> Key {
+        let key = self.entries.insert(entry);
+        self.index.insert(hash, key.index);
         key
     }
 
@@ -74,9 +87,7 @@ impl<T: Named> Interned<T> {
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let hash = self.hasher.hash_one(self.entries.get(key)?.name());
-        if let Ok(found) = self.index.find_entry(hash, |other| *other == key) {
-            found.remove();
-        }
+        self.index.remove(hash, key.index);
         self.entries.remove(key)
     }
 }

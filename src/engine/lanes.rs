@@ -94,39 +94,32 @@ mod tests {
     use super::{Lanes, Turn};
     use crate::engine::slab::Key;
 
-    const fn key(index: u32) -> Key {
-        Key {
-            index,
-            generation: 0,
-        }
-    }
-
     #[test]
     fn what_is_finished_does_not_wait_for_the_window() {
         let mut lanes = Lanes::new();
-        lanes.enter_round(key(9));
+        lanes.enter_round(Key::first(9));
         lanes.output('a');
-        lanes.owe(key(1));
+        lanes.owe(Key::first(1));
         lanes.output('b');
-        lanes.owe(key(2));
+        lanes.owe(Key::first(2));
         assert_eq!(lanes.next(false), Some(Turn::Output('a')));
         assert_eq!(lanes.next(false), Some(Turn::Output('b')));
         assert_eq!(lanes.next(false), None);
         assert_eq!(lanes.len(), 3);
-        assert_eq!(lanes.next(true), Some(Turn::Owed(key(1))));
-        assert_eq!(lanes.next(true), Some(Turn::Owed(key(2))));
-        assert_eq!(lanes.next(true), Some(Turn::Round(key(9))));
+        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(1))));
+        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(2))));
+        assert_eq!(lanes.next(true), Some(Turn::Round(Key::first(9))));
         assert_eq!(lanes.next(true), None);
     }
 
     #[test]
     fn rounds_take_turns() {
         let mut lanes: Lanes<()> = Lanes::new();
-        lanes.enter_round(key(1));
-        lanes.enter_round(key(2));
-        assert_eq!(lanes.next(true), Some(Turn::Round(key(1))));
-        lanes.enter_round(key(1));
-        assert_eq!(lanes.next(true), Some(Turn::Round(key(2))));
-        assert_eq!(lanes.next(true), Some(Turn::Round(key(1))));
+        lanes.enter_round(Key::first(1));
+        lanes.enter_round(Key::first(2));
+        assert_eq!(lanes.next(true), Some(Turn::Round(Key::first(1))));
+        lanes.enter_round(Key::first(1));
+        assert_eq!(lanes.next(true), Some(Turn::Round(Key::first(2))));
+        assert_eq!(lanes.next(true), Some(Turn::Round(Key::first(1))));
     }
 }

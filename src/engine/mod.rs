@@ -1,10 +1,12 @@
 //! What every state machine here runs on: time, keys, timers, entropy, bounded windows.
 
+pub(crate) mod decimal;
 mod entropy;
 mod ids;
 pub(crate) mod interned;
 pub(crate) mod jobs;
 pub(crate) mod lanes;
+pub(crate) mod place_index;
 pub(crate) mod slab;
 pub(crate) mod timer_wheel;
 mod timestamp;

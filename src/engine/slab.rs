@@ -1,19 +1,35 @@
 //! A table with small generational keys.
 
+use core::num::NonZeroU32;
+
 const CHUNK_BITS: u32 = 8;
 const CHUNK: usize = 1 << CHUNK_BITS;
 const NIL: u32 = u32::MAX;
 
 /// Names one entry of a [`Slab`]; stale once that entry is gone, even when its place is used again.
+///
+/// It takes eight octets, be it optional or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     pub(crate) index: u32,
-    pub(crate) generation: u32,
+    pub(crate) generation: NonZeroU32,
 }
+
+impl Key {
+    #[cfg(test)]
+    pub(crate) const fn first(index: u32) -> Self {
+        Self {
+            index,
+            generation: NonZeroU32::MIN,
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Option<Key>>() == 8);
 
 #[derive(Debug)]
 struct Slot<T> {
-    generation: u32,
+    generation: NonZeroU32,
     entry: Entry<T>,
 }
 
@@ -79,14 +95,14 @@ impl<T> Slab<T> {
             // Limits keep every table far below 2^32 entries.
             index = ((chunk << CHUNK_BITS) + last.len()) as u32;
             last.push(Slot {
-                generation: 0,
+                generation: NonZeroU32::MIN,
                 entry: Entry::Occupied(value),
             });
         }
         self.len += 1;
         Key {
             index,
-            generation: 0,
+            generation: NonZeroU32::MIN,
         }
     }
 
@@ -145,7 +161,7 @@ impl<T> Slab<T> {
         self.get(key)?;
         let free = self.free;
         let slot = self.slot_mut(key.index)?;
-        slot.generation = slot.generation.wrapping_add(1);
+        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let entry = core::mem::replace(&mut slot.entry, Entry::Vacant { next: free });
         self.free = key.index;
         self.len -= 1;

@@ -131,7 +131,7 @@ impl Dialog {
             put(&mut text, ";id=");
             event_id = put(&mut text, id);
         }
-        put(&mut text, "\r\nMax-Forwards: 70\r\n");
+        put(&mut text, "\r\n");
         let mut line = |uri: &str| {
             put(&mut text, "Route: <");
             put(&mut text, uri);

@@ -99,12 +99,13 @@ impl<P: Package> Server<P> {
     ) -> Option<SubscriptionInfo<'a>> {
         let watcher = subscription.watcher.and_then(|key| self.watchers.get(key));
         let flow = subscription.flow.and_then(|key| self.flows.get(key));
+        let seen = &self.variants.get(subscription.variant)?.name;
         Some(SubscriptionInfo {
             key,
             watcher: watcher.map(|watcher| &*watcher.name),
             resource: &self.resources.get(subscription.resource)?.name,
-            entity: &self.variants.get(subscription.variant)?.name.entity,
-            decision: &subscription.decision,
+            entity: &seen.entity,
+            decision: &seen.decision,
             expires_at: subscription.expires_at,
             flow: flow.map(|flow| flow.id),
             last_result: subscription.last_result,

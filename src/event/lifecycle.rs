@@ -4,7 +4,7 @@ use super::authorization::{Decision, Termination};
 use super::output::{EndReason, ServerEvent, SubscriptionKey, UnknownSubscription};
 use super::package::{Package, Visibility};
 use super::server::Server;
-use super::subscription::{Ending, Phase, Subscription, VariantName};
+use super::subscription::{Ending, Phase, Subscription};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 
@@ -24,7 +24,7 @@ impl<P: Package> Server<P> {
         if !subscription.is_live() {
             return Err(UnknownSubscription);
         }
-        if subscription.decision != decision {
+        if self.decision(subscription) != Some(&decision) {
             self.apply(key.0, decision);
             self.owe(key.0);
         }
@@ -66,7 +66,7 @@ impl<P: Package> Server<P> {
         {
             return Err(UnknownSubscription);
         }
-        self.end(key.0, ending(termination));
+        self.end_as_told(key.0, termination);
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl<P: Package> Server<P> {
             }
         }
         for key in &keys {
-            self.end(*key, ending(termination));
+            self.end_as_told(*key, termination);
         }
         keys.len()
     }
@@ -105,7 +105,7 @@ impl<P: Package> Server<P> {
             .filter(|(_, subscription)| subscription.is_live());
         let keys: Vec<Key> = live.map(|(key, _)| key).collect();
         for key in &keys {
-            self.end(*key, ending(termination));
+            self.end_as_told(*key, termination);
         }
         keys.len()
     }
@@ -117,32 +117,28 @@ impl<P: Package> Server<P> {
                 told: super::Reason::Rejected,
                 retry_after: None,
                 with_state: false,
-                why: EndReason::Rejected,
             };
-            self.end(key, ending);
+            self.end(key, EndReason::Rejected, ending);
             return;
         }
-        let Some(subscription) = self.subscriptions.get(key) else {
-            return;
-        };
-        let Some(variant) = self.variants.get(subscription.variant) else {
-            return;
-        };
-        let name = VariantName {
-            visibility: visibility(&decision),
-            ..variant.name.clone()
-        };
-        self.move_to_variant(key, name);
-        if let Some(subscription) = self.subscriptions.get_mut(key) {
-            subscription.decision = decision.clone();
-        }
+        self.move_to_variant(key, None, Some(&decision));
         if let Some(subject) = self.subject(key) {
             self.event(ServerEvent::SubscriptionChanged { subject, decision });
         }
     }
 
+    fn end_as_told(&mut self, key: Key, termination: Termination) {
+        let ending = Ending {
+            told: termination.reason,
+            retry_after: termination.retry_after,
+            // RFC 6665 section 4.1.3: who is told `invariant` keeps the state that comes with it.
+            with_state: termination.reason == super::Reason::Invariant,
+        };
+        self.end(key, EndReason::Terminated(termination.reason), ending);
+    }
+
     /// Ends a subscription: from now on it is found by no SUBSCRIBE, and its last NOTIFY is owed.
-    pub(super) fn end(&mut self, key: Key, ending: Ending) {
+    pub(super) fn end(&mut self, key: Key, reason: EndReason, ending: Ending) {
         let Some(subject) = self.subject(key) else {
             return;
         };
@@ -154,10 +150,7 @@ impl<P: Package> Server<P> {
         }
         subscription.phase = Phase::Ending(ending);
         self.cease(key);
-        self.event(ServerEvent::SubscriptionEnded {
-            subject,
-            reason: ending.why,
-        });
+        self.event(ServerEvent::SubscriptionEnded { subject, reason });
         self.owe(key);
     }
 
@@ -196,9 +189,7 @@ impl<P: Package> Server<P> {
         for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }
-        if let Ok(entry) = self.dialogs.find_entry(tag, |other| *other == key) {
-            entry.remove();
-        }
+        self.dialogs.remove(tag, key.index);
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live -= 1;
         }
@@ -211,15 +202,12 @@ impl<P: Package> Server<P> {
         };
         subscription.timer = None;
         // A NOTIFY behind the deadline tells no state any more.
-        self.end(
-            key,
-            Ending {
-                told: super::Reason::Timeout,
-                retry_after: None,
-                with_state: false,
-                why: EndReason::Expired,
-            },
-        );
+        let ending = Ending {
+            told: super::Reason::Timeout,
+            retry_after: None,
+            with_state: false,
+        };
+        self.end(key, EndReason::Expired, ending);
     }
 }
 
@@ -229,15 +217,5 @@ pub(super) fn visibility(decision: &Decision) -> Visibility {
         Decision::PoliteBlock => Visibility::PoliteBlock,
         // Those who are refused are shown nothing.
         Decision::Pending | Decision::Reject(_) => Visibility::Pending,
-    }
-}
-
-fn ending(termination: Termination) -> Ending {
-    Ending {
-        told: termination.reason,
-        retry_after: termination.retry_after,
-        // RFC 6665 section 4.1.3: who is told `invariant` keeps the state that comes with it.
-        with_state: termination.reason == super::Reason::Invariant,
-        why: EndReason::Terminated(termination.reason),
     }
 }

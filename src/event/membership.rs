@@ -1,9 +1,16 @@
 //! The lists that a subscription stands in, entered and left together with their owners.
 
+use std::sync::Arc;
+
+use hashbrown::Equivalent;
+
+use super::authorization::Decision;
 use super::package::Package;
 use super::resource::Round;
 use super::server::Server;
-use super::subscription::{Flow, Variant, VariantName, by_flow, by_resource, by_watcher};
+use super::subscription::{
+    Flow, Subscription, Variant, VariantQuery, by_flow, by_resource, by_watcher,
+};
 use crate::engine::FlowId;
 use crate::engine::slab::Key;
 
@@ -50,30 +57,61 @@ impl<P: Package> Server<P> {
         keys
     }
 
-    pub(super) fn move_to_variant(&mut self, key: Key, name: VariantName) {
-        let new = self.enter_variant(name);
-        let Some(subscription) = self.subscriptions.get_mut(key) else {
-            return;
-        };
-        let old = core::mem::replace(&mut subscription.variant, new);
-        if old != new {
-            subscription.delivered = 0;
-        }
-        self.leave_variant(old);
+    /// What holds for a subscription.
+    pub(super) fn decision(&self, subscription: &Subscription) -> Option<&Decision> {
+        let variant = self.variants.get(subscription.variant)?;
+        Some(&variant.name.decision)
     }
 
-    pub(super) fn enter_variant(&mut self, name: VariantName) -> Key {
-        let key = self.variants.find(&name).unwrap_or_else(|| {
-            let variant = Variant {
-                name: name.clone(),
-                subscriptions: 0,
-                body: None,
-                changed: 0,
-                last: None,
-                rendered: 0,
-            };
-            self.variants.find_or_insert(&name, || variant)
+    /// From now on a subscription gets another type of document, or sees something else.
+    pub(super) fn move_to_variant(
+        &mut self,
+        key: Key,
+        media_type: Option<u8>,
+        decision: Option<&Decision>,
+    ) {
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return;
+        };
+        let old = subscription.variant;
+        let Some(name) = self.variants.get(old).map(|variant| &variant.name) else {
+            return;
+        };
+        let media_type = media_type.unwrap_or(name.media_type);
+        let decision = decision.unwrap_or(&name.decision).clone();
+        if media_type == name.media_type && decision == name.decision {
+            return;
+        }
+        let entity = Arc::clone(&name.entity);
+        let new = self.enter_variant(&VariantQuery {
+            resource: name.resource,
+            media_type,
+            decision: &decision,
+            entity: &entity,
         });
+        self.leave_variant(old);
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.variant = new;
+            subscription.delivered = 0;
+        }
+    }
+
+    pub(super) fn enter_variant(&mut self, query: &VariantQuery<'_>) -> Key {
+        let usual = self
+            .resources
+            .get(query.resource)
+            .and_then(|resource| resource.usual);
+        let is_it = |key: &Key| {
+            let variant = self.variants.get(*key);
+            variant.is_some_and(|variant| query.equivalent(&variant.name))
+        };
+        let key = usual.filter(is_it).unwrap_or_else(|| {
+            let variants = &mut self.variants;
+            variants.find_or_insert(query, || Variant::new(query.to_name()))
+        });
+        if let Some(resource) = self.resources.get_mut(query.resource) {
+            resource.usual = Some(key);
+        }
         if let Some(variant) = self.variants.get_mut(key) {
             variant.subscriptions += 1;
         }

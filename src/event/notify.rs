@@ -1,16 +1,17 @@
 //! NOTIFY: when one leaves, what is in it, and what its outcome does.
 
-use core::fmt::Write;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::authorization::Decision;
+use super::lifecycle::visibility;
 use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::Round;
 use super::server::{OpenNotify, Server, Timer};
 use super::subscription::{NotifyResult, Phase, Retry, Subscription};
+use crate::engine::decimal::push_decimal;
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
@@ -23,6 +24,15 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 const CHALLENGES_ANSWERED: u8 = 2;
 /// Bits of a generation that fit into a transaction's name beside the role.
 const GENERATION: u64 = 0x00ff_ffff;
+
+/// What a NOTIFY tells.
+#[derive(Debug, Default)]
+struct Document {
+    body: Bytes,
+    /// The version at which it became what it is; 0 is none.
+    changed: u64,
+    media_type: &'static str,
+}
 
 impl<P: Package> Server<P> {
     /// The final response to a request of this role; provisional ones and those to transactions
@@ -174,10 +184,11 @@ impl<P: Package> Server<P> {
         {
             return None;
         }
-        self.build(key)
+        self.build(key, None)
     }
 
-    fn build(&mut self, key: Key) -> Option<OutgoingRequest> {
+    /// `document` is the current one of the subscription's variant, when the caller has it.
+    fn build(&mut self, key: Key, document: Option<Document>) -> Option<OutgoingRequest> {
         let subscription = self.subscriptions.get_mut(key)?;
         let (variant, phase) = (subscription.variant, subscription.phase);
         let flow = subscription.flow;
@@ -193,10 +204,14 @@ impl<P: Package> Server<P> {
             Phase::Ending(ending) => ending.with_state,
             Phase::Ended(_) => false,
         };
-        let (mut body, changed, mut media_type) = if with_state {
-            self.document(variant)?
-        } else {
-            (Bytes::new(), 0, "")
+        let Document {
+            mut body,
+            changed,
+            mut media_type,
+        } = match document {
+            Some(document) => document,
+            None if with_state => self.document(variant)?,
+            None => Document::default(),
         };
         if let Some(said) = said {
             (body, media_type) = said;
@@ -206,36 +221,42 @@ impl<P: Package> Server<P> {
         let dialog = &mut subscription.dialog;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
         let mut own = String::with_capacity(160);
-        // Writing to a String does not fail.
-        let _ = write!(
-            own,
-            "CSeq: {} NOTIFY\r\nSubscription-State: ",
-            dialog.local_cseq
-        );
+        own.push_str("CSeq: ");
+        push_decimal(&mut own, dialog.local_cseq.into());
+        own.push_str(" NOTIFY\r\nSubscription-State: ");
         match phase {
             Phase::Live => {
-                let state = match subscription.decision {
-                    Decision::Pending => "pending",
-                    Decision::Allow(_) | Decision::PoliteBlock | Decision::Reject(_) => "active",
-                };
-                let left = subscription.expires_at.saturating_since(self.now).as_secs();
-                let _ = write!(own, "{state};expires={left}");
+                let seen = self.variants.get(variant).map(|it| &it.name.decision);
+                let pending = seen == Some(&Decision::Pending);
+                own.push_str(if pending { "pending" } else { "active" });
+                own.push_str(";expires=");
+                let left = subscription.expires_at.saturating_since(self.now);
+                push_decimal(&mut own, left.as_secs());
             }
             Phase::Ending(ending) | Phase::Ended(ending) => {
-                let _ = write!(own, "terminated;reason={}", ending.told);
+                own.push_str("terminated;reason=");
+                own.push_str(ending.told.as_str());
                 if let Some(seconds) = ending.retry_after {
-                    let _ = write!(own, ";retry-after={seconds}");
+                    own.push_str(";retry-after=");
+                    push_decimal(&mut own, seconds.into());
                 }
             }
         }
         own.push_str("\r\n");
         for (name, value) in &credentials {
-            let _ = write!(own, "{}: {value}\r\n", name.as_str());
+            own.push_str(name.as_str());
+            own.push_str(": ");
+            own.push_str(value);
+            own.push_str("\r\n");
         }
         if !body.is_empty() {
-            let _ = write!(own, "Content-Type: {media_type}\r\n");
+            own.push_str("Content-Type: ");
+            own.push_str(media_type);
+            own.push_str("\r\n");
         }
-        let _ = write!(own, "Content-Length: {}\r\n", body.len());
+        own.push_str("Content-Length: ");
+        push_decimal(&mut own, body.len() as u64);
+        own.push_str("\r\n");
         let open = self.notifies.open(
             self.now,
             OpenNotify {
@@ -268,8 +289,8 @@ impl<P: Package> Server<P> {
         ))
     }
 
-    /// The current document of a variant, the version at which it became what it is, and its type.
-    fn document(&mut self, key: Key) -> Option<(Bytes, u64, &'static str)> {
+    /// The current document of a variant.
+    fn document(&mut self, key: Key) -> Option<Document> {
         let variant = self.variants.get(key)?;
         let resource = self.resources.get_mut(variant.name.resource)?;
         let place = usize::from(variant.name.media_type);
@@ -285,7 +306,7 @@ impl<P: Package> Server<P> {
             let request = RenderRequest {
                 resource: &resource.name,
                 entity: &variant.name.entity,
-                visibility: &variant.name.visibility,
+                visibility: &visibility(&variant.name.decision),
                 media_type,
                 version,
             };
@@ -298,25 +319,25 @@ impl<P: Package> Server<P> {
                 variant.changed = version;
             } else if body != variant.body {
                 let last = (core::mem::replace(&mut variant.body, body), variant.changed);
-                variant.changed = match variant.last.replace(last) {
-                    Some((body, changed)) if body == variant.body => changed,
+                variant.changed = match variant.last.replace(Box::new(last)) {
+                    Some(before) if before.0 == variant.body => before.1,
                     _ => version,
                 };
             }
             variant.rendered = version;
         }
         let variant = self.variants.get(key)?;
-        Some((
-            variant.body.clone().unwrap_or_default(),
-            variant.changed,
+        Some(Document {
+            body: variant.body.clone().unwrap_or_default(),
+            changed: variant.changed,
             media_type,
-        ))
+        })
     }
 
     // ---- outcomes -------------------------------------------------------------------------
 
     fn transaction(&self, open: Key) -> ClientTransaction {
-        let generation = u64::from(open.generation) & GENERATION;
+        let generation = u64::from(open.generation.get()) & GENERATION;
         let role = u64::from(self.config.role) << 56;
         ClientTransaction::from_raw(role | (generation << 32) | u64::from(open.index))
     }
@@ -553,11 +574,11 @@ impl<P: Package> Server<P> {
         }
         let delivered = subscription.delivered;
         let variant = subscription.variant;
-        let (_, changed, _) = self.document(variant)?;
+        let document = self.document(variant)?;
         if let Some(variant) = self.variants.get_mut(variant) {
             variant.last = None;
         }
-        if changed == delivered {
+        if document.changed == delivered {
             return None;
         }
         let subscription = self.subscriptions.at_mut(index)?;
@@ -566,6 +587,6 @@ impl<P: Package> Server<P> {
             return None;
         }
         let key = self.subscriptions.key_at(index)?;
-        self.build(key)
+        self.build(key, Some(document))
     }
 }

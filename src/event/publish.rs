@@ -19,12 +19,6 @@ use crate::sip::{
     HeaderName, MediaType, RequestRef, Response, Tag, parse_delta_seconds, parse_entity_tag,
 };
 
-/// Stands in for the timer of a publication that is being made.
-const NO_TIMER: Key = Key {
-    index: u32::MAX,
-    generation: 0,
-};
-
 /// A publication that may come to be: checked, not yet in force.
 #[derive(Debug)]
 struct Change<P: Package> {
@@ -186,8 +180,8 @@ impl<P: Package> Server<P> {
         let Some(tag) = condition else {
             return Ok(None);
         };
-        let is_it = |key: &Key| {
-            self.publications.get(*key).is_some_and(|publication| {
+        let is_it = |index| {
+            self.publications.at(index).is_some_and(|publication| {
                 publication.tag == tag
                     && self.now < publication.expires_at
                     && self
@@ -196,8 +190,9 @@ impl<P: Package> Server<P> {
                         .is_some_and(|own| &*own.name == resource)
             })
         };
-        match self.entity_tags.find(tag.random, is_it) {
-            Some(key) => Ok(Some(*key)),
+        let found = self.entity_tags.find(tag.random, is_it);
+        match found.and_then(|index| self.publications.key_at(index)) {
+            Some(key) => Ok(Some(key)),
             None => Err(Refusal::new(412, RefusalReason::UnknownEntityTag)),
         }
     }
@@ -228,14 +223,10 @@ impl<P: Package> Server<P> {
         let timer = self.wheel.arm(expires_at, Timer::Publication(key));
         let mut differs = false;
         if let Some(publication) = self.publications.get_mut(key) {
-            if let Ok(entry) = self
-                .entity_tags
-                .find_entry(publication.tag.random, |other| *other == key)
-            {
-                entry.remove();
+            self.entity_tags.remove(publication.tag.random, key.index);
+            if let Some(earlier) = publication.timer.replace(timer) {
+                self.wheel.cancel(earlier);
             }
-            self.wheel
-                .cancel(core::mem::replace(&mut publication.timer, timer));
             publication.tag = tag;
             publication.expires_at = expires_at;
             publication.publisher = change.publisher;
@@ -250,7 +241,7 @@ impl<P: Package> Server<P> {
                 }
             }
         }
-        self.index_entity_tag(key, tag);
+        self.entity_tags.insert(tag.random, key.index);
         if differs {
             self.touch(resource);
         }
@@ -293,7 +284,7 @@ impl<P: Package> Server<P> {
                 tag,
                 expires_at,
                 octets: change.octets,
-                timer: NO_TIMER,
+                timer: None,
                 publisher: change.publisher,
                 flow: change.flow,
                 content,
@@ -375,7 +366,7 @@ impl<P: Package> Server<P> {
         let key = self.publications.insert(publication);
         let timer = self.wheel.arm(expires_at, Timer::Publication(key));
         if let Some(publication) = self.publications.get_mut(key) {
-            publication.timer = timer;
+            publication.timer = Some(timer);
         }
         if let Some(resource) = self.resources.get_mut(resource_key) {
             resource.published += octets;
@@ -383,21 +374,8 @@ impl<P: Package> Server<P> {
                 .publications
                 .push_back(&mut self.publications, key.index, by_resource);
         }
-        self.index_entity_tag(key, tag);
+        self.entity_tags.insert(tag.random, key.index);
         key
-    }
-
-    fn index_entity_tag(&mut self, key: Key, tag: EntityTag) {
-        let Self {
-            entity_tags,
-            publications,
-            ..
-        } = self;
-        entity_tags.insert_unique(tag.random, key, |key| {
-            publications
-                .get(*key)
-                .map_or(0, |publication| publication.tag.random)
-        });
     }
 
     fn new_entity_tag(&mut self) -> EntityTag {
@@ -438,13 +416,10 @@ impl<P: Package> Server<P> {
         };
         let (resource_key, timer, tag) = (publication.resource, publication.timer, publication.tag);
         let octets = publication.octets;
-        self.wheel.cancel(timer);
-        if let Ok(entry) = self
-            .entity_tags
-            .find_entry(tag.random, |other| *other == key)
-        {
-            entry.remove();
+        if let Some(timer) = timer {
+            self.wheel.cancel(timer);
         }
+        self.entity_tags.remove(tag.random, key.index);
         if let Some(resource) = self.resources.get_mut(resource_key) {
             resource.published -= octets;
             resource

@@ -16,6 +16,8 @@ pub(super) struct Resource<P: Package> {
     pub(super) subscriptions: List,
     /// Those of them that have not ended.
     pub(super) live: usize,
+    /// The variant that was entered last, which is what the next one is likely to enter.
+    pub(super) usual: Option<Key>,
     /// In the order they were first made.
     pub(super) publications: List,
     /// Octets of their bodies.
@@ -49,6 +51,7 @@ impl<P: Package> Resource<P> {
             state: P::State::default(),
             subscriptions: List::default(),
             live: 0,
+            usual: None,
             publications: List::default(),
             published: 0,
             next_serial: 0,
@@ -80,7 +83,8 @@ pub(super) struct Publication<P: Package> {
     /// Octets of its body.
     pub(super) octets: usize,
     pub(super) expires_at: Timestamp,
-    pub(super) timer: Key,
+    /// Nothing only while it is being made.
+    pub(super) timer: Option<Key>,
     pub(super) publisher: Option<Arc<str>>,
     /// The connection that it came by last.
     pub(super) flow: Option<FlowId>,

@@ -4,7 +4,6 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hashbrown::HashTable;
 
 use super::config::ServerConfig;
 use super::dialog::Basics;
@@ -19,6 +18,7 @@ use super::subscription::{Flow, Source, Subscription, Variant, Watcher};
 use crate::engine::interned::Interned;
 use crate::engine::jobs::Jobs;
 use crate::engine::lanes::{Lanes, Turn};
+use crate::engine::place_index::PlaceIndex;
 use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
@@ -37,7 +37,7 @@ pub struct Server<P: Package> {
     pub(super) wheel: TimerWheel<Timer>,
     pub(super) subscriptions: Slab<Subscription>,
     /// Live subscriptions by their local tag, which is random and ours.
-    pub(super) dialogs: HashTable<Key>,
+    pub(super) dialogs: PlaceIndex,
     pub(super) resources: Interned<Resource<P>>,
     pub(super) variants: Interned<Variant>,
     pub(super) watchers: Interned<Watcher>,
@@ -45,7 +45,7 @@ pub struct Server<P: Package> {
     pub(super) flows: Interned<Flow>,
     pub(super) publications: Slab<Publication<P>>,
     /// Publications by the random part of their entity-tag, which is ours.
-    pub(super) entity_tags: HashTable<Key>,
+    pub(super) entity_tags: PlaceIndex,
     pub(super) next_entity_tag: u64,
     pub(super) jobs: Jobs<PendingJob<P>>,
     pub(super) remembered: RememberedRequests,
@@ -124,14 +124,14 @@ impl<P: Package> Server<P> {
             now: Timestamp::ZERO,
             wheel: TimerWheel::new(),
             subscriptions: Slab::default(),
-            dialogs: HashTable::new(),
+            dialogs: PlaceIndex::new(),
             resources: Interned::new(),
             variants: Interned::new(),
             watchers: Interned::new(),
             sources: Interned::new(),
             flows: Interned::new(),
             publications: Slab::default(),
-            entity_tags: HashTable::new(),
+            entity_tags: PlaceIndex::new(),
             next_entity_tag: 0,
             jobs: Jobs::new(config.limits.jobs),
             remembered: RememberedRequests::new(config.limits.remembered_requests),

@@ -1,22 +1,21 @@
 //! SUBSCRIBE: the checks in their order, new subscriptions, refreshes, fetches, ends.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
 use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
 use super::identity::RequestContext;
-use super::lifecycle::visibility;
 use super::output::{EndReason, Output, ServerEvent};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::Resource;
 use super::server::{Server, Timer};
 use super::subscription::{
-    Ending, NotifyResult, Phase, Source, Subscription, VariantName, Watcher, by_resource,
+    Ending, NotifyResult, Phase, Source, Subscription, VariantQuery, Watcher, by_resource,
     by_watcher,
 };
-use crate::engine::slab::{Key, Links, List};
+use crate::engine::decimal::push_decimal;
+use crate::engine::slab::{Key, Links};
 use crate::engine::{ServerTransaction, Timestamp};
 use crate::sip::{
     Accept, Contacts, ContentDisposition, Event, HeaderName, MediaType, RequestRef, Response, Tag,
@@ -35,6 +34,14 @@ struct Wish<'a> {
     expires: u32,
     /// Where NOTIFYs go; a refresh may leave it as it is.
     target: Option<&'a str>,
+}
+
+/// Those whom a new subscription concerns, as far as they are known already.
+#[derive(Debug)]
+struct Company {
+    resource: Option<Key>,
+    watcher: Option<Key>,
+    source: Option<Key>,
 }
 
 impl<P: Package> Server<P> {
@@ -58,13 +65,13 @@ impl<P: Package> Server<P> {
 
     pub(super) fn find_dialog(&self, local_tag: &str, basics: &Basics<'_>) -> Option<Key> {
         let bits = Tag::parse_bits(local_tag)?;
-        let is_it = |key: &Key| {
-            self.subscriptions.get(*key).is_some_and(|subscription| {
+        let is_it = |index| {
+            self.subscriptions.at(index).is_some_and(|subscription| {
                 subscription.dialog.local_tag == bits
                     && subscription.dialog.is(basics.call_id, basics.from_tag)
             })
         };
-        self.dialogs.find(bits, is_it).copied()
+        self.subscriptions.key_at(self.dialogs.find(bits, is_it)?)
     }
 
     fn subscribe_anew(
@@ -87,7 +94,7 @@ impl<P: Package> Server<P> {
             expires: wish.expires,
         };
         let decision = admit(self.package.authorize_subscription(&query))?;
-        self.check_room(&name, context)?;
+        let company = self.check_room(&name, context)?;
         let local_tag = Tag::random(&mut *self.entropy);
         let dialog = Dialog::new(
             request,
@@ -111,7 +118,8 @@ impl<P: Package> Server<P> {
             &entity_of(&uri, request.uri()),
             &wish,
             context,
-            decision.clone(),
+            &company,
+            &decision,
         );
         let response = Response::new(transaction, self.success(&decision), Some(local_tag))
             .with_record_route();
@@ -121,7 +129,7 @@ impl<P: Package> Server<P> {
             self.event(ServerEvent::SubscriptionStarted { subject, decision });
         }
         if fetch {
-            self.end(key, last_word(EndReason::Fetched));
+            self.end(key, EndReason::Fetched, LAST_WORD);
         } else {
             self.arm_expiry(key, wish.expires);
             self.owe(key);
@@ -170,21 +178,17 @@ impl<P: Package> Server<P> {
             .variants
             .get(subscription.variant)
             .ok_or_else(unknown)?;
-        let name = VariantName {
-            media_type: wish.media_type,
-            ..variant.name.clone()
-        };
         if let Some(target) = wish.target {
-            stay_with_tls(&name.entity, target)?;
+            stay_with_tls(&variant.name.entity, target)?;
         }
         let query = SubscribeQuery {
             identity: context.identity,
             resource: &resource.name,
-            uri: &name.entity,
-            current: Some(&subscription.decision),
+            uri: &variant.name.entity,
+            current: Some(&variant.name.decision),
             expires: wish.expires,
         };
-        let current = subscription.decision.clone();
+        let current = variant.name.decision.clone();
         let decision = match admit(self.package.authorize_subscription(&query)) {
             // The policy does not know; the application has decided, or will.
             Ok(Decision::Pending) => current.clone(),
@@ -208,7 +212,7 @@ impl<P: Package> Server<P> {
 
         // Nothing is refused from here on.
         self.enter_flow(key, context.flow);
-        self.move_to_variant(key, name);
+        self.move_to_variant(key, Some(wish.media_type), None);
         let status = self.success(&decision);
         let response = self
             .response(transaction, request, status)
@@ -218,7 +222,7 @@ impl<P: Package> Server<P> {
             self.apply(key, decision);
         }
         if wish.expires == 0 {
-            self.end(key, last_word(EndReason::Unsubscribed));
+            self.end(key, EndReason::Unsubscribed, LAST_WORD);
         } else {
             self.arm_expiry(key, wish.expires);
             // One who comes by is there, and waits for the NOTIFY (RFC 6665 section 4.2.1.2).
@@ -331,8 +335,12 @@ impl<P: Package> Server<P> {
         if request.first(HeaderName::Accept).is_none() {
             return Ok(0);
         }
-        let accept = Accept::parse(request.values(HeaderName::Accept))?;
         let media_types = self.package.profile().media_types;
+        if request.single(HeaderName::Accept).ok().flatten() == media_types.first().copied() {
+            // What most ask for, and need not be read.
+            return Ok(0);
+        }
+        let accept = Accept::parse(request.values(HeaderName::Accept))?;
         let mut best: Option<(u16, u8)> = None;
         for (place, media_type) in (0u8..).zip(media_types) {
             let quality = accept.quality(media_type);
@@ -346,39 +354,38 @@ impl<P: Package> Server<P> {
         })
     }
 
-    /// Every limit, before anything is made.
-    fn check_room(&self, name: &str, context: &RequestContext<'_>) -> Result<(), Refusal> {
+    /// Every limit, before anything is made; gives what is there of those concerned.
+    fn check_room(&self, name: &str, context: &RequestContext<'_>) -> Result<Company, Refusal> {
         let limits = &self.config.limits;
-        if name.len() > limits.name
-            || context
-                .identity
-                .primary()
-                .is_some_and(|name| name.len() > limits.name)
-        {
+        let watcher_name = context.identity.primary();
+        if name.len() > limits.name || watcher_name.is_some_and(|name| name.len() > limits.name) {
             return Err(Refusal::new(513, RefusalReason::TooLarge));
         }
-        let resource = self
-            .resources
-            .find(name)
-            .and_then(|key| self.resources.get(key));
-        let watcher = context.identity.primary();
-        let of_watcher = watcher
-            .and_then(|name| self.watchers.get(self.watchers.find(name)?))
-            .map_or(0, |watcher| watcher.subscriptions.len());
-        let of_source = context
-            .source
-            .and_then(|address| self.sources.get(self.sources.find(&address)?))
-            .map_or(0, |source| source.subscriptions);
+        let company = Company {
+            resource: self.resources.find(name),
+            watcher: watcher_name.and_then(|name| self.watchers.find(name)),
+            source: context
+                .source
+                .and_then(|address| self.sources.find(&address)),
+        };
+        let resource = company.resource.and_then(|key| self.resources.get(key));
+        let watcher = company.watcher.and_then(|key| self.watchers.get(key));
+        let source = company.source.and_then(|key| self.sources.get(key));
+        let of_resource = resource.map_or(0, |resource| resource.subscriptions.len());
+        let of_watcher = watcher.map_or(0, |watcher| watcher.subscriptions.len());
+        let of_source = source.map_or(0, |source| source.subscriptions);
         let of_both = limits.subscriptions_per_watcher_and_resource;
         let full = self.subscriptions.len() >= limits.subscriptions
-            || resource.map_or(0, |resource| resource.subscriptions.len())
-                >= limits.subscriptions_per_resource
+            || of_resource >= limits.subscriptions_per_resource
             || of_watcher >= limits.subscriptions_per_watcher
             || of_source >= limits.subscriptions_per_source
             || (of_watcher >= of_both
-                && watcher
+                && watcher_name
                     .is_some_and(|watcher| self.subscriptions_of(watcher, name).len() >= of_both));
-        if full { Err(self.no_room()) } else { Ok(()) }
+        if full {
+            return Err(self.no_room());
+        }
+        Ok(company)
     }
 
     pub(super) fn no_room(&self) -> Refusal {
@@ -393,26 +400,25 @@ impl<P: Package> Server<P> {
         entity: &str,
         wish: &Wish<'_>,
         context: &RequestContext<'_>,
-        decision: Decision,
+        company: &Company,
+        decision: &Decision,
     ) -> Key {
-        let resource = self.resources.find_or_insert(name, || Resource::new(name));
-        let variant = self.enter_variant(VariantName {
+        let resource = company
+            .resource
+            .unwrap_or_else(|| self.resources.insert_new(Resource::new(name)));
+        let variant = self.enter_variant(&VariantQuery {
             resource,
             media_type: wish.media_type,
-            visibility: visibility(&decision),
-            entity: entity.into(),
+            decision,
+            entity,
         });
-        let watcher = context.identity.primary().map(|name| {
-            self.watchers.find_or_insert(name, || Watcher {
-                name: Arc::from(name),
-                subscriptions: List::default(),
-            })
+        let watcher = company.watcher.or_else(|| {
+            let watcher = context.identity.primary().map(Watcher::new)?;
+            Some(self.watchers.insert_new(watcher))
         });
-        let source = context.source.map(|address| {
-            self.sources.find_or_insert(&address, || Source {
-                address,
-                subscriptions: 0,
-            })
+        let source = company.source.or_else(|| {
+            let source = context.source.map(Source::new)?;
+            Some(self.sources.insert_new(source))
         });
         let local_tag = dialog.local_tag;
         let key = self.subscriptions.insert(Subscription {
@@ -425,7 +431,6 @@ impl<P: Package> Server<P> {
             by_resource: Links::default(),
             by_watcher: Links::default(),
             by_flow: Links::default(),
-            decision,
             phase: Phase::Live,
             expires_at: Timestamp::MAX,
             timer: None,
@@ -453,16 +458,7 @@ impl<P: Package> Server<P> {
             source.subscriptions += 1;
         }
         self.enter_flow(key, context.flow);
-        let Self {
-            dialogs,
-            subscriptions,
-            ..
-        } = self;
-        dialogs.insert_unique(local_tag, key, |key| {
-            subscriptions
-                .get(*key)
-                .map_or(0, |subscription| subscription.dialog.local_tag)
-        });
+        self.dialogs.insert(local_tag, key.index);
         key
     }
 
@@ -488,23 +484,25 @@ impl<P: Package> Server<P> {
     }
 
     fn accept(&mut self, response: Response, expires: u32, context: &RequestContext<'_>) {
+        let mut duration = String::with_capacity(10);
+        push_decimal(&mut duration, expires.into());
         let response = response
-            .with(HeaderName::Expires, expires.to_string())
-            .with(HeaderName::Contact, format!("<{}>", context.local_contact))
+            .with(HeaderName::Expires, duration)
+            .with(
+                HeaderName::Contact,
+                ["<", context.local_contact, ">"].concat(),
+            )
             .with(HeaderName::AllowEvents, self.allow_events.to_string());
         self.lanes.output(Output::Respond(response));
     }
 }
 
 /// The end of a subscription by its watcher: the last NOTIFY has the state.
-fn last_word(why: EndReason) -> Ending {
-    Ending {
-        told: super::Reason::Timeout,
-        retry_after: None,
-        with_state: true,
-        why,
-    }
-}
+const LAST_WORD: Ending = Ending {
+    told: super::Reason::Timeout,
+    retry_after: None,
+    with_state: true,
+};
 
 fn admit(authorization: Authorization) -> Result<Decision, Refusal> {
     match authorization {
@@ -560,8 +558,8 @@ fn stay_with_tls(entity: &str, target: &str) -> Result<(), Refusal> {
 
 /// What the host says goes into a header: nothing that would end the line or the brackets.
 fn clean_contact(uri: &str) -> Result<&str, Refusal> {
-    let unclean = |c: char| c.is_control() || matches!(c, '<' | '>' | ' ');
-    if uri.is_empty() || uri.contains(unclean) {
+    let unclean = |byte: u8| byte.is_ascii_control() || matches!(byte, b'<' | b'>' | b' ');
+    if uri.is_empty() || uri.bytes().any(unclean) {
         return Err(Refusal::new(500, RefusalReason::Malformed));
     }
     Ok(uri)
@@ -574,6 +572,17 @@ fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
         return text.split_once('?').map_or(text, |(bare, _)| bare).into();
     };
     let scheme = if sip.is_sips() { "sips" } else { "sip" };
+    let is_bare = sip.port().is_none()
+        && sip.password().is_none()
+        && sip.params().is_empty()
+        && sip.headers().is_empty();
+    if is_bare
+        && text
+            .strip_prefix(scheme)
+            .is_some_and(|rest| rest.starts_with(':'))
+    {
+        return text.into();
+    }
     let user = sip.user().map_or(String::new(), |user| format!("{user}@"));
     let port = sip.port().map_or(String::new(), |port| format!(":{port}"));
     format!("{scheme}:{user}{}{port}", sip.host()).into()

@@ -1,15 +1,13 @@
 //! One subscription and what it hangs on.
 
-use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hashbrown::Equivalent;
 
 use super::authorization::{Decision, Reason};
 use super::dialog::Dialog;
-use super::output::EndReason;
-use super::package::Visibility;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
 use crate::engine::{FlowId, Timestamp};
@@ -27,7 +25,6 @@ pub(super) struct Subscription {
     pub(super) by_resource: Links,
     pub(super) by_watcher: Links,
     pub(super) by_flow: Links,
-    pub(super) decision: Decision,
     pub(super) phase: Phase,
     pub(super) expires_at: Timestamp,
     pub(super) timer: Option<Key>,
@@ -59,7 +56,7 @@ pub(super) struct Retry {
     pub(super) last: Option<(Bytes, &'static str)>,
 }
 
-/// How far a subscription has come; pending and active are told by the decision.
+/// How far a subscription has come; pending and active are told by the variant's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Live,
@@ -75,7 +72,6 @@ pub(super) struct Ending {
     pub(super) retry_after: Option<u32>,
     /// The last NOTIFY has the document.
     pub(super) with_state: bool,
-    pub(super) why: EndReason,
 }
 
 /// What became of the last NOTIFY.
@@ -112,27 +108,61 @@ pub(super) struct Variant {
     pub(super) changed: u64,
     /// The body before this one, with its version, if the last round was before that change: who
     /// has it need not be told when it comes back.
-    pub(super) last: Option<(Option<Bytes>, u64)>,
+    pub(super) last: Option<Box<(Option<Bytes>, u64)>>,
     /// The resource's version that the body was last made for; 0 is never.
     pub(super) rendered: u64,
 }
 
+impl Variant {
+    pub(super) fn new(name: VariantName) -> Self {
+        Self {
+            name,
+            subscriptions: 0,
+            body: None,
+            changed: 0,
+            last: None,
+            rendered: 0,
+        }
+    }
+}
+
 /// What a document depends on besides the state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct VariantName {
     pub(super) resource: Key,
     /// Place in the profile's media types.
     pub(super) media_type: u8,
-    pub(super) visibility: Visibility,
+    /// What holds for those who see it.
+    pub(super) decision: Decision,
     pub(super) entity: Arc<str>,
 }
 
-impl Hash for VariantName {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.resource.hash(state);
-        self.media_type.hash(state);
-        self.visibility.hash(state);
-        self.entity.hash(state);
+/// The same in other words, to look for. It hashes alike.
+#[derive(Debug, Hash)]
+pub(super) struct VariantQuery<'a> {
+    pub(super) resource: Key,
+    pub(super) media_type: u8,
+    pub(super) decision: &'a Decision,
+    pub(super) entity: &'a str,
+}
+
+impl VariantQuery<'_> {
+    pub(super) fn to_name(&self) -> VariantName {
+        VariantName {
+            resource: self.resource,
+            media_type: self.media_type,
+            decision: self.decision.clone(),
+            entity: self.entity.into(),
+        }
+    }
+}
+
+impl Equivalent<VariantName> for VariantQuery<'_> {
+    fn equivalent(&self, name: &VariantName) -> bool {
+        self.resource == name.resource
+            && self.media_type == name.media_type
+            && *self.decision == name.decision
+            && *self.entity == *name.entity
     }
 }
 
@@ -151,6 +181,15 @@ pub(super) struct Watcher {
     pub(super) subscriptions: List,
 }
 
+impl Watcher {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            subscriptions: List::default(),
+        }
+    }
+}
+
 impl Named for Watcher {
     type Name = str;
 
@@ -164,6 +203,15 @@ impl Named for Watcher {
 pub(super) struct Source {
     pub(super) address: IpAddr,
     pub(super) subscriptions: usize,
+}
+
+impl Source {
+    pub(super) fn new(address: IpAddr) -> Self {
+        Self {
+            address,
+            subscriptions: 0,
+        }
+    }
 }
 
 impl Named for Source {
@@ -199,4 +247,48 @@ pub(super) fn by_watcher(subscription: &mut Subscription) -> &mut Links {
 
 pub(super) fn by_flow(subscription: &mut Subscription) -> &mut Links {
     &mut subscription.by_flow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Variant, VariantQuery};
+    use crate::engine::interned::Interned;
+    use crate::engine::slab::Key;
+    use crate::event::{Decision, View};
+
+    #[test]
+    fn a_variant_is_found_by_a_query_in_its_words_and_no_other() {
+        let resource = Key::first(3);
+        let decision = Decision::Allow(View::named("work"));
+        let query = VariantQuery {
+            resource,
+            media_type: 1,
+            decision: &decision,
+            entity: "sip:ana@example.com",
+        };
+        let mut variants = Interned::new();
+        let key = variants.insert_new(Variant::new(query.to_name()));
+        assert_eq!(variants.find(&query), Some(key));
+        let others = [
+            VariantQuery {
+                media_type: 0,
+                ..query
+            },
+            VariantQuery {
+                decision: &Decision::Pending,
+                ..query
+            },
+            VariantQuery {
+                entity: "sip:bob@example.com",
+                ..query
+            },
+            VariantQuery {
+                resource: Key::first(4),
+                ..query
+            },
+        ];
+        for other in others {
+            assert_eq!(variants.find(&other), None, "{other:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::pidf::{Presence, WriteError};
 use crate::sip::{RequestRef, ResponseRef, Uri};
 
 use super::config::AgentConfig;
-use super::package::PresencePackage;
+use super::package::{PresencePackage, fit};
 use super::policy::Policy;
 
 /// A presence agent (RFC 3856 section 3): it takes SUBSCRIBE and PUBLISH for its presentities and
@@ -188,6 +188,7 @@ impl<P: Policy> Agent<P> {
         document.repair();
         document.entity = format!("sip:{name}");
         document.write()?;
+        fit(&mut document);
         self.server.update_state(now, &name, |state| {
             let differs = state.lasting.as_ref() != Some(&document);
             state.lasting = Some(document);

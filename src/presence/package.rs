@@ -41,8 +41,8 @@ pub(super) struct PresencePackage<P> {
 pub(super) struct PresenceState {
     pub(super) lasting: Option<Presence>,
     renamed: Renamed,
-    /// The whole document, for the version it was composed at.
-    composed: Option<(u64, Presence)>,
+    /// The whole document, for the version it was composed at, when it took more than a copy.
+    composed: Option<Box<(u64, Presence)>>,
 }
 
 impl<P> PresencePackage<P> {
@@ -103,24 +103,32 @@ impl<P: Policy> PresencePackage<P> {
         state: &mut PresenceState,
         publications: &[(u64, &Presence)],
     ) -> Option<Presence> {
-        let current = state
-            .composed
-            .take()
-            .filter(|(version, _)| *version == request.version);
-        let composed = match current {
-            Some((_, composed)) => composed,
+        let PresenceState {
+            lasting,
+            renamed,
+            composed,
+        } = state;
+        let is_known = !publications.is_empty() || lasting.is_some();
+        let current = composed.take().filter(|it| it.0 == request.version);
+        let mut document = match current {
+            Some(current) => {
+                let document = current.1.clone();
+                *composed = Some(current);
+                document
+            }
             None => {
                 let show_lasting = publications.is_empty() || self.lasting == LastingState::Always;
-                let lasting = state.lasting.as_ref().filter(|_| show_lasting);
+                let lasting = lasting.as_ref().filter(|_| show_lasting);
                 let mut parts: Vec<(u64, &Presence)> = Vec::with_capacity(publications.len() + 1);
                 parts.extend(lasting.map(|document| (LASTING, document)));
                 parts.extend_from_slice(publications);
-                unite(&parts, &mut state.renamed)
+                let document = unite(&parts, renamed);
+                if parts.len() > 1 {
+                    *composed = Some(Box::new((request.version, document.clone())));
+                }
+                document
             }
         };
-        let is_known = !publications.is_empty() || state.lasting.is_some();
-        let mut document = composed.clone();
-        state.composed = Some((request.version, composed));
         if !is_known {
             return self.nothing_known(request.entity);
         }
@@ -170,6 +178,7 @@ impl<P: Policy> Package for PresencePackage<P> {
         let mut document = Presence::read(body).map_err(|error| Unreadable(error.to_string()))?;
         // Whatever could be read is passed on; what no document may have is put right.
         document.repair();
+        fit(&mut document);
         Ok(document)
     }
 
@@ -201,5 +210,18 @@ impl<P: Policy> Package for PresencePackage<P> {
 
     fn is_lasting(&self, state: &PresenceState) -> bool {
         state.lasting.is_some()
+    }
+}
+
+/// Lets lists that were made by appending take no more room than they need: a tuple is large, and
+/// there are many documents.
+pub(super) fn fit(document: &mut Presence) {
+    document.tuples.shrink_to_fit();
+    document.notes.shrink_to_fit();
+    document.extensions.shrink_to_fit();
+    for tuple in &mut document.tuples {
+        tuple.notes.shrink_to_fit();
+        tuple.extensions.shrink_to_fit();
+        tuple.status.extensions.shrink_to_fit();
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Head {
 
 /// Lengths that every request has: `" SIP/2.0\r\n"` and the two spaces are counted here once.
 const VERSION: &str = " SIP/2.0\r\n";
+/// The field that every request has alike (RFC 3261 section 8.1.1.6), and no head keeps.
+const MAX_FORWARDS: &str = "Max-Forwards: 70\r\n";
 
 impl Head {
     /// `fields` is whole lines, each ended by CRLF; nothing when method or URI is too long to index.
@@ -140,6 +142,7 @@ impl OutgoingRequest {
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         [
             self.head.fields(),
+            MAX_FORWARDS,
             self.added.as_deref().unwrap_or_default(),
             &self.own,
         ]
@@ -160,6 +163,7 @@ impl OutgoingRequest {
     pub fn encoded_len(&self, via_len: usize) -> usize {
         self.head.text.len()
             + via_len
+            + MAX_FORWARDS.len()
             + self.added.as_deref().map_or(0, str::len)
             + self.own.len()
             + 2
@@ -173,6 +177,7 @@ impl OutgoingRequest {
         out.extend_from_slice(self.head.request_line().as_bytes());
         out.extend_from_slice(via.as_bytes());
         out.extend_from_slice(self.head.fields().as_bytes());
+        out.extend_from_slice(MAX_FORWARDS.as_bytes());
         if let Some(added) = &self.added {
             out.extend_from_slice(added.as_bytes());
         }
