@@ -235,6 +235,47 @@ fn a_publication_over_a_limit_may_still_be_refreshed_and_changed() {
     assert_eq!(server.role.occupancy().publications, 1);
 }
 
+// SEC-31: what is published for one presentity becomes one document.
+#[test]
+fn the_publications_of_one_presentity_have_a_bound_together() {
+    let mut server = limited(|limits| limits.published = 800);
+    let body = document(&"x".repeat(400 - document("").len()));
+    let made = server.send(&Message::publish(HENRI, "a", &body));
+    assert_eq!(made.status(), 200);
+    assert_eq!(
+        server.send(&Message::publish(HENRI, "b", &body)).status(),
+        200
+    );
+    assert_eq!(
+        server
+            .send(&Message::publish(HENRI, "c", &document("")))
+            .status(),
+        413
+    );
+    assert_eq!(
+        server.send(&Message::publish(INES, "d", &body)).status(),
+        200
+    );
+
+    // One of them may not grow, but change, shrink and make room.
+    let tag = response_field(made.response(), "SIP-ETag").unwrap();
+    let larger = body.replace("xx", "xxx");
+    let modify =
+        |call, body: &str, tag| Message::publish(HENRI, call, body).with("SIP-If-Match", tag);
+    assert_eq!(server.send(&modify("e", &larger, tag)).status(), 413);
+    let changed = server.send(&modify("f", &body.replace("xx", "yy"), tag));
+    assert_eq!(changed.status(), 200);
+    let tag = response_field(changed.response(), "SIP-ETag").unwrap();
+    assert_eq!(server.send(&modify("g", &document("y"), tag)).status(), 200);
+    assert_eq!(
+        server
+            .send(&Message::publish(HENRI, "h", &document("")))
+            .status(),
+        200
+    );
+    assert_eq!(server.role.occupancy().publications, 4);
+}
+
 #[test]
 fn a_body_has_a_bound() {
     let mut server = limited(|limits| limits.body = 300);

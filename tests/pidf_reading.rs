@@ -230,6 +230,26 @@ fn the_root_is_presence_of_pidf() {
     }
 }
 
+// PIDF-04: beside the namespace of today, an old name of it is one that we do not know.
+#[test]
+fn an_old_namespace_counts_only_at_the_root() {
+    for inside in [
+        "<old:tuple id='t'/>",
+        "<old:note>gone</old:note>",
+        "<tuple xmlns='urn:ietf:params:xml:ns:cpim-pidf' id='t'/>",
+    ] {
+        let text = format!(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:old='urn:ietf:params:xml:ns:pidf:' \
+             entity='sip:dora@example.com'>{inside}</presence>"
+        );
+        let (presence, faults) = tolerate(&text);
+        assert_eq!(faults, []);
+        assert!(presence.tuples.is_empty() && presence.notes.is_empty());
+        assert_eq!(presence.extensions.len(), 1);
+        assert_eq!(strictly(&text).unwrap(), presence);
+    }
+}
+
 // PIDF-05
 #[test]
 fn the_entity_is_needed() {

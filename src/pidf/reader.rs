@@ -27,16 +27,30 @@ pub(super) fn read(
     document: &[u8],
     options: &ReadOptions,
 ) -> Result<(Presence, Vec<Tolerated>), ReadError> {
-    let strict = options.strictness == Strictness::Strict;
+    match read_with(document, options, &[]) {
+        // An old name counts only where the root has one. In a document of today it is a foreign
+        // namespace, or strict and tolerant reading would see different documents.
+        Err(ReadError::WrongRoot { .. }) if options.strictness == Strictness::Tolerant => {
+            read_with(document, options, &OLD_NAMESPACES)
+        }
+        outcome => outcome,
+    }
+}
+
+fn read_with(
+    document: &[u8],
+    options: &ReadOptions,
+    aliases: &'static [(&'static str, NamespaceId)],
+) -> Result<(Presence, Vec<Tolerated>), ReadError> {
     let tokenizer_options = TokenizerOptions {
         limits: &options.limits.xml,
         charset: options.charset.as_deref(),
-        aliases: if strict { &[] } else { &OLD_NAMESPACES },
+        aliases,
     };
     let mut reader = Reader {
         tokenizer: Tokenizer::new(document, tokenizer_options)?,
         options,
-        strict,
+        strict: options.strictness == Strictness::Strict,
         tolerated: Vec::new(),
         notes: 0,
         ids: Ids::default(),
