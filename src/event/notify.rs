@@ -1,5 +1,6 @@
 //! NOTIFY: when one leaves, what is in it, and what its outcome does.
 
+use core::hash::BuildHasher;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use super::authorization::Decision;
 use super::lifecycle::visibility;
 use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
-use super::resource::Round;
+use super::resource::{Round, contents};
 use super::server::{OpenNotify, Server, Timer};
 use super::subscription::{NotifyResult, Phase, Retry, Subscription};
 use crate::engine::decimal::push_decimal;
@@ -29,8 +30,8 @@ const GENERATION: u64 = 0x00ff_ffff;
 #[derive(Debug, Default)]
 struct Document {
     body: Bytes,
-    /// The version at which it became what it is; 0 is none.
-    changed: u64,
+    /// 0 is no document.
+    fingerprint: u64,
     media_type: &'static str,
 }
 
@@ -206,7 +207,7 @@ impl<P: Package> Server<P> {
         };
         let Document {
             mut body,
-            changed,
+            fingerprint,
             mut media_type,
         } = match document {
             Some(document) => document,
@@ -269,8 +270,9 @@ impl<P: Package> Server<P> {
         );
         subscription.owed = false;
         subscription.behind = false;
+        subscription.spoken = false;
         subscription.open = Some(open);
-        subscription.delivered = changed;
+        subscription.delivered = fingerprint;
         subscription.last_result = NotifyResult::Open;
         let head = dialog.head.clone();
         if let Phase::Ending(ending) = phase {
@@ -297,12 +299,7 @@ impl<P: Package> Server<P> {
         let media_type = self.package.profile().media_types.get(place).copied()?;
         if variant.rendered != resource.version {
             let version = resource.version;
-            let mut publications = Vec::with_capacity(resource.publications.len());
-            let mut next = resource.publications.first();
-            while let Some(publication) = next.and_then(|index| self.publications.at(index)) {
-                publications.push((publication.serial, &publication.content));
-                next = publication.by_resource.next();
-            }
+            let publications = contents(&self.publications, resource.publications.first());
             let request = RenderRequest {
                 resource: &resource.name,
                 entity: &variant.name.entity,
@@ -314,22 +311,14 @@ impl<P: Package> Server<P> {
                 .package
                 .render(&request, &mut resource.state, &publications);
             let variant = self.variants.get_mut(key)?;
-            if variant.rendered == 0 {
-                variant.body = body;
-                variant.changed = version;
-            } else if body != variant.body {
-                let last = (core::mem::replace(&mut variant.body, body), variant.changed);
-                variant.changed = match variant.last.replace(Box::new(last)) {
-                    Some(before) if before.0 == variant.body => before.1,
-                    _ => version,
-                };
-            }
+            variant.fingerprint = self.fingerprints.hash_one(&body).max(1);
+            variant.body = body;
             variant.rendered = version;
         }
         let variant = self.variants.get(key)?;
         Some(Document {
             body: variant.body.clone().unwrap_or_default(),
-            changed: variant.changed,
+            fingerprint: variant.fingerprint,
             media_type,
         })
     }
@@ -458,8 +447,7 @@ impl<P: Package> Server<P> {
         if open.challenged.is_some() {
             self.go_on_unsent(open.subscription);
         } else {
-            self.counters.notifies_failed += 1;
-            self.drop_silently(open.subscription, EndReason::NotifyForgotten);
+            self.fail(open.subscription, EndReason::NotifyForgotten);
         }
     }
 
@@ -470,7 +458,7 @@ impl<P: Package> Server<P> {
         let spoken = self
             .subscriptions
             .get(key)
-            .is_some_and(|it| it.is_live() && it.owed);
+            .is_some_and(|subscription| subscription.spoken);
         if spoken {
             self.settle(key, NotifyResult::Failed);
             self.resume(key);
@@ -550,8 +538,7 @@ impl<P: Package> Server<P> {
                 .subscriptions
                 .at(index)
                 .and_then(|it| it.by_resource.next());
-            let version = resource.version;
-            let Some(request) = self.notify_of_change(index, version) else {
+            let Some(request) = self.notify_of_change(index) else {
                 continue;
             };
             if let Some(resource) = self.resources.get_mut(key) {
@@ -561,24 +548,19 @@ impl<P: Package> Server<P> {
         }
     }
 
-    fn notify_of_change(&mut self, index: u32, version: u64) -> Option<OutgoingRequest> {
-        let subscription = self.subscriptions.at_mut(index)?;
+    fn notify_of_change(&mut self, index: u32) -> Option<OutgoingRequest> {
+        let subscription = self.subscriptions.at(index)?;
         // What is owed or held leaves by itself, with the newest state.
         if !subscription.is_live()
             || subscription.owed
             || subscription.hold.is_some()
-            || subscription.delivered == version
             || self.now >= subscription.expires_at
         {
             return None;
         }
         let delivered = subscription.delivered;
-        let variant = subscription.variant;
-        let document = self.document(variant)?;
-        if let Some(variant) = self.variants.get_mut(variant) {
-            variant.last = None;
-        }
-        if document.changed == delivered {
+        let document = self.document(subscription.variant)?;
+        if document.fingerprint == delivered {
             return None;
         }
         let subscription = self.subscriptions.at_mut(index)?;

@@ -51,10 +51,12 @@ pub enum RefusalReason {
     JobFailed,
     /// 503: one of the limits is reached.
     Limit,
+    /// 500: the host gave no usable Contact of its own with the request.
+    LocalContact,
 }
 
 impl RefusalReason {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Malformed,
         Self::TooLarge,
         Self::Method,
@@ -76,6 +78,7 @@ impl RefusalReason {
         Self::UnknownEntityTag,
         Self::JobFailed,
         Self::Limit,
+        Self::LocalContact,
     ];
 }
 

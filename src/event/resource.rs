@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::package::Package;
 use crate::engine::interned::Named;
-use crate::engine::slab::{Key, Links, List};
+use crate::engine::slab::{Key, Links, List, Slab};
 use crate::engine::{FlowId, Timestamp};
 
 /// A resource that somebody watches, publishes for, or has set a state of.
@@ -89,6 +89,20 @@ pub(super) struct Publication<P: Package> {
     /// The connection that it came by last.
     pub(super) flow: Option<FlowId>,
     pub(super) content: P::Publication,
+}
+
+/// What a resource's publications hold, from its first one on, each with its serial number.
+pub(super) fn contents<P: Package>(
+    publications: &Slab<Publication<P>>,
+    first: Option<u32>,
+) -> Vec<(u64, &P::Publication)> {
+    let mut contents = Vec::new();
+    let mut next = first;
+    while let Some(publication) = next.and_then(|index| publications.at(index)) {
+        contents.push((publication.serial, &publication.content));
+        next = publication.by_resource.next();
+    }
+    contents
 }
 
 /// An entity-tag: random bits against guessing, and a count so that none is ever used twice.

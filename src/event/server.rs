@@ -1,6 +1,7 @@
 //! The notifier and publication server as one state machine.
 
 use core::time::Duration;
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use super::package::Package;
 use super::publish::PendingJob;
 use super::refusal::{Counters, Refusal, RefusalReason};
 use super::remembered::RememberedRequests;
-use super::resource::{Publication, Resource};
+use super::resource::{Publication, Resource, contents};
 use super::subscription::{Flow, Source, Subscription, Variant, Watcher};
 use crate::engine::interned::Interned;
 use crate::engine::jobs::Jobs;
@@ -40,6 +41,8 @@ pub struct Server<P: Package> {
     pub(super) dialogs: PlaceIndex,
     pub(super) resources: Interned<Resource<P>>,
     pub(super) variants: Interned<Variant>,
+    /// Makes fingerprints of documents that nobody can aim at.
+    pub(super) fingerprints: RandomState,
     pub(super) watchers: Interned<Watcher>,
     pub(super) sources: Interned<Source>,
     pub(super) flows: Interned<Flow>,
@@ -127,6 +130,7 @@ impl<P: Package> Server<P> {
             dialogs: PlaceIndex::new(),
             resources: Interned::new(),
             variants: Interned::new(),
+            fingerprints: RandomState::new(),
             watchers: Interned::new(),
             sources: Interned::new(),
             flows: Interned::new(),
@@ -312,6 +316,25 @@ impl<P: Package> Server<P> {
         }
         self.drop_if_unused(key);
         changed
+    }
+
+    /// Looks at what is held of a resource, named canonically: with the package, the state that the
+    /// application set, the publications as [`Package::render`] gets them, and the version of it
+    /// all. Nothing when nobody watches, publishes for, or has set a state of the resource.
+    pub fn look_at<R>(
+        &mut self,
+        resource: &str,
+        look: impl FnOnce(&P, u64, &mut P::State, &[(u64, &P::Publication)]) -> R,
+    ) -> Option<R> {
+        let key = self.resources.find(resource)?;
+        let resource = self.resources.get_mut(key)?;
+        let publications = contents(&self.publications, resource.publications.first());
+        Some(look(
+            &self.package,
+            resource.version,
+            &mut resource.state,
+            &publications,
+        ))
     }
 
     /// The job of a deferred publication is done, or failed. What it tells says whether the

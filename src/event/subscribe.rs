@@ -52,6 +52,7 @@ impl<P: Package> Server<P> {
         context: &RequestContext<'_>,
     ) -> Result<(), Refusal> {
         let basics = Basics::read(request)?;
+        check_contact(context.local_contact)?;
         match basics.to.tag() {
             Some(tag) => {
                 let key = self
@@ -102,7 +103,7 @@ impl<P: Package> Server<P> {
             &DialogParts {
                 event: &wish.event,
                 target,
-                local_contact: clean_contact(context.local_contact)?,
+                local_contact: context.local_contact,
                 local_tag,
                 initial_cseq: self.config.initial_cseq,
                 limit: self.config.limits.dialog,
@@ -200,17 +201,26 @@ impl<P: Package> Server<P> {
                 return Ok(());
             }
         };
-        let local_contact = clean_contact(context.local_contact)?;
         let limit = self.config.limits.dialog;
         let subscription = self.subscriptions.get_mut(key).ok_or_else(unknown)?;
-        if !subscription
+        let fits = subscription
             .dialog
-            .retarget(wish.target, local_contact, limit)
-        {
-            return Err(Refusal::new(513, RefusalReason::TooLarge));
+            .retarget(wish.target, context.local_contact, limit);
+        if !fits {
+            self.refuse(
+                transaction,
+                request,
+                Refusal::new(513, RefusalReason::TooLarge),
+            );
+            // The subscription goes on as it was, but not beyond what the policy says now.
+            if decision != current {
+                self.apply(key, decision);
+                self.owe(key);
+            }
+            return Ok(());
         }
-
         // Nothing is refused from here on.
+        subscription.spoken = true;
         self.enter_flow(key, context.flow);
         self.move_to_variant(key, Some(wish.media_type), None);
         let status = self.success(&decision);
@@ -439,6 +449,7 @@ impl<P: Package> Server<P> {
             last_result: NotifyResult::None,
             owed: false,
             queued: false,
+            spoken: false,
             behind: false,
             retry: None,
             hold: None,
@@ -557,12 +568,12 @@ fn stay_with_tls(entity: &str, target: &str) -> Result<(), Refusal> {
 }
 
 /// What the host says goes into a header: nothing that would end the line or the brackets.
-fn clean_contact(uri: &str) -> Result<&str, Refusal> {
+fn check_contact(uri: &str) -> Result<(), Refusal> {
     let unclean = |byte: u8| byte.is_ascii_control() || matches!(byte, b'<' | b'>' | b' ');
     if uri.is_empty() || uri.bytes().any(unclean) {
-        return Err(Refusal::new(500, RefusalReason::Malformed));
+        return Err(Refusal::new(500, RefusalReason::LocalContact));
     }
-    Ok(uri)
+    Ok(())
 }
 
 /// The presentity as the watcher spelt it, without parameters and headers: these say how to get

@@ -30,11 +30,13 @@ pub(super) struct Subscription {
     pub(super) timer: Option<Key>,
     /// The NOTIFY that is open; there is one at the most.
     pub(super) open: Option<Key>,
-    /// The version of the document that the watcher has, or is being sent; 0 is none.
+    /// The fingerprint of the document that the watcher has, or is being sent; 0 is none.
     pub(super) delivered: u64,
     pub(super) last_result: NotifyResult,
     /// A NOTIFY is due whatever the watcher has.
     pub(super) owed: bool,
+    /// Its watcher has sent a SUBSCRIBE since the last NOTIFY.
+    pub(super) spoken: bool,
     /// It stands in a queue.
     pub(super) queued: bool,
     /// A round passed while a NOTIFY was open.
@@ -104,11 +106,9 @@ pub(super) struct Variant {
     pub(super) name: VariantName,
     pub(super) subscriptions: u32,
     pub(super) body: Option<Bytes>,
-    /// The resource's version at which the body first was what it is.
-    pub(super) changed: u64,
-    /// The body before this one, with its version, if the last round was before that change: who
-    /// has it need not be told when it comes back.
-    pub(super) last: Option<Box<(Option<Bytes>, u64)>>,
+    /// The body's, kept for each watcher in place of the body: who has a state that comes back is
+    /// told nothing, however it went in between.
+    pub(super) fingerprint: u64,
     /// The resource's version that the body was last made for; 0 is never.
     pub(super) rendered: u64,
 }
@@ -119,8 +119,7 @@ impl Variant {
             name,
             subscriptions: 0,
             body: None,
-            changed: 0,
-            last: None,
+            fingerprint: 0,
             rendered: 0,
         }
     }

@@ -212,6 +212,24 @@ impl<P: Policy> Agent<P> {
             .update_state(now, &name, |state| state.lasting.take().is_some()))
     }
 
+    /// Everything that is known of a presentity, set and published, as one document under its sip
+    /// URI: what a watcher with the full view is shown. Nothing when nothing is known of it.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
+    pub fn presence(&mut self, presentity: &str) -> Result<Option<Presence>, UnknownPresentity> {
+        let name = self.presentity(presentity)?;
+        let whole = self
+            .server
+            .look_at(&name, |package, version, state, publications| {
+                package.whole(version, state, publications)
+            });
+        Ok(whole.flatten().map(|mut document| {
+            document.entity = format!("sip:{name}");
+            document
+        }))
+    }
+
     /// Has the documents of a presentity made anew, since what the policy's views show of it has
     /// changed. Watchers whose document becomes another are told.
     ///

@@ -96,10 +96,10 @@ impl<P> PresencePackage<P> {
 }
 
 impl<P: Policy> PresencePackage<P> {
-    fn view(
+    /// Everything that is known of a presentity, as one document; nothing when there is nothing.
+    pub(super) fn whole(
         &self,
-        request: &RenderRequest<'_>,
-        view: &View,
+        version: u64,
         state: &mut PresenceState,
         publications: &[(u64, &Presence)],
     ) -> Option<Presence> {
@@ -109,29 +109,31 @@ impl<P: Policy> PresencePackage<P> {
             composed,
         } = state;
         let is_known = !publications.is_empty() || lasting.is_some();
-        let current = composed.take().filter(|it| it.0 == request.version);
-        let mut document = match current {
-            Some(current) => {
-                let document = current.1.clone();
-                *composed = Some(current);
-                document
-            }
-            None => {
-                let show_lasting = publications.is_empty() || self.lasting == LastingState::Always;
-                let lasting = lasting.as_ref().filter(|_| show_lasting);
-                let mut parts: Vec<(u64, &Presence)> = Vec::with_capacity(publications.len() + 1);
-                parts.extend(lasting.map(|document| (LASTING, document)));
-                parts.extend_from_slice(publications);
-                let document = unite(&parts, renamed);
-                if parts.len() > 1 {
-                    *composed = Some(Box::new((request.version, document.clone())));
-                }
-                document
-            }
-        };
-        if !is_known {
-            return self.nothing_known(request.entity);
+        if let Some((at, document)) = composed.as_deref()
+            && *at == version
+        {
+            return is_known.then(|| document.clone());
         }
+        let show_lasting = publications.is_empty() || self.lasting == LastingState::Always;
+        let lasting = lasting.as_ref().filter(|_| show_lasting);
+        let mut parts: Vec<(u64, &Presence)> = Vec::with_capacity(publications.len() + 1);
+        parts.extend(lasting.map(|document| (LASTING, document)));
+        parts.extend_from_slice(publications);
+        let document = unite(&parts, renamed);
+        *composed = (parts.len() > 1).then(|| Box::new((version, document.clone())));
+        is_known.then_some(document)
+    }
+
+    fn view(
+        &self,
+        request: &RenderRequest<'_>,
+        view: &View,
+        state: &mut PresenceState,
+        publications: &[(u64, &Presence)],
+    ) -> Option<Presence> {
+        let Some(mut document) = self.whole(request.version, state, publications) else {
+            return self.nothing_known(request.entity);
+        };
         document.entity = request.entity.to_owned();
         if view.name().is_some() {
             self.policy

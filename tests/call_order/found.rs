@@ -191,3 +191,59 @@ fn a_uri_of_another_scheme_names_nobody_here() {
     assert_eq!(driver.role.occupancy(), Occupancy::default());
     assert_eq!(driver.role.poll_output(), None::<Output>);
 }
+
+#[test]
+fn a_state_that_comes_back_while_a_notify_is_open_is_not_sent_again() {
+    let mut driver = driver();
+    set(&mut driver, "at home");
+    let tag = driver.subscribed(&subscribe("a"));
+    driver.pass(6.0);
+    let refresh = subscribe("a").in_dialog(&tag, 2);
+    let refreshed = driver.send(&refresh);
+    set(&mut driver, "away");
+    driver.pass(6.0);
+    set(&mut driver, "at home");
+    assert!(driver.answer(refreshed.notify(), 200).requests().is_empty());
+    assert!(driver.pass(6.0).requests().is_empty());
+}
+
+#[test]
+fn only_the_watchers_word_outlives_a_failed_notify() {
+    for watcher_speaks in [true, false] {
+        let mut driver = driver();
+        let outputs = driver.send(&subscribe("a"));
+        let tag = outputs.response().to_tag().expect("a tag").to_owned();
+        let key = driver.role.subscriptions().next().expect("one").key;
+        if watcher_speaks {
+            driver.send(&subscribe("a").in_dialog(&tag, 2));
+        } else {
+            let decided = driver.role.decide(driver.now, key, Decision::PoliteBlock);
+            assert_eq!(decided, Ok(()));
+        }
+        let lost = outputs.notify().transaction();
+        driver
+            .role
+            .handle_failure(driver.now, lost, Failure::Timeout);
+        let outputs = driver.drain();
+        assert_eq!(outputs.requests().len(), usize::from(watcher_speaks));
+        assert_eq!(
+            driver.role.subscription(key).is_some(),
+            watcher_speaks,
+            "{outputs:?}"
+        );
+    }
+}
+
+#[test]
+fn the_last_word_is_said_to_one_who_ends_it_while_a_notify_is_lost() {
+    let mut driver = driver();
+    let outputs = driver.send(&subscribe("a"));
+    let tag = outputs.response().to_tag().expect("a tag");
+    let end = subscribe("a").in_dialog(tag, 2).with("Expires", "0");
+    assert_eq!(driver.send(&end).status(), 200);
+    // The host never tells what became of the first one.
+    let outputs = driver.pass(65.0);
+    assert_eq!(state_of(outputs.notify()), "terminated;reason=timeout");
+    driver.answer_all(&outputs);
+    assert_eq!(driver.role.occupancy(), Occupancy::default());
+}

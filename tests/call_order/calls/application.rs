@@ -64,7 +64,6 @@ impl Course {
 
     pub(super) fn set_presence(&mut self, presentity: usize, same: bool) {
         self.changed_at[presentity] = self.clock.max(self.now);
-        self.versions[presentity] += 1;
         let mark = match self.lasting[presentity] {
             Some(mark) if same => mark,
             _ => {
@@ -84,7 +83,6 @@ impl Course {
     pub(super) fn clear_presence(&mut self, presentity: usize) {
         let now = self.time();
         self.changed_at[presentity] = self.clock;
-        self.versions[presentity] += 1;
         let cleared = self.agent.clear_presence(now, PRESENTITIES[presentity]);
         assert_eq!(cleared, Ok(self.lasting[presentity].take().is_some()));
     }

@@ -157,10 +157,19 @@ impl Course {
         let one = &self.subscriptions[place];
         if let Some(open) = &one.open {
             assert!(
-                open.challenged.is_some() && one.may_be_forgotten(self.clock, forgotten_after),
+                one.may_be_forgotten(self.clock, forgotten_after),
                 "two NOTIFYs are open at step {step}: {one:#?}"
             );
-            self.challenge_forgotten(place);
+            if open.challenged.is_some() {
+                self.challenge_forgotten(place);
+            } else {
+                assert!(
+                    one.spoken,
+                    "an unanswered one is the end, step {step}: {one:#?}"
+                );
+                self.closed.push(open.transaction);
+                self.subscriptions[place].fail(EndReason::NotifyForgotten);
+            }
         }
         self.check_head(place, request);
         let body = request.body().clone();
@@ -170,11 +179,9 @@ impl Course {
             Phase::Live => {
                 self.check_live(one, request);
                 if !one.owed && one.retry.is_none() {
-                    // For a change of the presentity's state, or several that undo each other.
+                    // For a change of the presentity's state.
                     assert!(
-                        one.unsure
-                            || one.taken.as_ref() != Some(&body)
-                            || one.version != self.versions[one.presentity],
+                        one.unsure || one.taken.as_ref() != Some(&body),
                         "the watcher has this already, step {step}: {one:#?}"
                     );
                     if let Some(last) = one.change_sent {
@@ -215,8 +222,8 @@ impl Course {
             one.taken = Some(body.clone());
         }
         let retry = one.retry.take();
-        one.version = self.versions[one.presentity];
         one.owed = false;
+        one.spoken = false;
         one.held_until = None;
         one.open = Some(Open {
             transaction: request.transaction(),
@@ -452,6 +459,7 @@ impl Course {
             }
             let expired = one.expires_at <= clock;
             let unreported = one.may_be_forgotten(clock, forgotten_after)
+                && !one.spoken
                 && one
                     .open
                     .as_ref()
@@ -479,7 +487,6 @@ impl Course {
                 assert!(one.expires_at <= clock, "it is lost: {one:?}");
                 one.alive = false;
                 self.changed_at[one.presentity] = clock;
-                self.versions[one.presentity] += 1;
             }
         }
         if done {

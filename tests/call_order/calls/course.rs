@@ -55,8 +55,6 @@ pub struct Course {
     pub(super) lasting: [Option<u32>; PRESENTITIES.len()],
     /// When the state of each presentity last became another, or may have.
     pub(super) changed_at: [Timestamp; PRESENTITIES.len()],
-    /// How often it did.
-    pub(super) versions: [u64; PRESENTITIES.len()],
     pub(super) closed: Vec<ClientTransaction>,
     pub(super) made_up: Vec<ClientTransaction>,
     pub(super) last_subscribe: Option<(Message, usize, usize, Timestamp)>,
@@ -116,7 +114,6 @@ impl Course {
             deferring: VecDeque::new(),
             lasting: [None; PRESENTITIES.len()],
             changed_at: [Timestamp::ZERO; PRESENTITIES.len()],
-            versions: [0; PRESENTITIES.len()],
             closed: Vec::new(),
             made_up: Vec::new(),
             last_subscribe: None,

@@ -198,12 +198,12 @@ pub struct Subscription {
     pub open: Option<Open>,
     pub retry: Option<Retry>,
     pub cseq: u32,
+    /// Its watcher has refreshed or ended it since the last NOTIFY.
+    pub spoken: bool,
     /// When the last NOTIFY for a change of the presentity left.
     pub change_sent: Option<Timestamp>,
     /// The body of the last NOTIFY that was taken.
     pub taken: Option<Bytes>,
-    /// The presentity's version at the last NOTIFY.
-    pub version: u64,
     /// The last one was not taken.
     pub unsure: bool,
     pub started: bool,
@@ -231,7 +231,7 @@ impl Subscription {
 
     /// No answer came: it is over, unless its watcher has spoken since.
     pub fn fail(&mut self, reason: EndReason) {
-        if self.is_live() && self.owed {
+        if self.spoken {
             self.open = None;
             self.unsure = true;
         } else {

@@ -71,7 +71,7 @@ impl Course {
                     "an outcome was not heard at step {}: {subscription:?}",
                     self.step
                 );
-                subscription.drop_silently(EndReason::NotifyForgotten);
+                subscription.fail(EndReason::NotifyForgotten);
                 self.closed.push(transaction);
             }
             // Whoever was asked for credentials gives them or does nothing.

@@ -225,7 +225,6 @@ impl Course {
     /// A publication is in force.
     pub(super) fn commit(&mut self, change: PendingJob) {
         self.changed_at[change.presentity] = self.clock;
-        self.versions[change.presentity] += u64::from(change.kind != PublishKind::Refresh);
         let found = change
             .tag
             .as_deref()

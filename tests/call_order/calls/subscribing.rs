@@ -167,9 +167,9 @@ impl Course {
             open: None,
             retry: None,
             cseq: self.setting.config.server.initial_cseq,
+            spoken: false,
             change_sent: None,
             taken: None,
-            version: 0,
             unsure: false,
             started: false,
             end_reasons: Vec::new(),
@@ -287,6 +287,13 @@ impl Course {
         if judged && !goes_on {
             subscription.end("reason=rejected".into(), false, EndReason::Rejected);
         }
+        let too_large = matches!(fault, Some((Stage::Room, _))) && verdict < 300;
+        let decided = rule != Rule::Pending && rule.decision() != subscription.decision;
+        if judged && decided && (too_large || effect == Effect::Taken) {
+            subscription.decision = rule.decision();
+            subscription.owed = true;
+            self.changes.push_back((place, rule.decision()));
+        }
         if effect == Effect::Refused || !judged {
             return;
         }
@@ -298,10 +305,7 @@ impl Course {
             subscription.contact = given.trim_matches(['<', '>']).into();
         }
         subscription.old_type = oddity == Oddity::OldType;
-        if rule != Rule::Pending && rule.decision() != subscription.decision {
-            subscription.decision = rule.decision();
-            self.changes.push_back((place, rule.decision()));
-        }
+        subscription.spoken = true;
         if granted == 0 {
             subscription.end("reason=timeout".into(), true, EndReason::Unsubscribed);
         } else {
