@@ -5,6 +5,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
+// Tests have more uses for it.
+#[allow(dead_code)]
 #[path = "../../tests/call_order/calls/mod.rs"]
 mod calls;
 #[path = "../../tests/common/mod.rs"]

@@ -266,3 +266,26 @@ fn a_state_that_no_document_can_hold_is_refused() {
     }
     scene.close();
 }
+
+// The whole of it can be asked for, without a watcher.
+#[test]
+fn the_application_can_look_at_a_presentitys_state() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.role.presence(BOB), Ok(None));
+    assert!(scene.role.presence("mailto:bob@example.com").is_err());
+    scene.published(BOB, &document("t", "desk"));
+    scene.published(BOB, &document("t", "mobile"));
+    let whole = scene.role.presence(BOB).unwrap().unwrap();
+    let watch = scene.watch();
+    assert_eq!(whole, read(&watch.notify));
+    assert_eq!(whole.tuples.len(), 2);
+
+    // The lasting state shows when nothing is published any more.
+    scene.set("at home");
+    assert_eq!(scene.role.presence("bob@example.com").unwrap(), Some(whole));
+    scene.pass(10_000.0);
+    let whole = scene.role.presence(BOB).unwrap().unwrap();
+    assert_eq!(whole.entity, BOB);
+    assert_eq!(whole.tuples.len(), 1);
+    scene.close();
+}

@@ -744,3 +744,29 @@ fn the_local_contact_is_the_one_that_the_host_gives() {
     assert_eq!(field(outputs.notify(), "Contact"), Some(&*bracketed));
     scene.close();
 }
+
+#[test]
+fn a_host_without_a_contact_of_its_own_gets_nothing_begun() {
+    let mut scene = Scene::new();
+    let identity = Identity::of(ANA, presentity::event::Assurance::Digest).unwrap();
+    let mut watch = scene.watch();
+    for broken in ["", "sip:agent@example.com>", "sip:agent\r\nX: y"] {
+        let context = presentity::event::RequestContext::new(&identity, broken);
+        let message = scene.subscribe(ANA, BOB);
+        let outputs = scene.send_with(&message, &context);
+        assert_eq!(outputs.status(), 500, "{broken:?}");
+        assert_eq!(scene.live(), 1);
+        // The dialog's CSeq is not used up by it.
+        let refresh = watch.refresh();
+        assert_eq!(scene.send_with(&refresh, &context).status(), 500);
+        let outputs = scene.send(&refresh);
+        assert_eq!(outputs.status(), 200);
+        scene.answer_all(&outputs);
+    }
+    let counted = scene
+        .role
+        .counters()
+        .refused(presentity::event::RefusalReason::LocalContact);
+    assert_eq!(counted, 6);
+    scene.close();
+}
