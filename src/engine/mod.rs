@@ -1,6 +1,5 @@
 //! What every state machine here runs on: time, keys, timers, entropy, bounded windows.
 
-pub(crate) mod decimal;
 mod entropy;
 mod ids;
 pub(crate) mod interned;

@@ -11,8 +11,7 @@ use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::{Round, contents};
 use super::server::{OpenNotify, Server, Timer};
-use super::subscription::{NotifyResult, Phase, Retry, Subscription};
-use crate::engine::decimal::push_decimal;
+use super::subscription::{NotifyResult, Phase, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
@@ -33,6 +32,8 @@ struct Document {
     /// 0 is no document.
     fingerprint: u64,
     media_type: &'static str,
+    /// It is shown to those who wait for a decision.
+    pending: bool,
 }
 
 impl<P: Package> Server<P> {
@@ -126,14 +127,11 @@ impl<P: Package> Server<P> {
         };
         subscription.open = None;
         // What another one on the way has asked for goes with it (RFC 3261 section 22.3).
-        let mut credentials = open.credentials;
-        credentials.retain(|(other, _)| *other != name);
-        credentials.push((name, value.to_owned()));
-        subscription.retry = Some(Box::new(Retry {
-            credentials,
-            attempts: open.attempts,
-            last: open.last,
-        }));
+        let mut repetition = open.repetition.unwrap_or_default();
+        repetition.credentials.retain(|(other, _)| *other != name);
+        repetition.credentials.push((name, value.to_owned()));
+        repetition.awaited = None;
+        subscription.repetition = Some(repetition);
         // It is made when its turn has come: by then the decision may be another, or the end near.
         self.owe(open.subscription);
         true
@@ -155,7 +153,7 @@ impl<P: Package> Server<P> {
     /// The open NOTIFY that waits for credentials, and the field that they go into.
     fn challenged(&self, transaction: ClientTransaction) -> Option<(Key, HeaderName)> {
         let key = self.open_notify(transaction)?;
-        Some((key, self.notifies.get(key)?.challenged?))
+        Some((key, self.notifies.get(key)?.awaited()?))
     }
 
     /// A challenged NOTIFY stays refused.
@@ -190,102 +188,92 @@ impl<P: Package> Server<P> {
 
     /// `document` is the current one of the subscription's variant, when the caller has it.
     fn build(&mut self, key: Key, document: Option<Document>) -> Option<OutgoingRequest> {
-        let subscription = self.subscriptions.get_mut(key)?;
-        let (variant, phase) = (subscription.variant, subscription.phase);
-        let flow = subscription.flow;
-        let retry = subscription.retry.take();
-        let (credentials, attempts, said) = match retry {
-            Some(retry) => (retry.credentials, retry.attempts, retry.last),
-            None => (Vec::new(), 0, None),
-        };
-        let flow = flow.and_then(|flow| self.flows.get(flow));
-        let flow = flow.map(|flow| flow.id);
-        let with_state = match phase {
-            Phase::Live => true,
-            Phase::Ending(ending) => ending.with_state,
-            Phase::Ended(_) => false,
+        let subscription = self.subscriptions.get(key)?;
+        let document = match document {
+            Some(document) => document,
+            None if subscription.phase.tells_state() => self.document(subscription.variant)?,
+            None => Document::default(),
         };
         let Document {
             mut body,
             fingerprint,
             mut media_type,
-        } = match document {
-            Some(document) => document,
-            None if with_state => self.document(variant)?,
-            None => Document::default(),
-        };
-        if let Some(said) = said {
+            pending,
+        } = document;
+        let subscription = self.subscriptions.get_mut(key)?;
+        let mut repetition = subscription.repetition.take();
+        if let Some(said) = repetition.as_mut().and_then(|it| it.last.take()) {
             (body, media_type) = said;
         }
-        let last = (phase != Phase::Live).then(|| (body.clone(), media_type));
-        let subscription = self.subscriptions.get_mut(key)?;
+        let flow = subscription.flow.and_then(|key| self.flows.get(key));
         let dialog = &mut subscription.dialog;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
+        let head = dialog.head.clone();
+
+        let mut digits = itoa::Buffer::new();
         let mut own = String::with_capacity(160);
         own.push_str("CSeq: ");
-        push_decimal(&mut own, dialog.local_cseq.into());
-        own.push_str(" NOTIFY\r\nSubscription-State: ");
-        match phase {
+        own.push_str(digits.format(dialog.local_cseq));
+        match subscription.phase {
             Phase::Live => {
-                let seen = self.variants.get(variant).map(|it| &it.name.decision);
-                let pending = seen == Some(&Decision::Pending);
-                own.push_str(if pending { "pending" } else { "active" });
-                own.push_str(";expires=");
+                own.push_str(if pending {
+                    " NOTIFY\r\nSubscription-State: pending;expires="
+                } else {
+                    " NOTIFY\r\nSubscription-State: active;expires="
+                });
                 let left = subscription.expires_at.saturating_since(self.now);
-                push_decimal(&mut own, left.as_secs());
+                own.push_str(digits.format(left.as_secs()));
             }
             Phase::Ending(ending) | Phase::Ended(ending) => {
-                own.push_str("terminated;reason=");
+                own.push_str(" NOTIFY\r\nSubscription-State: terminated;reason=");
                 own.push_str(ending.told.as_str());
                 if let Some(seconds) = ending.retry_after {
                     own.push_str(";retry-after=");
-                    push_decimal(&mut own, seconds.into());
+                    own.push_str(digits.format(seconds));
+                }
+                if !body.is_empty() {
+                    repetition.get_or_insert_default().last = Some((body.clone(), media_type));
                 }
             }
         }
-        own.push_str("\r\n");
-        for (name, value) in &credentials {
+        for (name, value) in repetition.iter().flat_map(|it| &it.credentials) {
+            own.push_str("\r\n");
             own.push_str(name.as_str());
             own.push_str(": ");
             own.push_str(value);
-            own.push_str("\r\n");
         }
         if !body.is_empty() {
-            own.push_str("Content-Type: ");
+            own.push_str("\r\nContent-Type: ");
             own.push_str(media_type);
-            own.push_str("\r\n");
         }
-        own.push_str("Content-Length: ");
-        push_decimal(&mut own, body.len() as u64);
+        own.push_str("\r\nContent-Length: ");
+        own.push_str(digits.format(body.len()));
         own.push_str("\r\n");
-        let open = self.notifies.open(
-            self.now,
-            OpenNotify {
-                subscription: key,
-                attempts,
-                challenged: None,
-                credentials,
-                last,
-            },
-        );
+
+        let notify = OpenNotify {
+            subscription: key,
+            repetition,
+        };
+        let open = self.notifies.open(self.now, notify);
         subscription.owed = false;
         subscription.behind = false;
         subscription.spoken = false;
         subscription.open = Some(open);
         subscription.delivered = fingerprint;
         subscription.last_result = NotifyResult::Open;
-        let head = dialog.head.clone();
-        if let Phase::Ending(ending) = phase {
+        let flow = flow.map(|flow| flow.id);
+        if let Phase::Ending(ending) = subscription.phase {
             subscription.phase = Phase::Ended(ending);
             self.leave_lists(key);
         }
         self.counters.notifies_sent += 1;
         let transaction = self.transaction(open);
+        let added = self.added_fields.clone();
         Some(OutgoingRequest::new(
             transaction,
             flow,
             head,
-            self.added_fields.clone(),
+            added,
             own,
             body,
         ))
@@ -293,7 +281,7 @@ impl<P: Package> Server<P> {
 
     /// The current document of a variant.
     fn document(&mut self, key: Key) -> Option<Document> {
-        let variant = self.variants.get(key)?;
+        let variant = self.variants.get_mut(key)?;
         let resource = self.resources.get_mut(variant.name.resource)?;
         let place = usize::from(variant.name.media_type);
         let media_type = self.package.profile().media_types.get(place).copied()?;
@@ -310,16 +298,15 @@ impl<P: Package> Server<P> {
             let body = self
                 .package
                 .render(&request, &mut resource.state, &publications);
-            let variant = self.variants.get_mut(key)?;
             variant.fingerprint = self.fingerprints.hash_one(&body).max(1);
             variant.body = body;
             variant.rendered = version;
         }
-        let variant = self.variants.get(key)?;
         Some(Document {
             body: variant.body.clone().unwrap_or_default(),
             fingerprint: variant.fingerprint,
             media_type,
+            pending: variant.name.decision == Decision::Pending,
         })
     }
 
@@ -340,9 +327,8 @@ impl<P: Package> Server<P> {
     fn take_outcome(&mut self, transaction: ClientTransaction) -> Option<(Key, Key)> {
         let open = self.open_notify(transaction).and_then(|key| {
             let open = self.notifies.get(key)?;
-            open.challenged
-                .is_none()
-                .then_some((key, open.subscription))
+            let awaits_credentials = open.awaited().is_some();
+            (!awaits_credentials).then_some((key, open.subscription))
         });
         if open.is_none() {
             self.counters.stray_outcomes += 1;
@@ -369,11 +355,13 @@ impl<P: Package> Server<P> {
         let Some(open) = self.notifies.get_mut(key) else {
             return false;
         };
-        if challenges.is_empty() || open.attempts >= CHALLENGES_ANSWERED {
+        let attempts = open.repetition.as_ref().map_or(0, |it| it.attempts);
+        if challenges.is_empty() || attempts >= CHALLENGES_ANSWERED {
             return false;
         }
-        open.attempts += 1;
-        open.challenged = Some(answer);
+        let repetition = open.repetition.get_or_insert_default();
+        repetition.attempts = attempts + 1;
+        repetition.awaited = Some(answer);
         let Some(subscription) = self.subscriptions.get(subscription) else {
             return false;
         };
@@ -444,7 +432,7 @@ impl<P: Package> Server<P> {
         let Some(open) = self.notifies.close(key) else {
             return;
         };
-        if open.challenged.is_some() {
+        if open.awaited().is_some() {
             self.go_on_unsent(open.subscription);
         } else {
             self.fail(open.subscription, EndReason::NotifyForgotten);

@@ -4,8 +4,6 @@ use core::time::Duration;
 use std::hash::RandomState;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::config::ServerConfig;
 use super::dialog::Basics;
 use super::identity::RequestContext;
@@ -15,7 +13,7 @@ use super::publish::PendingJob;
 use super::refusal::{Counters, Refusal, RefusalReason};
 use super::remembered::RememberedRequests;
 use super::resource::{Publication, Resource, contents};
-use super::subscription::{Flow, Source, Subscription, Variant, Watcher};
+use super::subscription::{Flow, Repetition, Source, Subscription, Variant, Watcher};
 use crate::engine::interned::Interned;
 use crate::engine::jobs::Jobs;
 use crate::engine::lanes::{Lanes, Turn};
@@ -79,14 +77,15 @@ pub(super) enum Timer {
 #[derive(Debug)]
 pub(super) struct OpenNotify {
     pub(super) subscription: Key,
-    /// Challenges answered in a row.
-    pub(super) attempts: u8,
-    /// The credentials that it carries.
-    pub(super) credentials: Vec<(HeaderName, String)>,
-    /// It was challenged, and waits for credentials.
-    pub(super) challenged: Option<HeaderName>,
-    /// Body and media type of a last NOTIFY: its lists have been left when it has to be repeated.
-    pub(super) last: Option<(Bytes, &'static str)>,
+    /// Nothing for most of them, which have state of now and no credentials.
+    pub(super) repetition: Option<Box<Repetition>>,
+}
+
+impl OpenNotify {
+    /// The field that credentials are waited for, if it was challenged.
+    pub(super) fn awaited(&self) -> Option<HeaderName> {
+        self.repetition.as_ref()?.awaited
+    }
 }
 
 impl<P: Package> core::fmt::Debug for Server<P> {

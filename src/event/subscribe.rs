@@ -14,7 +14,6 @@ use super::subscription::{
     Ending, NotifyResult, Phase, Source, Subscription, VariantQuery, Watcher, by_resource,
     by_watcher,
 };
-use crate::engine::decimal::push_decimal;
 use crate::engine::slab::{Key, Links};
 use crate::engine::{ServerTransaction, Timestamp};
 use crate::sip::{
@@ -451,7 +450,7 @@ impl<P: Package> Server<P> {
             queued: false,
             spoken: false,
             behind: false,
-            retry: None,
+            repetition: None,
             hold: None,
         });
         if let Some(resource) = self.resources.get_mut(resource) {
@@ -495,10 +494,11 @@ impl<P: Package> Server<P> {
     }
 
     fn accept(&mut self, response: Response, expires: u32, context: &RequestContext<'_>) {
-        let mut duration = String::with_capacity(10);
-        push_decimal(&mut duration, expires.into());
         let response = response
-            .with(HeaderName::Expires, duration)
+            .with(
+                HeaderName::Expires,
+                itoa::Buffer::new().format(expires).to_owned(),
+            )
             .with(
                 HeaderName::Contact,
                 ["<", context.local_contact, ">"].concat(),

@@ -42,19 +42,21 @@ pub(super) struct Subscription {
     /// A round passed while a NOTIFY was open.
     pub(super) behind: bool,
     /// The NOTIFY that is owed answers a challenge.
-    pub(super) retry: Option<Box<Retry>>,
+    pub(super) repetition: Option<Box<Repetition>>,
     /// The watcher asked for patience (Retry-After): the timer that ends it.
     pub(super) hold: Option<Key>,
 }
 
-/// What goes into a NOTIFY that answers a challenge.
-#[derive(Debug)]
-pub(super) struct Retry {
-    /// One value for each field that was asked for.
-    pub(super) credentials: Vec<(HeaderName, String)>,
+/// What it takes to send a NOTIFY again when it is challenged, beside its state.
+#[derive(Debug, Default)]
+pub(super) struct Repetition {
     /// Challenges answered in a row.
     pub(super) attempts: u8,
-    /// Body and media type, when it was a last NOTIFY.
+    /// One value for each field that was asked for so far.
+    pub(super) credentials: Vec<(HeaderName, String)>,
+    /// The field that is waited for while the NOTIFY is open.
+    pub(super) awaited: Option<HeaderName>,
+    /// Body and media type of a last NOTIFY: its lists have been left when it has to be repeated.
     pub(super) last: Option<(Bytes, &'static str)>,
 }
 
@@ -74,6 +76,17 @@ pub(super) struct Ending {
     pub(super) retry_after: Option<u32>,
     /// The last NOTIFY has the document.
     pub(super) with_state: bool,
+}
+
+impl Phase {
+    /// Whether the next NOTIFY has the document.
+    pub(super) fn tells_state(self) -> bool {
+        match self {
+            Self::Live => true,
+            Self::Ending(ending) => ending.with_state,
+            Self::Ended(_) => false,
+        }
+    }
 }
 
 /// What became of the last NOTIFY.
