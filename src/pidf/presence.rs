@@ -82,7 +82,12 @@ impl Presence {
     /// Something in it may not be sent: an entity that is no absolute URI, an id that is no
     /// xs:ID or occurs twice, a tuple without status, a name or character that XML does not allow.
     pub fn write(&self) -> Result<Bytes, WriteError> {
-        writer::write(self)
+        writer::write(self, &self.entity)
+    }
+
+    /// The same for another entity, without a copy.
+    pub(crate) fn write_for(&self, entity: &str) -> Result<Bytes, WriteError> {
+        writer::write(self, entity)
     }
 
     /// The document with one more tuple.

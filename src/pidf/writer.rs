@@ -10,10 +10,11 @@ use super::tuple::{Leaf, Tuple};
 use super::uri;
 use crate::xml::{Attributes, Element, Prefixes, Writer, excerpt, is_nc_name, namespace};
 
-pub(super) fn write(presence: &Presence) -> Result<Bytes, WriteError> {
-    if !uri::is_absolute(&presence.entity) {
+/// Writes a document for this entity, whatever it has itself.
+pub(super) fn write(presence: &Presence, entity: &str) -> Result<Bytes, WriteError> {
+    if !uri::is_absolute(entity) {
         return Err(WriteError::Entity {
-            entity: excerpt(&presence.entity),
+            entity: excerpt(entity),
         });
     }
     check_ids(presence)?;
@@ -28,7 +29,7 @@ pub(super) fn write(presence: &Presence) -> Result<Bytes, WriteError> {
     writer.markup("<presence");
     writer.root_declarations()?;
     writer.markup(" entity=\"");
-    writer.value(&presence.entity)?;
+    writer.value(entity)?;
     writer.markup("\"");
     others(&mut writer, &presence.attributes, &["entity"])?;
     writer.markup(">");

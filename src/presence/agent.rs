@@ -1,5 +1,7 @@
 //! The presence agent.
 
+use std::borrow::Cow;
+
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
     Backlog, Counters, Decision, Failure, JobKey, JobOutcome, Occupancy, Output, PublicationInfo,
@@ -219,15 +221,17 @@ impl<P: Policy> Agent<P> {
     /// When the text names no presentity that this agent could serve.
     pub fn presence(&mut self, presentity: &str) -> Result<Option<Presence>, UnknownPresentity> {
         let name = self.presentity(presentity)?;
-        let whole = self
+        let mut whole = self
             .server
             .look_at(&name, |package, version, state, publications| {
-                package.whole(version, state, publications)
-            });
-        Ok(whole.flatten().map(|mut document| {
+                let whole = package.whole(version, state, publications);
+                whole.map(Cow::into_owned)
+            })
+            .flatten();
+        if let Some(document) = &mut whole {
             document.entity = format!("sip:{name}");
-            document
-        }))
+        }
+        Ok(whole)
     }
 
     /// Has the documents of a presentity made anew, since what the policy's views show of it has

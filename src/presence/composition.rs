@@ -1,5 +1,6 @@
 //! One document out of several: the union, with ids kept apart (RFC 3856 section 7.3).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::pidf::Presence;
@@ -12,11 +13,11 @@ pub(super) struct Renamed(BTreeSet<(u64, String)>);
 /// Unites the parts, each with a number that stays the same for its life, in their order.
 ///
 /// Where two parts use one id, the id of the later part gets that part's number behind it.
-pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presence {
+pub(super) fn unite<'p>(parts: &[(u64, &'p Presence)], renamed: &mut Renamed) -> Cow<'p, Presence> {
     if let [(_, only)] = parts
         && renamed.0.is_empty()
     {
-        return (*only).clone();
+        return Cow::Borrowed(only);
     }
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut united = Presence::default();
@@ -53,7 +54,7 @@ pub(super) fn unite(parts: &[(u64, &Presence)], renamed: &mut Renamed) -> Presen
         }
     }
     renamed.0 = kept;
-    united
+    Cow::Owned(united)
 }
 
 #[cfg(test)]
@@ -110,7 +111,7 @@ mod tests {
     #[test]
     fn one_part_is_passed_on_as_it_is() {
         let part = phone("t1", "only").with_note("here");
-        assert_eq!(unite(&[(7, &part)], &mut Renamed::default()), part);
-        assert_eq!(unite(&[], &mut Renamed::default()), Presence::default());
+        assert_eq!(*unite(&[(7, &part)], &mut Renamed::default()), part);
+        assert_eq!(*unite(&[], &mut Renamed::default()), Presence::default());
     }
 }

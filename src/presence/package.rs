@@ -1,6 +1,7 @@
 //! The event package `presence` (RFC 3856 section 6).
 
 use core::hash::{Hash, Hasher};
+use std::borrow::Cow;
 use std::hash::DefaultHasher;
 
 use bytes::Bytes;
@@ -41,7 +42,7 @@ pub(super) struct PresencePackage<P> {
 pub(super) struct PresenceState {
     pub(super) lasting: Option<Presence>,
     renamed: Renamed,
-    /// The whole document, for the version it was composed at, when it took more than a copy.
+    /// The whole document, for the version it was composed at, when it took more than a look.
     composed: Option<Box<(u64, Presence)>>,
 }
 
@@ -97,31 +98,36 @@ impl<P> PresencePackage<P> {
 
 impl<P: Policy> PresencePackage<P> {
     /// Everything that is known of a presentity, as one document; nothing when there is nothing.
-    pub(super) fn whole(
+    /// Its entity is of no account.
+    pub(super) fn whole<'p>(
         &self,
         version: u64,
-        state: &mut PresenceState,
-        publications: &[(u64, &Presence)],
-    ) -> Option<Presence> {
+        state: &'p mut PresenceState,
+        publications: &[(u64, &'p Presence)],
+    ) -> Option<Cow<'p, Presence>> {
         let PresenceState {
             lasting,
             renamed,
             composed,
         } = state;
-        let is_known = !publications.is_empty() || lasting.is_some();
-        if let Some((at, document)) = composed.as_deref()
-            && *at == version
-        {
-            return is_known.then(|| document.clone());
+        if publications.is_empty() && lasting.is_none() {
+            *renamed = Renamed::default();
+            *composed = None;
+            return None;
         }
+        if composed.as_ref().is_some_and(|it| it.0 == version) {
+            return composed.as_ref().map(|it| Cow::Borrowed(&it.1));
+        }
+        *composed = None;
         let show_lasting = publications.is_empty() || self.lasting == LastingState::Always;
         let lasting = lasting.as_ref().filter(|_| show_lasting);
         let mut parts: Vec<(u64, &Presence)> = Vec::with_capacity(publications.len() + 1);
         parts.extend(lasting.map(|document| (LASTING, document)));
         parts.extend_from_slice(publications);
-        let document = unite(&parts, renamed);
-        *composed = (parts.len() > 1).then(|| Box::new((version, document.clone())));
-        is_known.then_some(document)
+        Some(match unite(&parts, renamed) {
+            Cow::Borrowed(only) => Cow::Borrowed(only),
+            Cow::Owned(united) => Cow::Borrowed(&composed.insert(Box::new((version, united))).1),
+        })
     }
 
     fn view(
@@ -130,17 +136,21 @@ impl<P: Policy> PresencePackage<P> {
         view: &View,
         state: &mut PresenceState,
         publications: &[(u64, &Presence)],
-    ) -> Option<Presence> {
+    ) -> Option<Bytes> {
         let Some(mut document) = self.whole(request.version, state, publications) else {
-            return self.nothing_known(request.entity);
+            return written(self.nothing_known(request.entity)?);
         };
-        document.entity = request.entity.to_owned();
         if view.name().is_some() {
-            self.policy
-                .apply_view(view, request.resource, &mut document);
-            document.entity = request.entity.to_owned();
+            let document = document.to_mut();
+            request.entity.clone_into(&mut document.entity);
+            self.policy.apply_view(view, request.resource, document);
         }
-        Some(document)
+        document.write_for(request.entity).ok().or_else(|| {
+            // What a view has made of it.
+            let mut document = document.into_owned();
+            document.repair();
+            document.write_for(request.entity).ok()
+        })
     }
 }
 
@@ -190,8 +200,8 @@ impl<P: Policy> Package for PresencePackage<P> {
         state: &mut PresenceState,
         publications: &[(u64, &Presence)],
     ) -> Option<Bytes> {
-        let mut document = match request.visibility {
-            Visibility::View(view) => self.view(request, view, state, publications)?,
+        let document = match request.visibility {
+            Visibility::View(view) => return self.view(request, view, state, publications),
             Visibility::PoliteBlock => match self.blocked {
                 BlockedDocument::Offline => self.offline(request.resource, request.entity),
                 BlockedDocument::Unknown => self.nothing_known(request.entity)?,
@@ -204,15 +214,20 @@ impl<P: Policy> Package for PresencePackage<P> {
                 PendingDocument::Nothing => return None,
             },
         };
-        document.write().ok().or_else(|| {
-            document.repair();
-            document.write().ok()
-        })
+        written(document)
     }
 
     fn is_lasting(&self, state: &PresenceState) -> bool {
         state.lasting.is_some()
     }
+}
+
+/// The host's note may have what no document can.
+fn written(mut document: Presence) -> Option<Bytes> {
+    document.write().ok().or_else(|| {
+        document.repair();
+        document.write().ok()
+    })
 }
 
 /// Lets lists that were made by appending take no more room than they need: a tuple is large, and
