@@ -37,7 +37,9 @@ struct Wish<'a> {
 
 /// Those whom a new subscription concerns, as far as they are known already.
 #[derive(Debug)]
-struct Company {
+struct Company<'a> {
+    /// The canonical name of the resource.
+    name: &'a str,
     resource: Option<Key>,
     watcher: Option<Key>,
     source: Option<Key>,
@@ -114,7 +116,6 @@ impl<P: Package> Server<P> {
         let fetch = wish.expires == 0;
         let key = self.insert(
             dialog,
-            &name,
             &entity_of(&uri, request.uri()),
             &wish,
             context,
@@ -364,13 +365,18 @@ impl<P: Package> Server<P> {
     }
 
     /// Every limit, before anything is made; gives what is there of those concerned.
-    fn check_room(&self, name: &str, context: &RequestContext<'_>) -> Result<Company, Refusal> {
+    fn check_room<'a>(
+        &self,
+        name: &'a str,
+        context: &RequestContext<'_>,
+    ) -> Result<Company<'a>, Refusal> {
         let limits = &self.config.limits;
         let watcher_name = context.identity.primary();
         if name.len() > limits.name || watcher_name.is_some_and(|name| name.len() > limits.name) {
             return Err(Refusal::new(513, RefusalReason::TooLarge));
         }
         let company = Company {
+            name,
             resource: self.resources.find(name),
             watcher: watcher_name.and_then(|name| self.watchers.find(name)),
             source: context
@@ -405,16 +411,15 @@ impl<P: Package> Server<P> {
     fn insert(
         &mut self,
         dialog: Dialog,
-        name: &str,
         entity: &str,
         wish: &Wish<'_>,
         context: &RequestContext<'_>,
-        company: &Company,
+        company: &Company<'_>,
         decision: &Decision,
     ) -> Key {
         let resource = company
             .resource
-            .unwrap_or_else(|| self.resources.insert_new(Resource::new(name)));
+            .unwrap_or_else(|| self.resources.insert_new(Resource::new(company.name)));
         let variant = self.enter_variant(&VariantQuery {
             resource,
             media_type: wish.media_type,
