@@ -54,7 +54,14 @@ pub(crate) fn start(commands: mpsc::Sender<ServerCommand>, quit: mpsc::Sender<()
             }
             match parse(String::from_utf8_lossy(&line).trim()) {
                 Ok(Some(Parsed::Quit)) => {
-                    let _ = quit.blocking_send(());
+                    // Behind the commands before it.
+                    let quit = quit.clone();
+                    let last: ServerCommand = Box::new(move |_, _, _| {
+                        let _ = quit.try_send(());
+                    });
+                    if commands.blocking_send(last).is_err() {
+                        return;
+                    }
                 }
                 Ok(Some(Parsed::Do(command))) => {
                     if commands.blocking_send(command).is_err() {
