@@ -382,6 +382,19 @@ fn ids_of_tuples() {
         )),
         &twice("a"),
     );
+    // At any depth, as do the elements of rich presence.
+    for inner in [
+        "<d:person id='a'/>",
+        "<x:e><d:device id='a'/></x:e>",
+        "<r:mood xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' id='a'/>",
+    ] {
+        check_fault(
+            &document(&format!(
+                "<d:person xmlns:d='urn:ietf:params:xml:ns:pidf:data-model' id='a'>{inner}</d:person>"
+            )),
+            &twice("a"),
+        );
+    }
     let odd = Fault::BadId {
         value: "432sd".to_owned(),
     };

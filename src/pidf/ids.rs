@@ -144,9 +144,11 @@ fn owner(element: &Element) -> Option<IdOwner> {
     }
 }
 
-/// The id of an element, if it is one that has its id in the document's space.
-pub(super) fn of_element(element: &Element) -> Option<&str> {
-    owner(element).and_then(|_| element.attribute("id"))
+/// The ids that an element and those in it have in the document's space.
+pub(super) fn of_element(element: &Element) -> Vec<(IdOwner, &str)> {
+    let mut ids = Vec::new();
+    collect(element, &mut ids);
+    ids
 }
 
 fn collect<'p>(element: &'p Element, ids: &mut Vec<(IdOwner, &'p str)>) {

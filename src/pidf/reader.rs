@@ -335,7 +335,7 @@ impl<'a> Reader<'a, '_> {
             let name = Name::with_prefix(namespace::XML, "lang", "xml");
             extension.attributes.set(name, lang);
         }
-        if let Some(id) = ids::of_element(&extension) {
+        for (_, id) in ids::of_element(&extension) {
             self.id(id)?;
         }
         if !self.options.understood.may_use(&extension) {
