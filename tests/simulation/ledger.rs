@@ -346,12 +346,20 @@ impl Ledger {
             .get(notify.tag)
             .expect("a subscription that has not ended");
         let record = self.records.get_mut(&id).expect("it lasts");
-        let told = format!("{notify:?} to {record:#?}");
-        assert!(!record.open, "two NOTIFYs at a time: {told}");
-        assert!(!record.farewell, "a NOTIFY after the end: {told}");
-        assert!(notify.cseq > record.local_cseq, "CSeq: {told}");
+        assert!(
+            !record.open,
+            "two NOTIFYs at a time: {notify:?} to {record:#?}"
+        );
+        assert!(
+            !record.farewell,
+            "a NOTIFY after the end: {notify:?} to {record:#?}"
+        );
+        assert!(
+            notify.cseq > record.local_cseq,
+            "CSeq: {notify:?} to {record:#?}"
+        );
         let impatient = record.held_until.is_some_and(|until| now < until);
-        assert!(!impatient, "before Retry-After: {told}");
+        assert!(!impatient, "before Retry-After: {notify:?} to {record:#?}");
         record.local_cseq = notify.cseq;
 
         let state = &self.states[record.presentity];
@@ -361,14 +369,27 @@ impl Ledger {
             .filter(|_| record.rule != Rule::Wait)
             .or(notify.state.strip_prefix("pending;expires="))
         {
-            assert!(record.live && now < record.expires_at, "not live: {told}");
+            assert!(
+                record.live && now < record.expires_at,
+                "not live: {notify:?} to {record:#?}"
+            );
             assert_eq!(expires, ((record.expires_at - now) / SECOND).to_string());
             let pending = notify.state.starts_with("pending");
-            assert_eq!(pending, record.rule == Rule::Wait, "{told}");
+            assert_eq!(
+                pending,
+                record.rule == Rule::Wait,
+                "{notify:?} to {record:#?}"
+            );
             true
         } else {
-            assert!(notify.state.starts_with("terminated;reason="), "{told}");
-            assert!(!record.live && record.ended.is_some(), "too early: {told}");
+            assert!(
+                notify.state.starts_with("terminated;reason="),
+                "{notify:?} to {record:#?}"
+            );
+            assert!(
+                !record.live && record.ended.is_some(),
+                "too early: {notify:?} to {record:#?}"
+            );
             record.farewell = true;
             matches!(
                 record.ended,
@@ -379,7 +400,11 @@ impl Ledger {
                 )
             )
         };
-        assert_eq!(with_state, !notify.body.is_empty(), "{told}");
+        assert_eq!(
+            with_state,
+            !notify.body.is_empty(),
+            "{notify:?} to {record:#?}"
+        );
         let mut shown = None;
         if with_state {
             let expected = state.shown(record.rule);
@@ -390,7 +415,10 @@ impl Ledger {
             if !known {
                 let read = Shown::read(notify.body, &record.entity);
                 if !state.is_unsure(now) {
-                    assert_eq!(read, expected, "not the newest state: {told}");
+                    assert_eq!(
+                        read, expected,
+                        "not the newest state: {notify:?} to {record:#?}"
+                    );
                     self.read.insert(name, (state.version, notify.body.clone()));
                     shown = Some(read);
                 }
@@ -401,10 +429,13 @@ impl Ledger {
         if !record.owed {
             self.changes += 1;
             let since = record.last_change.map(|last| now - last);
-            assert!(since.is_none_or(|it| it >= INTERVAL), "too fast: {told}");
+            assert!(
+                since.is_none_or(|it| it >= INTERVAL),
+                "too fast: {notify:?} to {record:#?}"
+            );
             assert!(
                 shown.is_none() || shown != record.taken,
-                "nothing new: {told}"
+                "nothing new: {notify:?} to {record:#?}"
             );
             record.last_change = Some(now);
         }

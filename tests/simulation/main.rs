@@ -19,6 +19,7 @@ mod dice;
 mod endpoint;
 mod host;
 mod ledger;
+mod long_runs;
 mod model;
 mod network;
 mod plan;
@@ -52,7 +53,7 @@ fn run_seed(seed: u64, trace: bool) -> Course {
 #[test]
 fn everybody_comes_to_hold_the_newest_state_and_nothing_is_left() {
     let first = from_environment("PRESENTITY_FROM", 1);
-    let count = from_environment("PRESENTITY_SEEDS", 40);
+    let count = from_environment("PRESENTITY_SEEDS", 24);
     let mut all = Course::default();
     for seed in first..first + count {
         let course = run_seed(seed, false);

@@ -140,7 +140,7 @@ fn setting_of([weather, lateness, host, window, ending, seed @ ..]: [u8; SETTING
     }
 }
 
-fn operation(bytes: &[u8]) -> Operation {
+pub fn operation(bytes: &[u8]) -> Operation {
     let &[kind, who, how, wait] = bytes else {
         panic!("a whole operation");
     };

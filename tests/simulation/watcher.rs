@@ -60,7 +60,6 @@ pub struct Watcher {
     calls: u64,
     plans: u64,
     pub fetched: u64,
-    pub statuses: Vec<u16>,
 }
 
 impl Watcher {
@@ -84,8 +83,13 @@ impl Watcher {
             calls: 0,
             plans: 0,
             fetched: 0,
-            statuses: Vec::new(),
         }
+    }
+
+    /// From now on it watches another presentity.
+    pub fn watch(&mut self, presentity: usize) {
+        self.presentity = presentity;
+        self.entity = format!("sip:{}", PRESENTITIES[presentity]);
     }
 
     pub fn call_id(&self) -> Option<&str> {
@@ -284,8 +288,6 @@ impl Watcher {
 
     fn response(&mut self, network: &mut Network, key: &TransactionKey, response: &Response) {
         let status = response.status.code();
-        self.statuses.push(status);
-        self.statuses.truncate(64);
         self.fetching.retain(|other| other != key);
         if self.request.as_ref() != Some(key) {
             return;

@@ -8,7 +8,7 @@ use crate::publisher::Publisher;
 use crate::watcher::{Mood, Watcher};
 
 /// Addresses: the agent, the watchers, the publishers.
-pub const WATCHERS: usize = 6;
+const WATCHERS: usize = 6;
 /// Two for the first presentity.
 const PUBLISHERS: [usize; 4] = [0, 1, 0, 2];
 
@@ -36,7 +36,7 @@ pub struct World {
 /// Runs what the bytes say.
 pub fn run(bytes: &[u8], trace: bool) -> Course {
     let (setting, operations) = decode(bytes);
-    let mut world = World::new(&setting);
+    let mut world = World::new(&setting, WATCHERS);
     world.network.trace = trace;
     world.network.say(|| format!("{setting:?}"));
     for operation in operations {
@@ -52,14 +52,14 @@ pub fn run(bytes: &[u8], trace: bool) -> Course {
 }
 
 impl World {
-    pub fn new(setting: &Setting) -> Self {
-        let watchers = 1..=WATCHERS;
+    pub fn new(setting: &Setting, watchers: usize) -> Self {
+        let publishers = (watchers + 1..).zip(PUBLISHERS);
+        let watchers = 1..=watchers;
         // Two for each presentity; one of the last two is a watcher of the first as well.
         let watcher = |address| {
             let presentity = [0, 0, 1, 1, 2, 0][(address - 1) % 6];
             Watcher::new(address, presentity, address % 3 == 0)
         };
-        let publishers = (WATCHERS + 1..).zip(PUBLISHERS);
         Self {
             network: Network::new(setting.network_seed, setting.weather),
             host: Host::new(setting.host, setting.network_seed),
@@ -199,7 +199,7 @@ impl World {
         }
     }
 
-    fn change(&mut self, presentity: usize) {
+    pub fn change(&mut self, presentity: usize) {
         self.marks += 1;
         let network = &mut self.network;
         self.host
@@ -263,7 +263,7 @@ impl World {
         }
     }
 
-    fn check_documents(&mut self) -> u64 {
+    pub fn check_documents(&mut self) -> u64 {
         let now = self.network.now;
         let mut settled = 0;
         for watcher in &self.watchers {
@@ -321,7 +321,6 @@ impl World {
         for watcher in &self.watchers {
             assert!(watcher.endpoint.is_idle(), "{watcher:#?}");
         }
-        assert_eq!(self.network.next_at(), None);
         Course {
             notifies: self.host.ledger.notifies,
             changes: self.host.ledger.changes,
