@@ -382,14 +382,16 @@ impl Ledger {
             );
             true
         } else {
-            assert!(
-                notify.state.starts_with("terminated;reason="),
-                "{notify:?} to {record:#?}"
-            );
-            assert!(
-                !record.live && record.ended.is_some(),
-                "too early: {notify:?} to {record:#?}"
-            );
+            let reason = notify.state.strip_prefix("terminated;reason=");
+            let reason = reason.expect("active, pending or terminated");
+            if record.live && reason == "timeout" && record.expires_at <= now {
+                // A place that it had in the queue may bring it out before the event.
+                record.end(EndReason::Expired);
+            }
+            let ended = record
+                .ended
+                .is_some_and(|it| word(it) == reason.split(';').next());
+            assert!(ended, "not so: {notify:?} to {record:#?}");
             record.farewell = true;
             matches!(
                 record.ended,
@@ -563,4 +565,14 @@ impl Record {
         self.owed = true;
         self.held_until = None;
     }
+}
+
+/// The reason that a watcher is told.
+fn word(reason: EndReason) -> Option<&'static str> {
+    Some(match reason {
+        EndReason::Unsubscribed | EndReason::Fetched | EndReason::Expired => "timeout",
+        EndReason::Rejected => "rejected",
+        EndReason::Terminated(reason) => reason.as_str(),
+        _ => return None,
+    })
 }
