@@ -1,7 +1,7 @@
 //! The agent and its host: datagrams in, datagrams out, and nothing of SIP decided here.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, FlowId, ServerTransaction, Timestamp};
@@ -316,7 +316,54 @@ impl Host {
         if self.setting.thorough {
             let slack = self.setting.window.is_none().then(|| self.slack());
             self.ledger.check_idle(network.now, slack);
+            self.check_tables();
         }
+    }
+
+    /// The agent holds what there is to hold and nothing else.
+    fn check_tables(&self) {
+        let occupancy = self.agent.occupancy();
+        let records = || self.ledger.records.values();
+        let states = &self.ledger.states;
+        let live = records().filter(|it| it.live).count();
+        let held = records().filter(|it| it.held_until.is_some()).count();
+        let publications = states.iter().map(|it| it.publications.len()).sum();
+        // One who has been told the end counts no more among those who see something.
+        let seeing = || records().filter(|it| !it.farewell);
+        let variants: BTreeSet<_> = seeing()
+            .map(|it| (it.presentity, it.rule, it.entity.as_str()))
+            .collect();
+        let watchers: BTreeSet<usize> = records().map(|it| it.watcher).collect();
+        let used = |place: &usize| {
+            let state = &states[*place];
+            let watched = seeing().any(|it| it.presentity == *place);
+            watched || state.set.is_some() || !state.publications.is_empty()
+        };
+        let mut expected = occupancy;
+        expected.subscriptions = self.ledger.records.len();
+        expected.publications = publications;
+        expected.resources = (0..states.len()).filter(used).count();
+        expected.variants = variants.len();
+        expected.watchers = watchers.len();
+        expected.sources = 0;
+        expected.flows = if self.setting.flows {
+            watchers.len()
+        } else {
+            0
+        };
+        expected.open_notifies = self.open.len();
+        expected.jobs = 0;
+        if self.setting.window.is_none() {
+            expected.outputs = 0;
+        }
+        assert_eq!(occupancy, expected);
+        // Beside these: rounds that are due, and patience that ends on the next tick.
+        let least = live + publications;
+        let timers = least..=least + held + states.len();
+        assert!(
+            timers.contains(&occupancy.timers),
+            "{occupancy:?} {timers:?}"
+        );
     }
 
     fn respond(&mut self, network: &mut Network, response: &Response) {
