@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::model::{PRESENTITIES, Rule, Shown};
-use crate::network::{Network, SECOND, Wake, What};
+use crate::network::{MILLI, Network, SECOND, Wake, What};
 use crate::plan::{Act, Ending, Operation, Setting, decode};
 use crate::publisher::Publisher;
 use crate::watcher::{Mood, Watcher};
@@ -242,13 +242,16 @@ impl World {
 
     /// Every watcher that wants to holds what it may see, as it was found and after changes.
     pub fn check_everybody(&mut self) -> u64 {
-        self.check_documents();
-        for _ in 0..3 {
+        let mut settled = self.check_documents();
+        // The second change meets the NOTIFYs of the first on their way.
+        for apart in [15 * MILLI, 60 * MILLI, SECOND] {
             self.change_all();
-            self.pass(SECOND);
+            self.pass(apart);
+            self.change_all();
+            self.pass(8 * SECOND);
+            settled = self.check_documents();
         }
-        self.pass(7 * SECOND);
-        self.check_documents()
+        settled
     }
 
     /// Something else is true of everybody.
