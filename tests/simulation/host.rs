@@ -272,6 +272,13 @@ impl Host {
         self.stirred = true;
     }
 
+    pub fn lose_flow(&mut self, network: &mut Network, watcher: usize) {
+        network.say(|| format!("the connection of {watcher} is lost"));
+        self.ledger.lose_flow(watcher);
+        let flow = FlowId(watcher as u64);
+        self.agent.handle_flow_lost(at(network.now), flow);
+    }
+
     pub fn terminate_all(&mut self, network: &mut Network) {
         self.drain(network);
         let records = self.ledger.records.iter();
@@ -346,11 +353,9 @@ impl Host {
         expected.variants = variants.len();
         expected.watchers = watchers.len();
         expected.sources = 0;
-        expected.flows = if self.setting.flows {
-            watchers.len()
-        } else {
-            0
-        };
+        let flows = records().filter(|it| it.flow && self.setting.flows);
+        let flows: BTreeSet<usize> = flows.map(|it| it.watcher).collect();
+        expected.flows = flows.len();
         expected.open_notifies = self.open.len();
         expected.jobs = 0;
         if self.setting.window.is_none() {
@@ -402,8 +407,10 @@ impl Host {
             body: request.body(),
         };
         let id = self.ledger.notify(network.now, &notify);
-        let watcher = FlowId(self.ledger.records[&id].watcher as u64);
-        assert_eq!(request.flow(), self.setting.flows.then_some(watcher));
+        let record = &self.ledger.records[&id];
+        let has_flow = self.setting.flows && record.flow;
+        let flow = has_flow.then_some(FlowId(record.watcher as u64));
+        assert_eq!(request.flow(), flow);
         let via = self.endpoint.via();
         let mut text = Vec::new();
         request.write_to(&via, &mut text);

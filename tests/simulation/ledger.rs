@@ -28,6 +28,8 @@ pub struct Record {
     pub key: Option<SubscriptionKey>,
     pub rule: Rule,
     pub expires_at: u64,
+    /// The connection that it came by is there.
+    pub flow: bool,
     pub remote_cseq: u32,
     pub local_cseq: u32,
     pub live: bool,
@@ -129,6 +131,7 @@ impl Ledger {
             } else {
                 now + u64::from(asked.expires) * SECOND
             },
+            flow: true,
             remote_cseq: asked.cseq,
             local_cseq: 0,
             live: !fetch,
@@ -180,6 +183,7 @@ impl Ledger {
             record.changed_at = now;
         }
         record.spoken = true;
+        record.flow = true;
         if asked.expires == 0 {
             record.end(EndReason::Unsubscribed);
         } else {
@@ -270,6 +274,13 @@ impl Ledger {
             record.rule = rule;
             record.changed_at = now;
             record.owed = true;
+        }
+    }
+
+    pub fn lose_flow(&mut self, watcher: usize) {
+        let records = self.records.values_mut();
+        for record in records.filter(|it| it.watcher == watcher) {
+            record.flow = false;
         }
     }
 

@@ -99,6 +99,7 @@ pub struct Network {
     /// Nothing comes through to or from these addresses until then.
     cut: BTreeMap<usize, u64>,
     pub trace: bool,
+    pub digest: u64,
 }
 
 impl Network {
@@ -112,6 +113,7 @@ impl Network {
             order: 0,
             cut: BTreeMap::new(),
             trace: false,
+            digest: 0,
         }
     }
 
@@ -125,6 +127,14 @@ impl Network {
     }
 
     pub fn send(&mut self, from: usize, to: usize, bytes: Bytes) {
+        for part in bytes.chunks(8) {
+            let part = part
+                .iter()
+                .fold(self.now, |all, it| all << 8 ^ u64::from(*it));
+            self.digest = (self.digest ^ part)
+                .wrapping_mul(0x0100_0000_01b3)
+                .rotate_left(23);
+        }
         if self.express {
             self.push(self.now, What::Datagram { to, bytes });
             return;

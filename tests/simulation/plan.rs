@@ -53,7 +53,9 @@ pub enum Act {
     Terminate(Reason),
     /// Nothing gets through to or from it for this long.
     Cut(u64),
-    /// As many changes in a row, this far apart.
+    /// Its connection is lost.
+    LoseFlow,
+    /// Some changes in a row, this far apart.
     Burst(u64),
 }
 
@@ -146,7 +148,7 @@ pub fn operation(bytes: &[u8]) -> Operation {
     };
     let at = usize::from(how);
     let tick = TICK as i64;
-    let act = match kind % 40 {
+    let act = match kind % 41 {
         0..=7 => Act::Subscribe,
         8 => Act::Edge([-tick, -1, 0, 1, tick][at % 5]),
         9 => Act::Edge([-1, 0][at % 2]),
@@ -183,6 +185,7 @@ pub fn operation(bytes: &[u8]) -> Operation {
             ][at % 6],
         ),
         38 => Act::Cut([SECOND, 10 * SECOND, 40 * SECOND, 120 * SECOND][at % 4]),
+        39 => Act::LoseFlow,
         _ => Act::Burst([1, 300 * MILLI, 2 * SECOND][at % 3]),
     };
     let wait = match wait % 16 {

@@ -22,6 +22,8 @@ pub struct Course {
     pub subscriptions: u64,
     /// Watchers that hold a subscription when all is quiet.
     pub settled: u64,
+    /// Of every datagram, in order.
+    pub digest: u64,
 }
 
 pub struct World {
@@ -186,6 +188,7 @@ impl World {
             }
             Act::Decide(rule) => self.host.decide(network, who, rule),
             Act::Terminate(reason) => self.host.terminate(network, who, reason),
+            Act::LoseFlow => self.host.lose_flow(network, watcher.address),
             Act::Cut(nanos) => {
                 let address = 1 + who % (count + PUBLISHERS.len());
                 network.cut(address, now + nanos);
@@ -331,6 +334,7 @@ impl World {
             told_412: self.publishers.iter().map(|it| it.told_412).sum(),
             subscriptions: self.host.agent.counters().subscriptions_started(),
             settled: 0,
+            digest: self.network.digest,
         }
     }
 }
