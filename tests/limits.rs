@@ -21,7 +21,7 @@ use presentity::event::{
 };
 use presentity::pidf::{Presence, Tuple};
 use presentity::presence::{Agent, AgentConfig, Policy};
-use presentity::sip::OutgoingRequest;
+use presentity::sip::{OutgoingRequest, ResponseRef};
 
 const HENRI: &str = "sip:henri@example.com";
 const INES: &str = "sip:ines@example.com";
@@ -274,6 +274,32 @@ fn the_publications_of_one_presentity_have_a_bound_together() {
         200
     );
     assert_eq!(server.role.occupancy().publications, 4);
+}
+
+// SEC-31: what counts is what watchers would get, not what it takes to say it.
+#[test]
+fn what_grows_when_it_is_written_counts_as_it_is_written() {
+    let mut server = limited(|limits| limits.published = 4_000);
+    // Within apostrophes a quotation mark is one octet, written it is six.
+    let quoted = document("x").replace("<note", &format!("<note quoted='{}'", "\"".repeat(700)));
+    assert!(quoted.len() < 1_000);
+    let publish = Message::publish(HENRI, "a", &quoted);
+    assert_eq!(server.send(&publish).status(), 413);
+    // A language is written for each that it goes to.
+    let lang = "<presence xml:lang='de-CH-1996' xmlns:x='urn:example:x' ";
+    let many = format!("{}</presence>", "<x:e/>".repeat(300));
+    let spread = document("x")
+        .replace("<presence ", lang)
+        .replace("</presence>", &many);
+    assert!(spread.len() < 2_500);
+    let publish = Message::publish(HENRI, "b", &spread);
+    assert_eq!(server.send(&publish).status(), 413);
+    let few = format!("{}</presence>", "<x:e/>".repeat(30));
+    let spread = document("x")
+        .replace("<presence ", lang)
+        .replace("</presence>", &few);
+    let publish = Message::publish(HENRI, "c", &spread);
+    assert_eq!(server.send(&publish).status(), 200);
 }
 
 #[test]
@@ -534,6 +560,56 @@ fn dead_watchers_by_the_thousand_do_not_hold_up_the_living() {
 }
 
 /// The slow class has a bound too. Behind it everybody waits until the host reports.
+#[test]
+fn a_state_that_came_back_costs_no_walk_for_each_answer() {
+    let mut server = server(|_| ());
+    populate(&mut server, HENRI, "w", 50);
+    set(&mut server, HENRI, "a");
+    let open = server.drain();
+    assert_eq!(open.requests().len(), 50);
+    server.pass(6.0);
+    set(&mut server, HENRI, "b");
+    assert!(server.drain().all.is_empty(), "each has one that is open");
+    set(&mut server, HENRI, "a");
+    assert!(server.drain().all.is_empty());
+    let body = bytes::Bytes::new();
+    for request in open.requests() {
+        let response = ResponseRef::new(200, [], &body);
+        server
+            .role
+            .handle_response(server.now, request.transaction(), &response);
+        assert_eq!(server.role.occupancy().outputs, 0, "no round begins");
+    }
+}
+
+#[test]
+fn one_poll_looks_at_so_many_watchers_and_no_more() {
+    let mut server = server(|config| config.notify_interval = Duration::from_secs(60));
+    populate(&mut server, HENRI, "w", 10_000);
+    set(&mut server, HENRI, "a");
+    // Nobody is told: it is another state for a moment only.
+    server.role.clear_presence(server.now, HENRI).unwrap();
+    let mut polls = 0;
+    while server.role.poll_timeout() == Some(server.now) || polls == 0 {
+        assert!(server.role.poll_output().is_none());
+        server.role.handle_timeout(server.now);
+        polls += 1;
+        assert!(polls < 10);
+    }
+    assert_eq!(polls, 3);
+    assert_eq!(server.role.occupancy().outputs, 0);
+    // That was work: the next walk comes after the interval.
+    set(&mut server, HENRI, "b");
+    assert!(server.drain().all.is_empty());
+    let mut outputs = server.pass(61.0);
+    let mut told = 0;
+    while !outputs.requests().is_empty() {
+        told += outputs.requests().len();
+        outputs = server.answer_all(&outputs);
+    }
+    assert_eq!(told, 10_000);
+}
+
 #[test]
 fn both_classes_of_open_notifies_are_bounded_and_nobody_is_lost() {
     let mut server = server(|config| {

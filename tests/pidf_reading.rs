@@ -542,6 +542,44 @@ fn languages_are_inherited() {
     assert_eq!(presence.notes[0].lang, None);
 }
 
+// SEC-39: a language goes to everything below it, and must not make a large document of a small one.
+#[test]
+fn an_endless_language_is_not_handed_down() {
+    let (tag, endless) = ("x".repeat(64), "x".repeat(65));
+    let with = |lang: &str| {
+        let root = format!("xml:lang='{lang}' entity='sip:dora@example.com'");
+        document("<note>1</note><x:e/>").replace("entity='sip:dora@example.com'", &root)
+    };
+    let presence = strictly(with(&tag)).unwrap();
+    assert_eq!(presence.notes[0].lang.as_ref(), Some(&tag));
+    let lang = |element: &Element| element.attributes.get(namespace::XML, "lang").is_some();
+    assert!(lang(&presence.extensions[0]));
+    let fault = Fault::BadLanguage {
+        value: format!("{}…", &endless[..64]),
+    };
+    for text in [
+        with(&endless),
+        document(&format!(
+            "<tuple id='t' xml:lang='{endless}'>{OPEN}<x:e/></tuple>"
+        )),
+        document(&format!(
+            "<tuple id='t'><status xml:lang='{endless}'><basic>open</basic><x:e/></status></tuple>"
+        )),
+    ] {
+        let presence = check_fault(&text, &fault);
+        assert!(presence.notes.iter().all(|note| note.lang.is_none()));
+        assert!(!presence.extensions.iter().any(lang));
+    }
+    // A note's own language goes nowhere.
+    let presence = strictly(document(&format!("<note xml:lang='{endless}'>1</note>"))).unwrap();
+    assert_eq!(presence.notes[0].lang.as_ref(), Some(&endless));
+
+    // Sixty thousand octets stay what they are.
+    let flood = with(&"x".repeat(40_000)).replace("<x:e/>", &"<x:e/>".repeat(4_000));
+    let written = read(flood).write().unwrap();
+    assert!(written.len() < 50_000, "{}", written.len());
+}
+
 // PIDF-19
 #[test]
 fn timestamps() {

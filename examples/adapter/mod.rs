@@ -10,6 +10,10 @@
 //!   when one is lost;
 //! - [`Adapter`] here is the one task that owns the agent: input comes to it through channels, it
 //!   polls the agent until nothing is left to do, then sleeps until input or the agent's deadline.
+//!
+//! Take along the last lines of this project's Cargo.toml, too: with overflow checks, which a debug
+//! build has, a Content-Length of the peer's choice can end the task of a TCP connection in version
+//! 0.7.14 of the stack.
 
 pub(crate) mod message;
 pub(crate) mod transport;

@@ -54,7 +54,14 @@ pub(crate) fn start(commands: mpsc::Sender<ServerCommand>, quit: mpsc::Sender<()
             }
             match parse(String::from_utf8_lossy(&line).trim()) {
                 Ok(Some(Parsed::Quit)) => {
-                    let _ = quit.blocking_send(());
+                    // Behind the commands before it.
+                    let quit = quit.clone();
+                    let last: ServerCommand = Box::new(move |_, _, _| {
+                        let _ = quit.try_send(());
+                    });
+                    if commands.blocking_send(last).is_err() {
+                        return;
+                    }
                 }
                 Ok(Some(Parsed::Do(command))) => {
                     if commands.blocking_send(command).is_err() {
@@ -91,15 +98,19 @@ fn parse(line: &str) -> Result<Option<Parsed>, String> {
                 "polite-block" => Decision::PoliteBlock,
                 other => return Err(format!("decide: no decision is named {other:?}")),
             };
-            Box::new(move |agent, _, now| {
+            Box::new(move |agent, server, now| {
+                let watcher = server.folded(watcher);
+                let presentity = server.folded(presentity);
                 if !agent
                     .policy_mut()
                     .remember(&watcher, &presentity, decision.clone())
                 {
                     return say("error: too many decisions are remembered");
                 }
-                let count = agent.decide_watcher(now, &watcher, &presentity, &decision);
-                say(format_args!("decided, {count} subscriptions concerned"));
+                match agent.decide_watcher(now, &watcher, &presentity, &decision) {
+                    Ok(count) => say(format_args!("decided, {count} subscriptions concerned")),
+                    Err(problem) => say(format_args!("error: {problem}")),
+                }
             })
         }
         "set" => {
@@ -124,8 +135,10 @@ fn parse(line: &str) -> Result<Option<Parsed>, String> {
             let reason =
                 Reason::parse(reason).ok_or(format!("end: no reason is named {reason:?}"))?;
             Box::new(move |agent, _, now| {
-                let count = agent.terminate_presentity(now, &presentity, Termination::new(reason));
-                say(format_args!("ended {count} subscriptions"));
+                match agent.terminate_presentity(now, &presentity, Termination::new(reason)) {
+                    Ok(count) => say(format_args!("ended {count} subscriptions")),
+                    Err(problem) => say(format_args!("error: {problem}")),
+                }
             })
         }
         "quit" => return Ok(Some(Parsed::Quit)),
@@ -138,15 +151,18 @@ fn parse(line: &str) -> Result<Option<Parsed>, String> {
     Ok(Some(Parsed::Do(command)))
 }
 
-/// The canonical form of a presentity or watcher, with or without `sip:`.
+/// The canonical form of a presentity or watcher: a URI, or a name as `list` has it, in which a
+/// colon stands before a port or in a host alone.
 fn address_of_record(text: &str) -> Result<String, String> {
-    let uri = if text.contains(':') {
+    let user = text.split_once('@').map_or("", |(user, _)| user);
+    let uri = if user.contains(':') || !text.contains('@') && text.contains(':') {
         text.to_owned()
     } else {
         format!("sip:{text}")
     };
-    let parsed = Uri::parse(&uri).or_else(|_| Uri::parse(text));
-    let address = parsed.ok().and_then(|uri| uri.address_of_record());
+    let address = Uri::parse(&uri)
+        .ok()
+        .and_then(|uri| uri.address_of_record());
     address.ok_or_else(|| format!("{text:?} is no address like bob@example.com"))
 }
 
@@ -177,7 +193,8 @@ fn list(agent: &Agent<ServerPolicy>, now: Timestamp) {
         let notify = match subscription.last_result {
             NotifyResult::Answered(status) => format!("last NOTIFY answered {status}"),
             NotifyResult::Open => "NOTIFY under way".to_owned(),
-            _ => "no NOTIFY yet".to_owned(),
+            NotifyResult::None => "no NOTIFY yet".to_owned(),
+            _ => "last NOTIFY failed".to_owned(),
         };
         say(format_args!(
             "subscription {}: {} to {}, {state}, {} s left, {notify}",

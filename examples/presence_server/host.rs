@@ -28,8 +28,13 @@ impl Server {
     fn address_in(&self, value: Option<&str>) -> Option<String> {
         let address = NameAddr::parse(value?).ok()?;
         let address = Uri::parse(address.uri()).ok()?.address_of_record()?;
+        Some(self.folded(address))
+    }
+
+    /// An address of record without a port of ours, as subscriptions are listed under.
+    pub(crate) fn folded(&self, address: String) -> String {
         let folded = without_port(&address, &self.ports).map(str::to_owned);
-        Some(folded.unwrap_or(address))
+        folded.unwrap_or(address)
     }
 
     fn serves(&self, domain: &str) -> bool {

@@ -141,20 +141,23 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
-        match self.slot(index)? {
-            Slot {
-                generation,
-                entry: Entry::Occupied(_),
-            } => Some(Key {
-                index,
-                generation: *generation,
-            }),
-            Slot {
-                entry: Entry::Vacant { .. },
-                ..
-            } => None,
+    /// The same with its key.
+    pub(crate) fn entry(&self, index: u32) -> Option<(Key, &T)> {
+        let slot = self.slot(index)?;
+        match &slot.entry {
+            Entry::Occupied(value) => Some((
+                Key {
+                    index,
+                    generation: slot.generation,
+                },
+                value,
+            )),
+            Entry::Vacant { .. } => None,
         }
+    }
+
+    pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
+        self.entry(index).map(|(key, _)| key)
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {

@@ -39,7 +39,8 @@ pub struct ServerConfig {
     /// Further event types that the whole user agent can notify for, for Allow-Events.
     pub other_event_types: Vec<String>,
     /// CSeq of the first NOTIFY of each dialog, less one. A host that restores dialogs sets it so
-    /// that it rises across restarts. Default 0.
+    /// that it rises across restarts; seconds since 1970 do. Default 0; at most 2^31 - 2^24, so
+    /// that a dialog has room to count up.
     pub initial_cseq: u32,
     /// Tells the client transactions of several roles in one process apart: each is to have its
     /// own number, or one takes the outcomes of another. Default 0.
@@ -133,8 +134,8 @@ pub struct Limits {
     pub publications: usize,
     /// Publications for one resource. Default 32.
     pub publications_per_resource: usize,
-    /// Octets of all publications for one resource. Default 262,144: the document that unites them
-    /// goes to every watcher. Over it a publication gets 413.
+    /// Octets of all publications for one resource, as they are written. Default 262,144: the
+    /// document that unites them goes to every watcher. Over it a publication gets 413.
     pub published: usize,
     /// Octets of a body. Default 65,536.
     pub body: usize,

@@ -43,6 +43,9 @@ pub struct Identity {
 
 impl Identity {
     /// Nobody: no authentication, or one that names no user (anonymous digest).
+    ///
+    /// A subscription that a policy lets nobody have may be refreshed and ended by whoever knows
+    /// its dialog, identified or not: there is no other sign of whose it is.
     pub fn nobody() -> Self {
         Self::default()
     }

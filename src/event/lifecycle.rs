@@ -41,7 +41,7 @@ impl<P: Package> Server<P> {
         decision: &Decision,
     ) -> usize {
         self.advance(now);
-        let keys = self.subscriptions_of(watcher, resource);
+        let keys: Vec<Key> = self.subscriptions_of(watcher, resource).collect();
         for key in &keys {
             let _ = self.decide(now, SubscriptionKey(*key), decision.clone());
         }

@@ -16,45 +16,45 @@ use crate::engine::slab::Key;
 
 impl<P: Package> Server<P> {
     /// Live subscriptions of a watcher to a resource, by way of the shorter of the two lists.
-    pub(super) fn subscriptions_of(&self, watcher: &str, resource: &str) -> Vec<Key> {
-        let mut keys = Vec::new();
-        let Some(watcher_key) = self.watchers.find(watcher) else {
-            return keys;
-        };
-        let Some(resource_key) = self.resources.find(resource) else {
-            return keys;
-        };
-        let Some(watcher) = self.watchers.get(watcher_key) else {
-            return keys;
-        };
-        let Some(resource) = self.resources.get(resource_key) else {
-            return keys;
-        };
-        let through_watcher = watcher.subscriptions.len() <= resource.subscriptions.len();
-        let list = if through_watcher {
-            watcher.subscriptions
-        } else {
-            resource.subscriptions
-        };
-        let mut next = list.first();
-        while let Some(index) = next {
-            let Some(subscription) = self.subscriptions.at(index) else {
-                break;
+    pub(super) fn subscriptions_of(
+        &self,
+        watcher: &str,
+        resource: &str,
+    ) -> impl Iterator<Item = Key> {
+        let keys = self
+            .watchers
+            .find(watcher)
+            .zip(self.resources.find(resource));
+        let ends = keys.and_then(|(watcher, resource)| {
+            let by_watcher = self.watchers.get(watcher)?.subscriptions;
+            let by_resource = self.resources.get(resource)?.subscriptions;
+            let through_watcher = by_watcher.len() <= by_resource.len();
+            let list = if through_watcher {
+                by_watcher
+            } else {
+                by_resource
             };
+            Some((list.first(), through_watcher))
+        });
+        let (mut next, through_watcher) = ends.unwrap_or_default();
+        core::iter::from_fn(move || {
+            let (key, subscription) = self.subscriptions.entry(next?)?;
             let links = if through_watcher {
                 &subscription.by_watcher
             } else {
                 &subscription.by_resource
             };
             next = links.next();
-            if subscription.is_live()
-                && subscription.watcher == Some(watcher_key)
-                && subscription.resource == resource_key
-            {
-                keys.extend(self.subscriptions.key_at(index));
-            }
-        }
-        keys
+            Some((key, subscription))
+        })
+        .filter(move |(_, subscription)| {
+            subscription.is_live()
+                && keys
+                    == subscription
+                        .watcher
+                        .map(|watcher| (watcher, subscription.resource))
+        })
+        .map(|(key, _)| key)
     }
 
     /// What holds for a subscription.

@@ -20,6 +20,9 @@ use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
 const LONGEST_HOLD: u32 = 3600;
 /// And no repetition comes sooner, or than the interval of rounds.
 const SHORTEST_HOLD: Duration = Duration::from_secs(1);
+/// A round past as many watchers starts the interval even if nobody was told: then it is work, and
+/// a change that no view shows can be made at any time.
+const LONG_WALK: u32 = 1_000;
 /// Challenges that are answered in a row; a second one may mean a stale nonce.
 const CHALLENGES_ANSWERED: u8 = 2;
 /// Bits of a generation that fit into a transaction's name beside the role.
@@ -142,11 +145,13 @@ impl<P: Package> Server<P> {
     /// for credentials any more.
     pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
         self.advance(now);
-        let challenged = self.challenged(transaction);
-        let Some(open) = challenged.and_then(|(key, _)| self.notifies.close(key)) else {
+        let Some((key, _)) = self.challenged(transaction) else {
             return false;
         };
-        self.go_on_unsent(open.subscription);
+        let Some(open) = self.notifies.close(key) else {
+            return false;
+        };
+        self.go_on_unsent(&open);
         true
     }
 
@@ -157,18 +162,26 @@ impl<P: Package> Server<P> {
     }
 
     /// A challenged NOTIFY stays refused.
-    fn go_on_unsent(&mut self, subscription: Key) {
+    fn go_on_unsent(&mut self, open: &OpenNotify) {
+        let subscription = open.subscription;
+        let status = match open.awaited() {
+            Some(HeaderName::ProxyAuthorization) => 407,
+            _ => 401,
+        };
         self.counters.notifies_failed += 1;
-        self.settle(subscription, NotifyResult::Answered(401));
+        self.settle(subscription, NotifyResult::Answered(status));
         if self
             .subscriptions
             .get(subscription)
             .is_some_and(Subscription::is_ended)
         {
             self.remove_ended(subscription);
-        } else {
-            self.resume(subscription);
+            return;
         }
+        if let Some(subject) = self.subject(subscription) {
+            self.event(ServerEvent::NotifyRefused { subject, status });
+        }
+        self.resume(subscription);
     }
 
     /// The NOTIFY that a subscription is owed, unless it must wait.
@@ -183,17 +196,17 @@ impl<P: Package> Server<P> {
         {
             return None;
         }
-        self.build(key, None)
+        let document = if subscription.phase.tells_state() {
+            let variant = subscription.variant;
+            self.document(variant)?
+        } else {
+            Document::default()
+        };
+        self.build(key, document)
     }
 
-    /// `document` is the current one of the subscription's variant, when the caller has it.
-    fn build(&mut self, key: Key, document: Option<Document>) -> Option<OutgoingRequest> {
-        let subscription = self.subscriptions.get(key)?;
-        let document = match document {
-            Some(document) => document,
-            None if subscription.phase.tells_state() => self.document(subscription.variant)?,
-            None => Document::default(),
-        };
+    /// A NOTIFY with this document, which is the current one of the subscription's variant.
+    fn build(&mut self, key: Key, document: Document) -> Option<OutgoingRequest> {
         let Document {
             mut body,
             fingerprint,
@@ -222,6 +235,7 @@ impl<P: Package> Server<P> {
                     " NOTIFY\r\nSubscription-State: active;expires="
                 });
                 let left = subscription.expires_at.saturating_since(self.now);
+                // Never more than there is, be it none.
                 own.push_str(digits.format(left.as_secs()));
             }
             Phase::Ending(ending) | Phase::Ended(ending) => {
@@ -388,12 +402,13 @@ impl<P: Package> Server<P> {
 
     /// The window is free for this subscription again.
     fn resume(&mut self, key: Key) {
-        let Some(subscription) = self.subscriptions.get(key) else {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
         if subscription.owed {
             self.owe(key);
         } else if subscription.behind {
+            subscription.behind = false;
             let resource = subscription.resource;
             self.schedule_round(resource);
         }
@@ -433,7 +448,7 @@ impl<P: Package> Server<P> {
             return;
         };
         if open.awaited().is_some() {
-            self.go_on_unsent(open.subscription);
+            self.go_on_unsent(&open);
         } else {
             self.fail(open.subscription, EndReason::NotifyForgotten);
         }
@@ -496,67 +511,57 @@ impl<P: Package> Server<P> {
             return;
         };
         let next = resource.subscriptions.first();
-        resource.round = Round::Walking { next, again: false };
+        resource.round = Round::Walking {
+            next,
+            again: false,
+            seen: 0,
+        };
         self.lanes.enter_round(key);
     }
 
-    /// The next NOTIFY of a round under way, which then goes to the back of the queue.
-    pub(super) fn next_of_round(&mut self, key: Key) -> Option<OutgoingRequest> {
-        let request = self.step(key)?;
-        self.lanes.enter_round(key);
-        Some(request)
-    }
-
-    /// Walks on to the next watcher of a resource who has not got its state; nothing at the end.
-    fn step(&mut self, key: Key) -> Option<OutgoingRequest> {
-        loop {
+    /// The next NOTIFY of a round under way, which then goes to the back of the queue. Looks at no
+    /// more watchers than `budget` has, so as not to hold up the host where many need not be told.
+    pub(super) fn next_of_round(&mut self, key: Key, budget: &mut u32) -> Option<OutgoingRequest> {
+        while let Some(rest) = budget.checked_sub(1) {
+            *budget = rest;
             let resource = self.resources.get_mut(key)?;
-            let Round::Walking { next, again } = &mut resource.round else {
+            let Round::Walking { next, again, seen } = &mut resource.round else {
                 return None;
             };
-            let again = *again;
-            let Some(index) = *next else {
+            let (again, was_long) = (*again, *seen > LONG_WALK);
+            *seen += 1;
+            let Some((one_key, one)) = next.and_then(|index| self.subscriptions.entry(index))
+            else {
                 resource.round = Round::Idle;
+                if was_long {
+                    resource.last_round = Some(self.now);
+                }
                 if again {
                     self.schedule_round(key);
                 }
                 return None;
             };
-            *next = self
-                .subscriptions
-                .at(index)
-                .and_then(|it| it.by_resource.next());
-            let Some(request) = self.notify_of_change(index) else {
+            *next = one.by_resource.next();
+            let leaves_by_itself = one.owed || one.hold.is_some();
+            if !one.is_live() || leaves_by_itself || self.now >= one.expires_at {
                 continue;
-            };
-            if let Some(resource) = self.resources.get_mut(key) {
-                resource.last_round = Some(self.now);
             }
-            return Some(request);
+            let (waits, delivered) = (one.open.is_some(), one.delivered);
+            let document = self.document(one.variant)?;
+            let differs = document.fingerprint != delivered;
+            if waits {
+                if let Some(one) = self.subscriptions.get_mut(one_key) {
+                    one.behind = differs;
+                }
+            } else if differs {
+                if let Some(resource) = self.resources.get_mut(key) {
+                    resource.last_round = Some(self.now);
+                }
+                self.lanes.enter_round(key);
+                return self.build(one_key, document);
+            }
         }
-    }
-
-    fn notify_of_change(&mut self, index: u32) -> Option<OutgoingRequest> {
-        let subscription = self.subscriptions.at(index)?;
-        // What is owed or held leaves by itself, with the newest state.
-        if !subscription.is_live()
-            || subscription.owed
-            || subscription.hold.is_some()
-            || self.now >= subscription.expires_at
-        {
-            return None;
-        }
-        let delivered = subscription.delivered;
-        let document = self.document(subscription.variant)?;
-        if document.fingerprint == delivered {
-            return None;
-        }
-        let subscription = self.subscriptions.at_mut(index)?;
-        if subscription.open.is_some() {
-            subscription.behind = true;
-            return None;
-        }
-        let key = self.subscriptions.key_at(index)?;
-        self.build(key, Some(document))
+        self.lanes.enter_round(key);
+        None
     }
 }

@@ -113,6 +113,13 @@ pub trait Package {
         body: &Bytes,
     ) -> Result<Self::Publication, Unreadable>;
 
+    /// Octets that a publication takes in a document, which may be more than those of the body that
+    /// it was read from: they count against [`Limits::published`](super::Limits::published).
+    fn octets(&self, publication: &Self::Publication, body: &Bytes) -> usize {
+        let _ = publication;
+        body.len()
+    }
+
     /// The document of a resource for those watchers that see the same of it; nothing when there
     /// is none to send. `publications` are in the order they were first made, each with a number
     /// that stays the same for its life.

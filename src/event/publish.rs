@@ -89,7 +89,9 @@ impl<P: Package> Server<P> {
                 .with(HeaderName::MinExpires, minimum.to_string()));
         }
         if let PublishKind::Initial | PublishKind::Modify = change.kind {
-            change.content = Some(self.read_content(request)?);
+            let content = self.read_content(request)?;
+            change.octets = self.package.octets(&content, request.body());
+            change.content = Some(content);
         }
         let tag = Tag::random(&mut *self.entropy);
         if decision == PublishDecision::Defer {
@@ -137,7 +139,7 @@ impl<P: Package> Server<P> {
             brief,
             expires: asked.min(self.config.publish_max_expires.max(1)),
             content: None,
-            octets: request.body().len(),
+            octets: 0,
             publisher: context.identity.primary().map(Arc::from),
             flow: context.flow,
         })
@@ -234,10 +236,13 @@ impl<P: Package> Server<P> {
             if let Some(content) = change.content {
                 // A repeated document is no change of state.
                 differs = publication.content != content;
-                publication.content = content;
-                let before = core::mem::replace(&mut publication.octets, change.octets);
-                if let Some(resource) = self.resources.get_mut(resource) {
-                    resource.published = resource.published - before + change.octets;
+                if differs {
+                    // Else it stays as it was written first, prefixes and all.
+                    publication.content = content;
+                    let before = core::mem::replace(&mut publication.octets, change.octets);
+                    if let Some(resource) = self.resources.get_mut(resource) {
+                        resource.published = resource.published - before + change.octets;
+                    }
                 }
             }
         }

@@ -40,8 +40,13 @@ pub(super) enum Round {
     Idle,
     /// They wait for the interval to pass.
     Due { timer: Key },
-    /// They are going out: `next` is whose turn it is, a place in the list of subscriptions.
-    Walking { next: Option<u32>, again: bool },
+    /// They are going out: `next` is whose turn it is, a place in the list of subscriptions, after
+    /// `seen` others; then `again` from the beginning.
+    Walking {
+        next: Option<u32>,
+        again: bool,
+        seen: u32,
+    },
 }
 
 impl<P: Package> Resource<P> {

@@ -53,6 +53,8 @@ pub struct Server<P: Package> {
     pub(super) notifies: Window<OpenNotify>,
     /// Subscriptions are owed a NOTIFY; resources have rounds.
     pub(super) lanes: Lanes<Output>,
+    /// The last poll ended before it was through.
+    pub(super) interrupted: bool,
     pub(super) added_fields: Option<Arc<str>>,
     pub(super) allow_events: Arc<str>,
     pub(super) counters: Counters,
@@ -61,7 +63,9 @@ pub struct Server<P: Package> {
 /// The client gives up after 32 s.
 const LONGEST_JOB: Duration = Duration::from_secs(30);
 /// RFC 3261 section 8.1.1.5 asks for less than 2^31; a dialog is to have room to count up.
-const HIGHEST_INITIAL_CSEQ: u32 = 1 << 30;
+const HIGHEST_INITIAL_CSEQ: u32 = (1 << 31) - (1 << 24);
+/// Watchers that one poll looks at without finding one who is to be told; some hundred microseconds.
+const WATCHERS_PER_POLL: u32 = 4096;
 
 /// What a deadline is for. Stale keys find nothing.
 #[derive(Debug, Clone, Copy)]
@@ -145,6 +149,7 @@ impl<P: Package> Server<P> {
                 config.forgotten_after,
             ),
             lanes: Lanes::new(),
+            interrupted: false,
             added_fields,
             allow_events: allow_events.into(),
             counters: Counters::default(),
@@ -273,6 +278,9 @@ impl<P: Package> Server<P> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout); nothing when there is no deadline.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if self.interrupted {
+            return Some(self.now);
+        }
         self.wheel
             .next()
             .into_iter()
@@ -281,17 +289,24 @@ impl<P: Package> Server<P> {
     }
 
     /// The next thing to do. Before the host sleeps it polls until there is none.
+    ///
+    /// One call does a bounded piece of work; when that was not enough to find something,
+    /// [`poll_timeout`](Self::poll_timeout) wants to be woken at once.
     pub fn poll_output(&mut self) -> Option<Output> {
-        loop {
+        self.interrupted = false;
+        let mut budget = WATCHERS_PER_POLL;
+        while budget > 0 {
             let request = match self.lanes.next(self.notifies.has_room())? {
                 Turn::Output(output) => return Some(output),
                 Turn::Owed(key) => self.notify(key),
-                Turn::Round(key) => self.next_of_round(key),
+                Turn::Round(key) => self.next_of_round(key, &mut budget),
             };
             if let Some(request) = request {
                 return Some(Output::Send(request));
             }
         }
+        self.interrupted = true;
+        None
     }
 
     /// Changes what the application has set for a resource, named canonically; `change` tells
@@ -320,7 +335,7 @@ impl<P: Package> Server<P> {
     /// Looks at what is held of a resource, named canonically: with the package, the state that the
     /// application set, the publications as [`Package::render`] gets them, and the version of it
     /// all. Nothing when nobody watches, publishes for, or has set a state of the resource.
-    pub fn look_at<R>(
+    pub(crate) fn look_at<R>(
         &mut self,
         resource: &str,
         look: impl FnOnce(&P, u64, &mut P::State, &[(u64, &P::Publication)]) -> R,

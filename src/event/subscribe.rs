@@ -395,8 +395,10 @@ impl<P: Package> Server<P> {
             || of_watcher >= limits.subscriptions_per_watcher
             || of_source >= limits.subscriptions_per_source
             || (of_watcher >= of_both
-                && watcher_name
-                    .is_some_and(|watcher| self.subscriptions_of(watcher, name).len() >= of_both));
+                && watcher_name.is_some_and(|watcher| {
+                    let known = self.subscriptions_of(watcher, name);
+                    known.take(of_both).count() >= of_both
+                }));
         if full {
             return Err(self.no_room());
         }
@@ -581,25 +583,39 @@ fn check_contact(uri: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The presentity as the watcher spelt it, without parameters and headers: these say how to get
-/// there, and would make a document of its own for each spelling.
+/// The presentity as the watcher spelt it, without parameters and headers and with the host in
+/// lower case: the rest says how to get there, or nothing, and would make a document of its own for
+/// each spelling.
 fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
-    let Uri::Sip(sip) = uri else {
-        return text.split_once('?').map_or(text, |(bare, _)| bare).into();
+    let entity = match uri {
+        Uri::Sip(sip) => {
+            let scheme = if sip.is_sips() { "sips" } else { "sip" };
+            let is_bare = sip.port().is_none()
+                && sip.password().is_none()
+                && sip.params().is_empty()
+                && sip.headers().is_empty();
+            let after_scheme = text.strip_prefix(scheme);
+            if is_bare && after_scheme.is_some_and(|rest| rest.starts_with(':')) {
+                Cow::Borrowed(text)
+            } else {
+                let user = sip.user().map_or(String::new(), |user| format!("{user}@"));
+                let port = sip.port().map_or(String::new(), |port| format!(":{port}"));
+                format!("{scheme}:{user}{}{port}", sip.host()).into()
+            }
+        }
+        Uri::Pres(pres) => format!("pres:{}@{}", pres.local(), pres.domain()).into(),
+        Uri::Tel(_) | Uri::Other(_) => {
+            return text.split_once('?').map_or(text, |(bare, _)| bare).into();
+        }
     };
-    let scheme = if sip.is_sips() { "sips" } else { "sip" };
-    let is_bare = sip.port().is_none()
-        && sip.password().is_none()
-        && sip.params().is_empty()
-        && sip.headers().is_empty();
-    if is_bare
-        && text
-            .strip_prefix(scheme)
-            .is_some_and(|rest| rest.starts_with(':'))
-    {
-        return text.into();
+    let host = entity.rfind('@').or_else(|| entity.find(':')).unwrap_or(0);
+    let is_mixed = |host: &str| host.bytes().any(|byte| byte.is_ascii_uppercase());
+    if !entity.get(host..).is_some_and(is_mixed) {
+        return entity;
     }
-    let user = sip.user().map_or(String::new(), |user| format!("{user}@"));
-    let port = sip.port().map_or(String::new(), |port| format!(":{port}"));
-    format!("{scheme}:{user}{}{port}", sip.host()).into()
+    let mut folded = entity.into_owned();
+    if let Some(host) = folded.get_mut(host..) {
+        host.make_ascii_lowercase();
+    }
+    folded.into()
 }

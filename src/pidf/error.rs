@@ -65,6 +65,13 @@ pub enum Fault {
         /// What is there.
         value: String,
     },
+    /// The language (`xml:lang`) of an element that holds others has more octets than any
+    /// language tag, 64. Left out.
+    #[error("expected a language tag, found {value:?}")]
+    BadLanguage {
+        /// What is there, shortened.
+        value: String,
+    },
     /// An element that may occur once occurs again. Left out.
     #[error("a second {element} element")]
     Repeated {

@@ -68,6 +68,12 @@ struct Reader<'a, 'o> {
     ids: Ids,
 }
 
+/// Octets of a language tag; RFC 5646 section 4.4.1 comes to 35 for whatever is registered.
+const LONGEST_LANGUAGE: usize = 64;
+
+/// The attribute looked for, the language, and all the others.
+type Named<'a> = (Option<Cow<'a, str>>, Option<String>, Attributes);
+
 /// The language that is in force, if any.
 type Lang<'l> = Option<&'l str>;
 
@@ -101,6 +107,7 @@ impl<'a> Reader<'a, '_> {
         let mut presence = Presence::default();
         let (entity, lang, attributes) = self.attributes(Some("entity"), false);
         presence.attributes = attributes;
+        let lang = self.handed_down(lang)?;
         let lang = lang.as_deref();
         presence.entity = self.entity(entity)?;
 
@@ -161,6 +168,7 @@ impl<'a> Reader<'a, '_> {
         let mut tuple = Tuple::default();
         let (id, own_lang, attributes) = self.attributes(Some("id"), false);
         tuple.attributes = attributes;
+        let own_lang = self.handed_down(own_lang)?;
         let lang = own_lang.as_deref().or(lang);
         let id = id.as_deref().map(trim).unwrap_or_default();
         let has_id = !id.is_empty();
@@ -218,6 +226,7 @@ impl<'a> Reader<'a, '_> {
         let mut status = Status::default();
         let (_, own_lang, attributes) = self.attributes(None, false);
         status.attributes = attributes;
+        let own_lang = self.handed_down(own_lang)?;
         let lang = own_lang.as_deref().or(lang);
         let mut order = Order::default();
         loop {
@@ -338,15 +347,11 @@ impl<'a> Reader<'a, '_> {
 
     /// The attribute named, the language, and all the others; the language is one of the others
     /// for an element whose content is in none.
-    fn attributes(
-        &mut self,
-        known: Option<&str>,
-        lang_is_foreign: bool,
-    ) -> (Option<Cow<'a, str>>, Option<String>, Attributes) {
+    fn attributes(&mut self, known: Option<&str>, lang_is_foreign: bool) -> Named<'a> {
         let mut value = None;
-        let mut lang = None;
+        let mut lang: Option<Cow<'a, str>> = None;
         if self.tokenizer.attributes().is_empty() {
-            return (value, lang, Attributes::new());
+            return (value, None, Attributes::new());
         }
         let attributes = self.tokenizer.own_attributes_but(|attribute| {
             if attribute.namespace == NamespaceId::NONE && Some(attribute.local) == known {
@@ -357,12 +362,26 @@ impl<'a> Reader<'a, '_> {
                 && attribute.local == "lang"
                 && !lang_is_foreign
             {
-                lang = Some(core::mem::take(&mut attribute.value).into_owned());
+                lang = Some(core::mem::take(&mut attribute.value));
                 return true;
             }
             false
         });
-        (value, lang, attributes)
+        (value, lang.map(Cow::into_owned), attributes)
+    }
+
+    /// The language of an element that holds others. One that is none is left out: it would go to
+    /// everything below, and make a large document of a small one.
+    fn handed_down(&mut self, lang: Option<String>) -> Result<Option<String>, ReadError> {
+        match lang {
+            Some(lang) if lang.len() > LONGEST_LANGUAGE => {
+                self.fault(|| Fault::BadLanguage {
+                    value: excerpt(&lang),
+                })?;
+                Ok(None)
+            }
+            lang => Ok(lang),
+        }
     }
 
     /// The text of an element that should hold nothing else, up to and with its end.

@@ -158,19 +158,22 @@ impl<P: Policy> Agent<P> {
     }
 
     /// The same for every subscription of a watcher to a presentity; tells how many there are.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
     pub fn decide_watcher(
         &mut self,
         now: Timestamp,
         watcher: &str,
         presentity: &str,
         decision: &Decision,
-    ) -> usize {
-        let (Some(watcher), Ok(presentity)) = (name_of(watcher), self.presentity(presentity))
-        else {
-            return 0;
-        };
-        self.server
-            .decide_watcher(now, &watcher, &presentity, decision)
+    ) -> Result<usize, UnknownPresentity> {
+        let presentity = self.presentity(presentity)?;
+        // Who is nobody watches nobody.
+        Ok(name_of(watcher).map_or(0, |watcher| {
+            self.server
+                .decide_watcher(now, &watcher, &presentity, decision)
+        }))
     }
 
     /// Sets the state of a presentity as the application knows it: it lasts until it is replaced
@@ -193,7 +196,9 @@ impl<P: Policy> Agent<P> {
         fit(&mut document);
         self.server.update_state(now, &name, |state| {
             let differs = state.lasting.as_ref() != Some(&document);
-            state.lasting = Some(document);
+            if differs {
+                state.lasting = Some(document);
+            }
             differs
         });
         Ok(())
@@ -263,16 +268,17 @@ impl<P: Policy> Agent<P> {
     }
 
     /// Ends every subscription to a presentity; tells how many there were.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
     pub fn terminate_presentity(
         &mut self,
         now: Timestamp,
         presentity: &str,
         termination: Termination,
-    ) -> usize {
-        match self.presentity(presentity) {
-            Ok(name) => self.server.terminate_resource(now, &name, termination),
-            Err(UnknownPresentity) => 0,
-        }
+    ) -> Result<usize, UnknownPresentity> {
+        let name = self.presentity(presentity)?;
+        Ok(self.server.terminate_resource(now, &name, termination))
     }
 
     /// Ends every subscription; tells how many there were.

@@ -194,6 +194,13 @@ impl<P: Policy> Package for PresencePackage<P> {
         Ok(document)
     }
 
+    fn octets(&self, publication: &Presence, body: &Bytes) -> usize {
+        // What a character takes when it is escaped, and a language when it is written out.
+        publication
+            .write()
+            .map_or(body.len(), |written| written.len())
+    }
+
     fn render(
         &mut self,
         request: &RenderRequest<'_>,

@@ -1,6 +1,6 @@
 //! What becomes of a subscription when its NOTIFY is answered, or is not.
 
-use presentity::event::{EndReason, Failure, NeedCredentials, Output, Reason};
+use presentity::event::{EndReason, Failure, NeedCredentials, NotifyResult, Output, Reason};
 use presentity::sip::OutgoingRequest;
 
 use crate::common::{Outputs, field, state_of};
@@ -494,7 +494,7 @@ fn credentials_for_one_stay_when_the_other_asks() {
 fn without_credentials_the_subscription_stays() {
     let (mut scene, open) = open_notify();
     need(&challenge(&mut scene, &open, 407));
-    assert!(scene.pass(65.0).all.is_empty());
+    assert_eq!(story(&scene.pass(65.0)), ["refused 407"]);
     assert_eq!(scene.live(), 1);
     let (taken, outputs) = provide(&mut scene, &open, "too late");
     assert!(!taken && outputs.all.is_empty());
@@ -513,7 +513,9 @@ fn a_host_may_say_that_there_are_no_credentials() {
         let now = scene.now;
         assert!(scene.role.decline_credentials(now, open.transaction()));
         assert!(!scene.role.decline_credentials(now, open.transaction()));
-        assert!(scene.drain().all.is_empty());
+        assert_eq!(story(&scene.drain()), [format!("refused {status}")]);
+        let info = scene.role.subscription(scene.key()).unwrap();
+        assert_eq!(info.last_result, NotifyResult::Answered(status));
         scene.pass(5.1);
         let outputs = scene.set("two");
         assert_eq!(notes(outputs.notify()), ["two"]);

@@ -517,8 +517,33 @@ fn everyone_without_state_is_told_when_it_is_taken_back() {
     scene.answer_all(&outputs);
     let now = scene.now;
     let end = Termination::new(Reason::Deactivated);
-    assert_eq!(scene.role.terminate_presentity(now, BOB, end), 1);
+    assert_eq!(scene.role.terminate_presentity(now, BOB, end), Ok(1));
     let outputs = scene.drain();
     scene.answer_all(&outputs);
     scene.empty();
+}
+
+// PA-64: neither prefixes nor white space are a change, nor do they become one with the next change.
+#[test]
+fn a_document_in_other_words_is_no_change() {
+    let mut scene = Scene::new();
+    let own = "<x:e xmlns:x='urn:example:x'/></tuple>";
+    let first = document("p", "here").replace("</tuple>", own);
+    let tag = scene.published(BOB, &first);
+    let watch = scene.watch();
+    let other = first
+        .replace("xmlns:x", "xmlns:y")
+        .replace("<x:e", "\n <y:e");
+    let message = crate::scene::follow(&mut scene, &tag, &other);
+    let outputs = scene.send(&message);
+    assert_eq!((outputs.status(), outputs.requests().len()), (200, 0));
+    scene.pass(6.0);
+    // Hidden by what is published, but the document is made anew.
+    assert!(scene.set("unseen").requests().is_empty());
+    let now = scene.now;
+    scene.role.views_changed(now, BOB).unwrap();
+    assert!(scene.pass(6.0).requests().is_empty());
+    let again = scene.watch();
+    assert_eq!(again.notify.body(), watch.notify.body());
+    scene.close();
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use presentity::event::{PublishKind, ServerEvent};
+use presentity::pidf::Presence;
 
 use crate::common::{Message, Outputs, response_field};
 use crate::scene::{ANA, BOB, CARLA, MALLORY, Scene, document, etag, follow, ids, notes, story};
@@ -368,7 +369,13 @@ fn a_body_that_is_too_large_gets_413() {
 fn publications_of_one_presentity_are_bounded_together() {
     let body = |id: &str| document(id, &"x".repeat(1_000));
     let size = body("a").len();
-    let mut scene = Scene::configured(|config| config.server.limits.published = 2 * size + 10);
+    // What counts is what would be written of it.
+    let written = Presence::read(body("a").as_bytes())
+        .unwrap()
+        .write()
+        .unwrap()
+        .len();
+    let mut scene = Scene::configured(|config| config.server.limits.published = 2 * written + 10);
     let first = scene.published(BOB, &body("a"));
     let second = scene.published(BOB, &body("b"));
     let message = scene.publish(BOB, &body("c"));
@@ -376,13 +383,16 @@ fn publications_of_one_presentity_are_bounded_together() {
     let message = follow(
         &mut scene,
         &second,
-        &format!("{}{}", body("b"), " ".repeat(11)),
+        &body("b").replace("xx</note>", &format!("{}</note>", "x".repeat(13))),
     );
     assert_eq!(story(&scene.send(&message)), ["413"]);
     let message = follow(
         &mut scene,
         &second,
-        &format!("{}{}", body("b"), " ".repeat(10)),
+        &body("b").replace(
+            "xx</note>",
+            &format!("{}</note>{}", "x".repeat(12), " ".repeat(99)),
+        ),
     );
     assert_eq!(scene.send(&message).status(), 200);
     let message = scene.publish(CARLA, &body("c"));

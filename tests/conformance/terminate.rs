@@ -1,6 +1,7 @@
 //! Subscriptions that the application ends: one, those of a presentity, all.
 
 use presentity::event::{EndReason, Reason, Termination};
+use presentity::presence::UnknownPresentity;
 
 use crate::common::{field, state_of};
 use crate::scene::{ANA, BOB, CARLA, Scene, end_of, notes, story};
@@ -62,14 +63,14 @@ fn all_subscriptions_to_a_presentity_are_ended() {
             scene.watch_by(other);
             let now = scene.now;
             let end = Termination::new(reason).with_retry_after(60);
-            assert_eq!(scene.role.terminate_presentity(now, name, end), 2);
+            assert_eq!(scene.role.terminate_presentity(now, name, end), Ok(2));
             let outputs = scene.drain();
             assert_eq!(outputs.requests().len(), 2);
             for request in outputs.requests() {
                 let expected = format!("terminated;reason={};retry-after=60", reason.as_str());
                 assert_eq!(state_of(request), expected);
             }
-            assert_eq!(scene.role.terminate_presentity(now, name, end), 0);
+            assert_eq!(scene.role.terminate_presentity(now, name, end), Ok(0));
             assert!(!scene.role.has_watchers(BOB) && scene.role.has_watchers(CARLA));
             scene.answer_all(&outputs);
             scene.close();
@@ -107,8 +108,10 @@ fn what_does_not_exist_is_not_ended() {
     let mut scene = Scene::new();
     let (now, end) = (scene.now, Termination::new(Reason::NoResource));
     assert_eq!(scene.role.terminate_all(now, end), 0);
-    for name in [BOB, "", "http://example.com/", "nonsense <>"] {
-        assert_eq!(scene.role.terminate_presentity(now, name, end), 0);
+    assert_eq!(scene.role.terminate_presentity(now, BOB, end), Ok(0));
+    for name in ["", "http://example.com/", "nonsense <>"] {
+        let count = scene.role.terminate_presentity(now, name, end);
+        assert_eq!(count, Err(UnknownPresentity));
     }
     scene.empty();
 }

@@ -56,7 +56,7 @@ impl Course {
                 one.is_live() && one.watcher == watcher && one.presentity == presentity
             })
             .collect();
-        assert_eq!(count, matching.len(), "decisions at step {}", self.step);
+        assert_eq!(count, Ok(matching.len()), "decisions at step {}", self.step);
         for place in matching {
             self.decided(place, decision.clone());
         }

@@ -296,6 +296,7 @@ impl Course {
                 let now = self.time();
                 let name = PRESENTITIES[presentity];
                 let count = self.agent.terminate_presentity(now, name, termination(end));
+                let count = count.expect("a presentity");
                 self.ended_by_application(count, end, |one| one.presentity == presentity);
             }
             Operation::TerminateAll(end) => {

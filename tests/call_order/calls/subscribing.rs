@@ -149,7 +149,7 @@ impl Course {
             watcher,
             presentity,
             named: message.uri.clone(),
-            entity: message.uri.split(';').next().expect("a URI").into(),
+            entity: message.uri.split(';').next().expect("a URI").to_lowercase(),
             call_id: value("Call-ID", "i").expect("a Call-ID"),
             local_tag: None,
             contact: contact.trim_matches(['<', '>']).into(),
