@@ -71,6 +71,9 @@ pub struct Host {
     setting: HostSetting,
     pending: BTreeMap<u64, Pending>,
     requests: u64,
+    /// How often each status was answered, and each reason ended a subscription.
+    pub answers: BTreeMap<u16, u64>,
+    pub ends: BTreeMap<String, u64>,
     open: HashMap<TransactionKey, (ClientTransaction, u64)>,
     /// There may be outputs.
     stirred: bool,
@@ -89,6 +92,8 @@ impl Host {
             setting,
             pending: BTreeMap::new(),
             requests: 0,
+            answers: BTreeMap::new(),
+            ends: BTreeMap::new(),
             open: HashMap::new(),
             stirred: false,
         }
@@ -318,7 +323,10 @@ impl Host {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(self.agent.poll_output().is_none());
+        // It may have left off to go on when it is woken, which it then wants at once.
+        let deadline = self.agent.poll_timeout();
+        let goes_on = deadline.is_some_and(|it| it.as_nanos() <= network.now);
+        assert!(goes_on || self.agent.poll_output().is_none());
         assert!(self.pending.is_empty(), "unanswered: {:?}", self.pending);
         if self.setting.thorough {
             let slack = self.setting.window.is_none().then(|| self.slack());
@@ -377,6 +385,7 @@ impl Host {
         let pending = pending.expect("one answer to one request");
         let (request, status) = (&pending.request, response.status());
         assert_eq!(status, pending.status, "{request:#?}");
+        *self.answers.entry(status).or_default() += 1;
         if let Some(id) = pending.makes {
             self.ledger.begun(id, response.to_tag().expect("a tag"));
         }
@@ -427,6 +436,7 @@ impl Host {
             ServerEvent::SubscriptionEnded { subject, reason } => {
                 let slack = self.slack();
                 assert_ne!(*reason, EndReason::NotifyForgotten);
+                *self.ends.entry(reason.to_string()).or_default() += 1;
                 self.ledger.ended(network.now, subject.key, *reason, slack);
             }
             ServerEvent::PublicationExpired { resource, .. } => {

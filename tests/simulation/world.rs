@@ -1,5 +1,7 @@
 //! All of them together on one clock, and what must be true when it has become quiet.
 
+use std::collections::BTreeMap;
+
 use crate::host::Host;
 use crate::model::{PRESENTITIES, Rule, Shown};
 use crate::network::{MILLI, Network, SECOND, Wake, What};
@@ -24,6 +26,26 @@ pub struct Course {
     pub settled: u64,
     /// Of every datagram, in order.
     pub digest: u64,
+    /// How often each status was answered, and each reason ended a subscription.
+    pub answers: BTreeMap<u16, u64>,
+    pub ends: BTreeMap<String, u64>,
+}
+
+impl Course {
+    pub fn add(&mut self, other: Self) {
+        self.notifies += other.notifies;
+        self.changes += other.changes;
+        self.fetched += other.fetched;
+        self.told_412 += other.told_412;
+        self.subscriptions += other.subscriptions;
+        self.settled += other.settled;
+        for (status, count) in other.answers {
+            *self.answers.entry(status).or_default() += count;
+        }
+        for (reason, count) in other.ends {
+            *self.ends.entry(reason).or_default() += count;
+        }
+    }
 }
 
 pub struct World {
@@ -335,6 +357,8 @@ impl World {
             subscriptions: self.host.agent.counters().subscriptions_started(),
             settled: 0,
             digest: self.network.digest,
+            answers: self.host.answers,
+            ends: self.host.ends,
         }
     }
 }
