@@ -4,6 +4,9 @@ use core::time::Duration;
 
 /// Settings of a notifier and publication server.
 ///
+/// A value beyond its range counts as the end of the range, and a shortest duration above the
+/// longest one as that.
+///
 /// ```
 /// use presentity::event::ServerConfig;
 ///

@@ -8,9 +8,7 @@ use super::authorization::Decision;
 use super::package::Package;
 use super::resource::Round;
 use super::server::Server;
-use super::subscription::{
-    Flow, Subscription, Variant, VariantQuery, by_flow, by_resource, by_watcher,
-};
+use super::subscription::{Flow, Subscription, Variant, VariantQuery, by_resource, by_watcher};
 use crate::engine::FlowId;
 use crate::engine::slab::Key;
 
@@ -161,9 +159,8 @@ impl<P: Package> Server<P> {
         let Some(flow) = self.flows.get_mut(flow_key) else {
             return;
         };
-        flow.subscriptions
-            .unlink(&mut self.subscriptions, key.index, by_flow);
-        if flow.subscriptions.is_empty() {
+        flow.subscriptions -= 1;
+        if flow.subscriptions == 0 {
             self.flows.remove(flow_key);
         }
     }
@@ -172,7 +169,7 @@ impl<P: Package> Server<P> {
         let wanted = flow.map(|id| {
             self.flows.find_or_insert(&id, || Flow {
                 id,
-                subscriptions: Default::default(),
+                subscriptions: 0,
             })
         });
         let Some(subscription) = self.subscriptions.get(key) else {
@@ -187,8 +184,7 @@ impl<P: Package> Server<P> {
             && let Some(subscription) = self.subscriptions.get_mut(key)
         {
             subscription.flow = wanted;
-            flow.subscriptions
-                .push_back(&mut self.subscriptions, key.index, by_flow);
+            flow.subscriptions += 1;
         }
     }
 

@@ -232,18 +232,9 @@ impl<P: Package> Server<P> {
     /// A connection is lost: requests to those who came by it go to their Contact from now on.
     pub fn handle_flow_lost(&mut self, now: Timestamp, flow: FlowId) {
         self.advance(now);
-        let Some(key) = self.flows.find(&flow) else {
-            return;
-        };
-        while let Some(index) = self
-            .flows
-            .get(key)
-            .and_then(|flow| flow.subscriptions.first())
-        {
-            let Some(subscription) = self.subscriptions.key_at(index) else {
-                break;
-            };
-            self.leave_flow(subscription);
+        if let Some(key) = self.flows.find(&flow) {
+            // Those who came by it have a stale key from now on, which finds nothing.
+            self.flows.remove(key);
         }
     }
 

@@ -446,7 +446,6 @@ impl<P: Package> Server<P> {
             flow: None,
             by_resource: Links::default(),
             by_watcher: Links::default(),
-            by_flow: Links::default(),
             phase: Phase::Live,
             expires_at: Timestamp::MAX,
             timer: None,

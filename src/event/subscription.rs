@@ -24,7 +24,6 @@ pub(super) struct Subscription {
     pub(super) flow: Option<Key>,
     pub(super) by_resource: Links,
     pub(super) by_watcher: Links,
-    pub(super) by_flow: Links,
     pub(super) phase: Phase,
     pub(super) expires_at: Timestamp,
     pub(super) timer: Option<Key>,
@@ -238,7 +237,7 @@ impl Named for Source {
 #[derive(Debug)]
 pub(super) struct Flow {
     pub(super) id: FlowId,
-    pub(super) subscriptions: List,
+    pub(super) subscriptions: usize,
 }
 
 impl Named for Flow {
@@ -255,10 +254,6 @@ pub(super) fn by_resource(subscription: &mut Subscription) -> &mut Links {
 
 pub(super) fn by_watcher(subscription: &mut Subscription) -> &mut Links {
     &mut subscription.by_watcher
-}
-
-pub(super) fn by_flow(subscription: &mut Subscription) -> &mut Links {
-    &mut subscription.by_flow
 }
 
 #[cfg(test)]
