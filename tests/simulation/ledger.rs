@@ -542,7 +542,8 @@ impl Ledger {
                 "owed, and nothing comes: {record:#?}"
             );
             let state = &self.states[record.presentity];
-            if !record.live || waits || record.excused || state.is_unsure(now) {
+            let excused = record.excused && state.changed_at <= record.settled_at;
+            if !record.live || waits || excused || state.is_unsure(now) {
                 continue;
             }
             let since = state

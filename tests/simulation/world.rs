@@ -201,6 +201,11 @@ impl World {
                 publisher.forget();
                 publisher.publish(network);
             }
+            // Some states come back.
+            Act::SetPresence(presentity) if who & 1 == 0 => {
+                let mark = 900_000 + (who as u64 >> 1 & 1);
+                self.host.set_presence(network, presentity, Some(mark));
+            }
             Act::SetPresence(presentity) => self.change(presentity),
             Act::ClearPresence(presentity) => self.host.set_presence(network, presentity, None),
             Act::Rule(rule) => {
