@@ -84,6 +84,12 @@ impl Host {
         let mut config = AgentConfig::default();
         config.domains = vec!["example.com".into()];
         config.server.timers_per_call = setting.timers_per_call;
+        // The bounds are for other tests.
+        let limits = &mut config.server.limits;
+        limits.subscriptions_per_watcher = usize::MAX;
+        limits.subscriptions_per_watcher_and_resource = usize::MAX;
+        limits.publications_per_resource = usize::MAX;
+        limits.published = usize::MAX;
         config.server.window = setting.window.unwrap_or(config.server.window);
         Self {
             agent: Agent::new(config, Rules::default(), common::seeded(seed)),

@@ -111,6 +111,6 @@ fn nothing_is_left_after_two_hours_of_coming_and_going() {
 #[test]
 fn nothing_is_left_after_36_hours_of_coming_and_going() {
     if asked_for_long_runs() {
-        coming_and_going(400, 36, ROUGH, 2);
+        coming_and_going(150, 36, ROUGH, 2);
     }
 }
