@@ -1,0 +1,186 @@
+//! A publisher's user agent (RFC 3903).
+
+use bytes::Bytes;
+use sipx_sip::Response;
+use sipx_sip::transaction::{Timer, TransactionKey};
+
+use crate::endpoint::{Endpoint, Incoming, field, number};
+use crate::model::{PRESENTITIES, document, user};
+use crate::network::{Network, SECOND, Wake};
+
+#[derive(Debug)]
+pub struct Publisher {
+    pub address: usize,
+    pub endpoint: Endpoint,
+    pub presentity: usize,
+    pub wants: bool,
+    /// Seconds that it asks for.
+    pub expires: u32,
+    pub renews: bool,
+    tag: Option<String>,
+    marks: u64,
+    cseq: u32,
+    request: Option<TransactionKey>,
+    /// There is something new to tell when the request is answered.
+    again: bool,
+    plan: u64,
+    pub told_412: u64,
+}
+
+impl Publisher {
+    pub fn new(address: usize, presentity: usize) -> Self {
+        Self {
+            address,
+            endpoint: Endpoint::new(address),
+            presentity,
+            wants: false,
+            expires: 600,
+            renews: true,
+            tag: None,
+            marks: 0,
+            cseq: 0,
+            request: None,
+            again: false,
+            plan: 0,
+            told_412: 0,
+        }
+    }
+
+    /// It has something new to tell.
+    pub fn publish(&mut self, network: &mut Network) {
+        self.wants = true;
+        self.send(network, true);
+    }
+
+    pub fn refresh(&mut self, network: &mut Network) {
+        if self.wants {
+            self.send(network, self.tag.is_none());
+        }
+    }
+
+    pub fn remove(&mut self, network: &mut Network) {
+        self.wants = false;
+        self.plan += 1;
+        if self.request.is_none() && self.tag.is_some() {
+            self.send(network, false);
+        }
+    }
+
+    /// It lost its memory: what it published stays until it runs out.
+    pub fn forget(&mut self) {
+        self.tag = None;
+        self.request = None;
+    }
+
+    fn send(&mut self, network: &mut Network, with_body: bool) {
+        if self.request.is_some() {
+            self.again |= with_body;
+            return;
+        }
+        let Self {
+            address,
+            presentity,
+            ..
+        } = *self;
+        self.cseq += 1;
+        let expires = if self.wants { self.expires } else { 0 };
+        let mut added = String::new();
+        if let Some(tag) = &self.tag {
+            added.push_str(&format!("SIP-If-Match: {tag}\r\n"));
+        }
+        let mut body = String::new();
+        if with_body {
+            self.marks += 1;
+            body = document(presentity, address as u64 * 1_000_000 + self.marks);
+            added.push_str("Content-Type: application/pidf+xml\r\n");
+        }
+        let (name, identity) = (PRESENTITIES[presentity], user(address));
+        let (cseq, length, via) = (self.cseq, body.len(), self.endpoint.via());
+        let text = format!(
+            "PUBLISH sip:{name} SIP/2.0\r\n{via}Max-Forwards: 70\r\nFrom: <{identity}>;tag=p{address}\r\n\
+             To: <sip:{name}>\r\nCall-ID: publish-{address}\r\nCSeq: {cseq} PUBLISH\r\n\
+             Event: presence\r\nExpires: {expires}\r\n{added}Content-Length: {length}\r\n\r\n{body}"
+        );
+        self.request = Some(self.endpoint.request(network, text.into_bytes()));
+    }
+
+    pub fn wake(&mut self, network: &mut Network, why: Wake) {
+        match why {
+            Wake::Refresh(plan) if plan == self.plan => self.refresh(network),
+            Wake::Kick => {
+                if self.wants {
+                    self.refresh(network);
+                } else {
+                    self.remove(network);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub fn datagram(&mut self, network: &mut Network, bytes: Bytes) {
+        let incoming = self.endpoint.datagram(network, bytes);
+        self.take(network, incoming);
+    }
+
+    pub fn timer(&mut self, network: &mut Network, key: &TransactionKey, timer: Timer) {
+        let incoming = self.endpoint.timer(network, key, timer);
+        self.take(network, incoming);
+    }
+
+    fn take(&mut self, network: &mut Network, incoming: Option<Incoming>) {
+        let (key, response) = match incoming {
+            None => return,
+            Some(Incoming::Request(_, request)) => panic!("{request:?}"),
+            Some(Incoming::Response(key, response)) => (key, Some(response)),
+            Some(Incoming::Timeout(key)) => (key, None),
+        };
+        if self.request.as_ref() != Some(&key) {
+            return;
+        }
+        self.request = None;
+        match response {
+            Some(response) => self.response(network, &response),
+            // It may or may not have been taken.
+            None => self.refresh_at(network, network.now + 2 * SECOND),
+        }
+    }
+
+    fn response(&mut self, network: &mut Network, response: &Response) {
+        match response.status.code() {
+            200 if !self.wants && number(&response.headers, "Expires") == Some(0) => {
+                self.tag = None;
+            }
+            200 => {
+                let tag = field(&response.headers, "SIP-ETag");
+                self.tag = Some(tag.expect("an entity-tag").to_owned());
+                if !self.wants {
+                    self.send(network, false);
+                } else if self.again {
+                    self.again = false;
+                    self.send(network, true);
+                } else if self.renews {
+                    let expires = number(&response.headers, "Expires").expect("a number");
+                    let whole = u64::from(expires) * SECOND;
+                    let share = network.dice.between(50, 95);
+                    self.refresh_at(network, network.now + whole / 100 * share);
+                }
+            }
+            412 => {
+                self.told_412 += 1;
+                self.tag = None;
+                if self.wants {
+                    self.send(network, true);
+                }
+            }
+            _ => self.refresh_at(network, network.now + 2 * SECOND),
+        }
+    }
+
+    fn refresh_at(&mut self, network: &mut Network, at: u64) {
+        if self.wants {
+            self.plan += 1;
+            network.wake(at, self.address, Wake::Refresh(self.plan));
+        }
+    }
+}

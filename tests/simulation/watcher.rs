@@ -1,0 +1,408 @@
+//! A watcher's user agent: it keeps its dialog as RFC 6665 asks, and has its moods.
+
+use bytes::Bytes;
+use sipx_sip::transaction::{Timer, TransactionKey};
+use sipx_sip::{Request, Response};
+
+use crate::endpoint::{Endpoint, Incoming, answer, field, number, tag, uri};
+use crate::model::{PRESENTITIES, user};
+use crate::network::{Network, SECOND, Wake};
+
+/// How it deals with NOTIFYs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    Honest,
+    /// It takes its time.
+    Slow(u64),
+    /// It is not there: nothing that is sent to it arrives.
+    Dead,
+    /// It answers this, with Retry-After.
+    Refusing(u16, Option<u32>),
+}
+
+/// A subscription as its watcher knows it.
+#[derive(Debug)]
+struct Dialog {
+    call_id: String,
+    tag: String,
+    remote_tag: Option<String>,
+    target: String,
+    cseq: u32,
+    remote_cseq: Option<u32>,
+    fetch: bool,
+    /// Its end was asked for.
+    leaving: bool,
+    /// The newest document.
+    document: Option<Bytes>,
+    /// The wake-up that is still meant.
+    plan: u64,
+}
+
+#[derive(Debug)]
+pub struct Watcher {
+    pub address: usize,
+    pub endpoint: Endpoint,
+    pub presentity: usize,
+    entity: String,
+    pub mood: Mood,
+    /// It is to have a subscription.
+    pub wants: bool,
+    /// Seconds that it asks for.
+    pub expires: u32,
+    /// It asks for more time by itself.
+    pub renews: bool,
+    dialog: Option<Dialog>,
+    fetches: Vec<Dialog>,
+    /// The SUBSCRIBE in the dialog that is not answered yet.
+    request: Option<TransactionKey>,
+    fetching: Vec<TransactionKey>,
+    slow: Vec<(u64, TransactionKey, Vec<u8>)>,
+    calls: u64,
+    plans: u64,
+    pub fetched: u64,
+}
+
+impl Watcher {
+    /// Some name the presentity by its pres URI.
+    pub fn new(address: usize, presentity: usize, by_pres: bool) -> Self {
+        let scheme = if by_pres { "pres" } else { "sip" };
+        Self {
+            address,
+            endpoint: Endpoint::new(address),
+            presentity,
+            entity: format!("{scheme}:{}", PRESENTITIES[presentity]),
+            mood: Mood::Honest,
+            wants: false,
+            expires: 600,
+            renews: true,
+            dialog: None,
+            fetches: Vec::new(),
+            request: None,
+            fetching: Vec::new(),
+            slow: Vec::new(),
+            calls: 0,
+            plans: 0,
+            fetched: 0,
+        }
+    }
+
+    /// From now on it watches another presentity.
+    pub fn watch(&mut self, presentity: usize) {
+        self.presentity = presentity;
+        self.entity = format!("sip:{}", PRESENTITIES[presentity]);
+    }
+
+    pub fn call_id(&self) -> Option<&str> {
+        self.dialog.as_ref().map(|dialog| dialog.call_id.as_str())
+    }
+
+    pub fn document(&self) -> Option<&Bytes> {
+        self.dialog.as_ref()?.document.as_ref()
+    }
+
+    pub fn entity(&self) -> &str {
+        &self.entity
+    }
+
+    // ---- what it does ---------------------------------------------------------------------
+
+    /// Subscribes, or asks for more time.
+    pub fn subscribe(&mut self, network: &mut Network) {
+        self.wants = true;
+        if self.request.is_some() {
+            return;
+        }
+        if self.dialog.as_ref().is_some_and(|it| it.leaving) {
+            // It comes back under a new Call-ID.
+            self.dialog = None;
+        }
+        if self.dialog.is_none() {
+            self.dialog = Some(self.call(false));
+        }
+        self.send(network, self.expires);
+    }
+
+    pub fn unsubscribe(&mut self, network: &mut Network) {
+        self.wants = false;
+        let Some(dialog) = &mut self.dialog else {
+            return;
+        };
+        if self.request.is_some() {
+            return;
+        }
+        if dialog.remote_tag.is_none() {
+            self.dialog = None;
+            return;
+        }
+        dialog.leaving = true;
+        self.send(network, 0);
+        self.plan(network, network.now + 40 * SECOND, Wake::Forget);
+    }
+
+    pub fn fetch(&mut self, network: &mut Network) {
+        let dialog = self.call(true);
+        let text = self.text(&dialog, 0);
+        self.fetches.push(dialog);
+        let key = self.endpoint.request(network, text);
+        self.fetching.push(key);
+    }
+
+    /// It is gone, and whoever comes back in its place knows nothing of a dialog.
+    pub fn vanish(&mut self) {
+        self.dialog = None;
+        self.fetches.clear();
+        self.wants = false;
+        self.request = None;
+    }
+
+    /// Asks for more time at this very moment, and not before.
+    pub fn wait_for_edge(&mut self, network: &mut Network, at: u64) {
+        if self.request.is_none() && at > network.now {
+            self.plan(network, at, Wake::Edge);
+        }
+    }
+
+    /// Lets no time pass before it knows how it stands.
+    pub fn kick(&mut self, network: &mut Network) {
+        if self.wants {
+            self.subscribe(network);
+        } else {
+            self.unsubscribe(network);
+        }
+    }
+
+    fn call(&mut self, fetch: bool) -> Dialog {
+        self.calls += 1;
+        self.plans += 1;
+        let (address, call) = (self.address, self.calls);
+        Dialog {
+            call_id: format!("call-{address}-{call}"),
+            tag: format!("tag-{address}-{call}"),
+            remote_tag: None,
+            target: self.entity.clone(),
+            cseq: 0,
+            remote_cseq: None,
+            fetch,
+            leaving: false,
+            document: None,
+            plan: self.plans,
+        }
+    }
+
+    fn text(&mut self, dialog: &Dialog, expires: u32) -> Vec<u8> {
+        let Self {
+            address, entity, ..
+        } = self;
+        let remote = dialog.remote_tag.iter().map(|tag| format!(";tag={tag}"));
+        let remote: String = remote.collect();
+        let (identity, cseq) = (user(*address), dialog.cseq + 1);
+        let (target, tag, call_id) = (&dialog.target, &dialog.tag, &dialog.call_id);
+        let via = self.endpoint.via();
+        format!(
+            "SUBSCRIBE {target} SIP/2.0\r\n{via}Max-Forwards: 70\r\nFrom: <{identity}>;tag={tag}\r\n\
+             To: <{entity}>{remote}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} SUBSCRIBE\r\n\
+             Contact: <sip:user{address}@h{address}.example.net>\r\nEvent: presence\r\n\
+             Accept: application/pidf+xml\r\nExpires: {expires}\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into_bytes()
+    }
+
+    fn send(&mut self, network: &mut Network, expires: u32) {
+        let mut dialog = self.dialog.take().expect("a dialog");
+        let text = self.text(&dialog, expires);
+        dialog.cseq += 1;
+        self.dialog = Some(dialog);
+        self.request = Some(self.endpoint.request(network, text));
+    }
+
+    /// What the dialog is to do next, in place of what it was to do.
+    fn plan(&mut self, network: &mut Network, at: u64, wake: fn(u64) -> Wake) {
+        let Some(dialog) = &mut self.dialog else {
+            return;
+        };
+        self.plans += 1;
+        dialog.plan = self.plans;
+        network.wake(at, self.address, wake(self.plans));
+    }
+
+    fn return_after(&mut self, network: &mut Network, seconds: u64) {
+        self.dialog = None;
+        if self.wants {
+            let wait = seconds * SECOND + network.dice.roll(SECOND);
+            self.plans += 1;
+            network.wake(network.now + wait, self.address, Wake::Return(self.plans));
+        }
+    }
+
+    // ---- what happens to it ---------------------------------------------------------------
+
+    pub fn wake(&mut self, network: &mut Network, why: Wake) {
+        let planned = self.dialog.as_ref().map(|dialog| dialog.plan);
+        match why {
+            Wake::Refresh(plan) if planned == Some(plan) && self.wants => self.subscribe(network),
+            Wake::Edge(plan) if planned == Some(plan) => {
+                network.express = true;
+                self.subscribe(network);
+                network.express = false;
+            }
+            Wake::Forget(plan) if planned == Some(plan) => self.return_after(network, 1),
+            Wake::Return(_) if self.dialog.is_none() && self.wants => self.subscribe(network),
+            Wake::Answer(number) => {
+                if let Some(place) = self.slow.iter().position(|it| it.0 == number) {
+                    let (_, key, text) = self.slow.remove(place);
+                    self.endpoint.respond(network, &key, text);
+                }
+            }
+            Wake::Kick => self.kick(network),
+            _ => {}
+        }
+    }
+
+    pub fn datagram(&mut self, network: &mut Network, bytes: Bytes) {
+        if self.mood == Mood::Dead {
+            return;
+        }
+        let incoming = self.endpoint.datagram(network, bytes);
+        self.take(network, incoming);
+    }
+
+    pub fn timer(&mut self, network: &mut Network, key: &TransactionKey, timer: Timer) {
+        let incoming = self.endpoint.timer(network, key, timer);
+        self.take(network, incoming);
+    }
+
+    fn take(&mut self, network: &mut Network, incoming: Option<Incoming>) {
+        match incoming {
+            None => {}
+            Some(Incoming::Request(key, request)) => self.notify(network, key, &request),
+            Some(Incoming::Response(key, response)) => self.response(network, &key, &response),
+            Some(Incoming::Timeout(key)) => {
+                self.fetching.retain(|other| *other != key);
+                if self.request.as_ref() == Some(&key) {
+                    self.request = None;
+                    self.return_after(network, 1);
+                }
+            }
+        }
+    }
+
+    fn response(&mut self, network: &mut Network, key: &TransactionKey, response: &Response) {
+        let status = response.status.code();
+        self.fetching.retain(|other| other != key);
+        if self.request.as_ref() != Some(key) {
+            return;
+        }
+        self.request = None;
+        let Some(dialog) = &mut self.dialog else {
+            return;
+        };
+        match status {
+            200 => {
+                let remote_tag = tag(&response.headers, "To");
+                if dialog.remote_tag.is_some() {
+                    assert_eq!(dialog.remote_tag, remote_tag);
+                }
+                dialog.remote_tag = remote_tag;
+                dialog.target = uri(&response.headers, "Contact").expect("a Contact");
+                let expires = number(&response.headers, "Expires").expect("a number");
+                if dialog.leaving {
+                    return;
+                }
+                let whole = u64::from(expires) * SECOND;
+                if self.wants && self.renews {
+                    let share = network.dice.between(50, 95);
+                    self.plan(network, network.now + whole / 100 * share, Wake::Refresh);
+                } else {
+                    self.plan(network, network.now + whole + 40 * SECOND, Wake::Forget);
+                }
+            }
+            423 => {
+                self.expires = number(&response.headers, "Min-Expires").expect("a number");
+                if self.wants {
+                    self.subscribe(network);
+                }
+            }
+            403 => {
+                self.wants = false;
+                self.dialog = None;
+            }
+            _ => self.return_after(network, 1),
+        }
+    }
+
+    fn notify(&mut self, network: &mut Network, key: TransactionKey, request: &Request) {
+        let number_of_slow = self.plans + 1;
+        let (status, added) = match self.mood {
+            Mood::Refusing(status, retry_after) => {
+                if status == 481 {
+                    self.dialog = None;
+                }
+                let added = retry_after.map(|it| format!("Retry-After: {it}\r\n"));
+                (status, added.unwrap_or_default())
+            }
+            _ => (self.judge(network, request), String::new()),
+        };
+        let text = answer(request, status, &added);
+        if let Mood::Slow(wait) = self.mood {
+            self.plans += 1;
+            self.slow.push((number_of_slow, key, text));
+            network.wake(
+                network.now + wait,
+                self.address,
+                Wake::Answer(number_of_slow),
+            );
+        } else {
+            self.endpoint.respond(network, &key, text);
+        }
+    }
+
+    /// Takes what a NOTIFY tells; the status of the answer.
+    fn judge(&mut self, network: &mut Network, request: &Request) -> u16 {
+        let headers = &request.headers;
+        let call_id = field(headers, "Call-ID").expect("one");
+        let local_tag = tag(headers, "To");
+        let remote_tag = tag(headers, "From");
+        let dialogs = self.dialog.iter_mut().chain(&mut self.fetches);
+        let found = dialogs.into_iter().find(|it| {
+            it.call_id == call_id
+                && Some(&it.tag) == local_tag.as_ref()
+                && (it.remote_tag.is_none() || it.remote_tag == remote_tag)
+        });
+        let Some(dialog) = found else {
+            return 481;
+        };
+        // A NOTIFY may come before the 2xx and makes the dialog too.
+        dialog.remote_tag = remote_tag;
+        if let Some(contact) = uri(headers, "Contact") {
+            dialog.target = contact;
+        }
+        let cseq = number(headers, "CSeq").expect("a number");
+        if dialog.remote_cseq.is_some_and(|last| cseq <= last) {
+            return 500;
+        }
+        dialog.remote_cseq = Some(cseq);
+        if !request.body().is_empty() {
+            dialog.document = Some(request.body().clone());
+        }
+        let state = field(headers, "Subscription-State").expect("one");
+        if !state.starts_with("terminated") {
+            return 200;
+        }
+        if dialog.fetch {
+            self.fetched += 1;
+            self.fetches.retain(|it| it.call_id != call_id);
+            return 200;
+        }
+        let reason = state.split([';', '=']).nth(2).unwrap_or_default();
+        match reason {
+            "deactivated" | "timeout" => self.return_after(network, 0),
+            "rejected" | "noresource" | "invariant" => {
+                self.wants = false;
+                self.dialog = None;
+            }
+            _ => self.return_after(network, 10),
+        }
+        self.request = None;
+        200
+    }
+}

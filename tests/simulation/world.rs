@@ -1,0 +1,369 @@
+//! All of them together on one clock, and what must be true when it has become quiet.
+
+use std::collections::BTreeMap;
+
+use crate::host::Host;
+use crate::model::{PRESENTITIES, Rule, Shown};
+use crate::network::{MILLI, Network, SECOND, Wake, What};
+use crate::plan::{Act, Ending, Operation, Setting, decode};
+use crate::publisher::Publisher;
+use crate::watcher::{Mood, Watcher};
+
+/// Addresses: the agent, the watchers, the publishers.
+const WATCHERS: usize = 6;
+/// Two for the first presentity.
+const PUBLISHERS: [usize; 4] = [0, 1, 0, 2];
+
+/// What a run was like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Course {
+    pub notifies: u64,
+    pub changes: u64,
+    pub fetched: u64,
+    pub told_412: u64,
+    pub subscriptions: u64,
+    /// Watchers that hold a subscription when all is quiet.
+    pub settled: u64,
+    /// Of every datagram, in order.
+    pub digest: u64,
+    /// How often each status was answered, and each reason ended a subscription.
+    pub answers: BTreeMap<u16, u64>,
+    pub ends: BTreeMap<String, u64>,
+}
+
+impl Course {
+    pub fn add(&mut self, other: Self) {
+        self.notifies += other.notifies;
+        self.changes += other.changes;
+        self.fetched += other.fetched;
+        self.told_412 += other.told_412;
+        self.subscriptions += other.subscriptions;
+        self.settled += other.settled;
+        for (status, count) in other.answers {
+            *self.answers.entry(status).or_default() += count;
+        }
+        for (reason, count) in other.ends {
+            *self.ends.entry(reason).or_default() += count;
+        }
+    }
+}
+
+pub struct World {
+    pub network: Network,
+    pub host: Host,
+    pub watchers: Vec<Watcher>,
+    pub publishers: Vec<Publisher>,
+    marks: u64,
+    ending: Ending,
+}
+
+/// Runs what the bytes say.
+pub fn run(bytes: &[u8], trace: bool) -> Course {
+    let (setting, operations) = decode(bytes);
+    let mut world = World::new(&setting, WATCHERS);
+    world.network.trace = trace;
+    world.network.say(|| format!("{setting:?}"));
+    for operation in operations {
+        world.pass(operation.wait);
+        world.network.say(|| format!("{operation:?}"));
+        world.act(operation);
+    }
+    world.calm();
+    let settled = world.check_everybody();
+    let mut course = world.end();
+    course.settled = settled;
+    course
+}
+
+impl World {
+    pub fn new(setting: &Setting, watchers: usize) -> Self {
+        let publishers = (watchers + 1..).zip(PUBLISHERS);
+        let watchers = 1..=watchers;
+        // Two for each presentity; one of the last two is a watcher of the first as well.
+        let watcher = |address| {
+            let presentity = [0, 0, 1, 1, 2, 0][(address - 1) % 6];
+            Watcher::new(address, presentity, address % 3 == 0)
+        };
+        Self {
+            network: Network::new(setting.network_seed, setting.weather),
+            host: Host::new(setting.host, setting.network_seed),
+            watchers: watchers.map(watcher).collect(),
+            publishers: publishers
+                .map(|(address, presentity)| Publisher::new(address, presentity))
+                .collect(),
+            marks: 0,
+            ending: setting.ending,
+        }
+    }
+
+    // ---- time -----------------------------------------------------------------------------
+
+    pub fn pass(&mut self, nanos: u64) {
+        let end = self.network.now + nanos;
+        loop {
+            let host = self.host.wakes_at();
+            let next = self.network.next_at().into_iter().chain(host).min();
+            let next = next.map(|at| at.max(self.network.now));
+            if next != Some(self.network.now) {
+                // Time goes on only when the agent has nothing more to say.
+                self.host.drain(&mut self.network);
+                if self.host.wakes_at() != host || self.due_now() {
+                    continue;
+                }
+            }
+            let Some(next) = next.filter(|at| *at <= end) else {
+                break;
+            };
+            self.network.now = next;
+            let host_due = host.is_some_and(|at| at <= next);
+            let other_due = self.network.next_at().is_some_and(|at| at <= next);
+            if host_due && (!other_due || self.network.dice.chance(500)) {
+                self.host.wake(&mut self.network);
+            } else if let Some(what) = self.network.take() {
+                self.happen(what);
+            }
+        }
+        self.network.now = end;
+    }
+
+    fn due_now(&self) -> bool {
+        let at = self.network.next_at();
+        at.is_some_and(|at| at <= self.network.now)
+    }
+
+    fn happen(&mut self, what: What) {
+        let network = &mut self.network;
+        match what {
+            What::Datagram { to: 0, bytes } => self.host.datagram(network, bytes),
+            What::Timer { at: 0, key, timer } => self.host.timer(network, &key, timer),
+            What::Datagram { to, bytes } => match self.watchers.get_mut(to - 1) {
+                Some(watcher) => watcher.datagram(network, bytes),
+                None => self.publishers[to - 1 - self.watchers.len()].datagram(network, bytes),
+            },
+            What::Timer { at, key, timer } => match self.watchers.get_mut(at - 1) {
+                Some(watcher) => watcher.timer(network, &key, timer),
+                None => {
+                    self.publishers[at - 1 - self.watchers.len()].timer(network, &key, timer);
+                }
+            },
+            What::Wake { who, why } => match self.watchers.get_mut(who - 1) {
+                Some(watcher) => watcher.wake(network, why),
+                None => self.publishers[who - 1 - self.watchers.len()].wake(network, why),
+            },
+        }
+    }
+
+    // ---- operations -----------------------------------------------------------------------
+
+    pub fn act(&mut self, Operation { act, who, .. }: Operation) {
+        let network = &mut self.network;
+        let now = network.now;
+        let count = self.watchers.len();
+        let watcher = &mut self.watchers[who % count];
+        let publisher = &mut self.publishers[who % PUBLISHERS.len()];
+        match act {
+            Act::Subscribe => watcher.subscribe(network),
+            Act::Edge(offset) => {
+                let call = watcher
+                    .call_id()
+                    .and_then(|it| self.host.ledger.of_call(it));
+                if let Some((_, record)) = call {
+                    let at = record.expires_at.saturating_add_signed(offset);
+                    watcher.wait_for_edge(network, at);
+                }
+            }
+            Act::Fetch => watcher.fetch(network),
+            Act::Unsubscribe => watcher.unsubscribe(network),
+            Act::Expires(seconds) => {
+                watcher.expires = seconds;
+                watcher.subscribe(network);
+            }
+            Act::Lapse => {
+                watcher.renews = !watcher.renews;
+                watcher.expires = 60;
+                watcher.subscribe(network);
+            }
+            Act::Vanish => watcher.vanish(),
+            Act::Return => {
+                watcher.vanish();
+                watcher.subscribe(network);
+            }
+            Act::Mood(mood) => watcher.mood = mood,
+            Act::Publish => publisher.publish(network),
+            Act::Refresh => publisher.refresh(network),
+            Act::Remove => publisher.remove(network),
+            Act::PublishFor(seconds) => {
+                publisher.expires = seconds;
+                publisher.renews = !publisher.renews;
+                publisher.publish(network);
+            }
+            Act::Forget => {
+                publisher.forget();
+                publisher.publish(network);
+            }
+            // Some states come back.
+            Act::SetPresence(presentity) if who & 1 == 0 => {
+                let mark = 900_000 + (who as u64 >> 1 & 1);
+                self.host.set_presence(network, presentity, Some(mark));
+            }
+            Act::SetPresence(presentity) => self.change(presentity),
+            Act::ClearPresence(presentity) => self.host.set_presence(network, presentity, None),
+            Act::Rule(rule) => {
+                let (watcher, presentity) = (watcher.address, watcher.presentity);
+                network.say(|| format!("{watcher} is to be {rule:?} next time"));
+                self.host.set_rule(watcher, presentity, rule);
+            }
+            Act::Decide(rule) => self.host.decide(network, who, rule),
+            Act::Terminate(reason) => self.host.terminate(network, who, reason),
+            Act::LoseFlow => self.host.lose_flow(network, watcher.address),
+            Act::Cut(nanos) => {
+                let address = 1 + who % (count + PUBLISHERS.len());
+                network.cut(address, now + nanos);
+            }
+            Act::Burst(nanos) => {
+                for _ in 0..4 {
+                    self.change(who % PRESENTITIES.len());
+                    self.pass(nanos);
+                }
+            }
+        }
+    }
+
+    pub fn change(&mut self, presentity: usize) {
+        self.marks += 1;
+        let network = &mut self.network;
+        self.host
+            .set_presence(network, presentity, Some(self.marks));
+    }
+
+    // ---- quiet ----------------------------------------------------------------------------
+
+    /// The network is as good as can be, everybody is honest, and the clock runs on.
+    pub fn calm(&mut self) {
+        self.network.say(|| "calm".to_owned());
+        self.pass(0);
+        self.network.heal();
+        for watcher in &mut self.watchers {
+            watcher.mood = Mood::Honest;
+            watcher.renews = true;
+        }
+        for publisher in &mut self.publishers {
+            publisher.renews = true;
+        }
+        for round in [0, 45, 90] {
+            for address in 1..=self.watchers.len() + self.publishers.len() {
+                let within = self.network.dice.roll(20 * SECOND);
+                let at = self.network.now + (if round == 0 { 0 } else { 25 * SECOND }) + within;
+                self.network.wake(at, address, Wake::Kick);
+            }
+            if round == 90 {
+                // From here on no SUBSCRIBE brings what a change should have brought.
+                for watcher in &mut self.watchers {
+                    watcher.expires = 600;
+                }
+                for publisher in &mut self.publishers {
+                    publisher.expires = 600;
+                }
+            }
+            self.pass(45 * SECOND);
+        }
+        self.pass(15 * SECOND);
+    }
+
+    /// Every watcher that wants to holds what it may see, as it was found and after changes.
+    pub fn check_everybody(&mut self) -> u64 {
+        let mut settled = self.check_documents();
+        // The second change meets the NOTIFYs of the first on their way.
+        for apart in [15 * MILLI, 60 * MILLI, SECOND] {
+            self.change_all();
+            self.pass(apart);
+            self.change_all();
+            self.pass(8 * SECOND);
+            settled = self.check_documents();
+        }
+        settled
+    }
+
+    /// Something else is true of everybody.
+    fn change_all(&mut self) {
+        for presentity in 0..PRESENTITIES.len() {
+            self.change(presentity);
+        }
+        for publisher in &mut self.publishers {
+            if publisher.wants {
+                publisher.publish(&mut self.network);
+            }
+        }
+    }
+
+    pub fn check_documents(&mut self) -> u64 {
+        let now = self.network.now;
+        let mut settled = 0;
+        for watcher in &self.watchers {
+            let ledger = &self.host.ledger;
+            let found = watcher.call_id().and_then(|call| ledger.of_call(call));
+            if !watcher.wants {
+                assert!(found.is_none(), "{watcher:#?}");
+                continue;
+            }
+            let (_, record) = found.unwrap_or_else(|| panic!("not subscribed: {watcher:#?}"));
+            assert!(record.rule != Rule::Refuse && now < record.expires_at);
+            let state = &ledger.states[record.presentity];
+            let document = watcher.document().expect("a document");
+            let shown = Shown::read(document, watcher.entity());
+            if !state.is_unsure(now) && state.changed_at + 7 * SECOND <= now {
+                assert_eq!(shown, state.shown(record.rule), "{watcher:#?}");
+            }
+            settled += 1;
+        }
+        let live = self.host.agent.subscriptions().count();
+        let known = self.host.ledger.records.values();
+        assert_eq!(live, known.filter(|record| record.live).count());
+        settled
+    }
+
+    // ---- the end --------------------------------------------------------------------------
+
+    /// All comes to an end, and nothing is left.
+    pub fn end(mut self) -> Course {
+        let network = &mut self.network;
+        network.say(|| format!("{:?}", self.ending));
+        if self.ending == Ending::Closing {
+            self.host.terminate_all(network);
+        }
+        for presentity in 0..PRESENTITIES.len() {
+            self.host.set_presence(network, presentity, None);
+        }
+        for watcher in &mut self.watchers {
+            match self.ending {
+                Ending::Farewell => watcher.unsubscribe(network),
+                Ending::Silence => watcher.vanish(),
+                Ending::Closing => {}
+            }
+            watcher.wants = false;
+        }
+        for publisher in &mut self.publishers {
+            publisher.wants = false;
+            if self.ending != Ending::Silence {
+                publisher.remove(network);
+            }
+        }
+        // What was forgotten runs out.
+        self.pass(800 * SECOND);
+        self.host.check_empty();
+        for watcher in &self.watchers {
+            assert!(watcher.endpoint.is_idle(), "{watcher:#?}");
+        }
+        Course {
+            notifies: self.host.ledger.notifies,
+            changes: self.host.ledger.changes,
+            fetched: self.watchers.iter().map(|it| it.fetched).sum(),
+            told_412: self.publishers.iter().map(|it| it.told_412).sum(),
+            subscriptions: self.host.agent.counters().subscriptions_started(),
+            settled: 0,
+            digest: self.network.digest,
+            answers: self.host.answers,
+            ends: self.host.ends,
+        }
+    }
+}
