@@ -178,7 +178,10 @@ fn split(input: &str, len: usize) -> Parsed<'_, &str> {
 /// Where a run of `len` octets meets a control character beyond ASCII, if it does.
 fn without_c1_controls(input: &str, len: usize) -> usize {
     match input.get(..len) {
-        Some(run) if !run.is_ascii() => run.find(char::is_control).unwrap_or(len),
+        // Of those within ASCII the set has said already what may be: a tab, for one.
+        Some(run) if !run.is_ascii() => run
+            .find(|c: char| c.is_control() && !c.is_ascii())
+            .unwrap_or(len),
         _ => len,
     }
 }
@@ -451,6 +454,15 @@ mod tests {
         assert_eq!(comment(&deep), Ok(("", deep.as_str())));
         assert!(comment(&(deep + ")")).is_ok_and(|(rest, _)| rest == ")"));
         assert!(comment(&"(".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn a_tab_may_stand_before_text_beyond_ascii() {
+        for text in ["\"a\tø\"", "\"\tø\"", "\"ø\tø\""] {
+            assert_eq!(quoted_string(text), Ok(("", text)));
+        }
+        assert_eq!(comment("(\tø)").map(|(rest, _)| rest), Ok(""));
+        assert!(quoted_string("\"\tø\u{85}\"").is_err());
     }
 
     #[test]
