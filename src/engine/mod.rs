@@ -1,5 +1,6 @@
 //! What every state machine here runs on: time, keys, timers, entropy, bounded windows.
 
+pub(crate) mod ahead;
 mod entropy;
 mod ids;
 pub(crate) mod interned;

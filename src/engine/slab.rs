@@ -2,6 +2,8 @@
 
 use core::num::NonZeroU32;
 
+use super::ahead;
+
 const CHUNK_BITS: u32 = 8;
 const CHUNK: usize = 1 << CHUNK_BITS;
 const NIL: u32 = u32::MAX;
@@ -27,7 +29,9 @@ impl Key {
 
 const _: () = assert!(size_of::<Option<Key>>() == 8);
 
+// The generation tells whether the rest is worth a look.
 #[derive(Debug)]
+#[repr(C)]
 struct Slot<T> {
     generation: NonZeroU32,
     entry: Entry<T>,
@@ -138,6 +142,13 @@ impl<T> Slab<T> {
         match &mut self.slot_mut(index)?.entry {
             Entry::Occupied(value) => Some(value),
             Entry::Vacant { .. } => None,
+        }
+    }
+
+    /// This place is looked at soon.
+    pub(crate) fn look_ahead(&self, index: u32) {
+        if let Some(chunk) = self.chunks.get((index >> CHUNK_BITS) as usize) {
+            ahead::element(chunk, index as usize & (CHUNK - 1));
         }
     }
 

@@ -2,8 +2,7 @@
 
 use core::hash::BuildHasher;
 use core::time::Duration;
-
-use bytes::Bytes;
+use std::sync::Arc;
 
 use super::authorization::Decision;
 use super::lifecycle::visibility;
@@ -14,7 +13,7 @@ use super::server::{OpenNotify, Server, Timer};
 use super::subscription::{NotifyResult, Phase, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
-use crate::sip::{HeaderName, OutgoingRequest, ResponseRef, RetryAfter};
+use crate::sip::{Content, HeaderName, OutgoingRequest, Own, ResponseRef, RetryAfter, Standing};
 
 /// A watcher's wish for patience is heard up to here.
 const LONGEST_HOLD: u32 = 3600;
@@ -29,12 +28,11 @@ const CHALLENGES_ANSWERED: u8 = 2;
 const GENERATION: u64 = 0x00ff_ffff;
 
 /// What a NOTIFY tells.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Document {
-    body: Bytes,
+    content: Arc<Content>,
     /// 0 is no document.
     fingerprint: u64,
-    media_type: &'static str,
     /// It is shown to those who wait for a decision.
     pending: bool,
 }
@@ -200,7 +198,11 @@ impl<P: Package> Server<P> {
             let variant = subscription.variant;
             self.document(variant)?
         } else {
-            Document::default()
+            Document {
+                content: Arc::clone(&self.no_content),
+                fingerprint: 0,
+                pending: false,
+            }
         };
         self.build(key, document)
     }
@@ -208,61 +210,42 @@ impl<P: Package> Server<P> {
     /// A NOTIFY with this document, which is the current one of the subscription's variant.
     fn build(&mut self, key: Key, document: Document) -> Option<OutgoingRequest> {
         let Document {
-            mut body,
+            mut content,
             fingerprint,
-            mut media_type,
             pending,
         } = document;
         let subscription = self.subscriptions.get_mut(key)?;
         let mut repetition = subscription.repetition.take();
         if let Some(said) = repetition.as_mut().and_then(|it| it.last.take()) {
-            (body, media_type) = said;
+            content = said;
         }
         let flow = subscription.flow.and_then(|key| self.flows.get(key));
         let dialog = &mut subscription.dialog;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
         let head = dialog.head.clone();
-
-        let mut digits = itoa::Buffer::new();
-        let mut own = String::with_capacity(160);
-        own.push_str("CSeq: ");
-        own.push_str(digits.format(dialog.local_cseq));
-        match subscription.phase {
+        let state = match subscription.phase {
             Phase::Live => {
-                own.push_str(if pending {
-                    " NOTIFY\r\nSubscription-State: pending;expires="
-                } else {
-                    " NOTIFY\r\nSubscription-State: active;expires="
-                });
                 let left = subscription.expires_at.saturating_since(self.now);
                 // Never more than there is, be it none.
-                own.push_str(digits.format(left.as_secs()));
+                let expires = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
+                if pending {
+                    Standing::Pending { expires }
+                } else {
+                    Standing::Active { expires }
+                }
             }
             Phase::Ending(ending) | Phase::Ended(ending) => {
-                own.push_str(" NOTIFY\r\nSubscription-State: terminated;reason=");
-                own.push_str(ending.told.as_str());
-                if let Some(seconds) = ending.retry_after {
-                    own.push_str(";retry-after=");
-                    own.push_str(digits.format(seconds));
+                if !content.body().is_empty() {
+                    repetition.get_or_insert_default().last = Some(Arc::clone(&content));
                 }
-                if !body.is_empty() {
-                    repetition.get_or_insert_default().last = Some((body.clone(), media_type));
+                Standing::Terminated {
+                    reason: ending.told.as_str(),
+                    retry_after: ending.retry_after,
                 }
             }
-        }
-        for (name, value) in repetition.iter().flat_map(|it| &it.credentials) {
-            own.push_str("\r\n");
-            own.push_str(name.as_str());
-            own.push_str(": ");
-            own.push_str(value);
-        }
-        if !body.is_empty() {
-            own.push_str("\r\nContent-Type: ");
-            own.push_str(media_type);
-        }
-        own.push_str("\r\nContent-Length: ");
-        own.push_str(digits.format(body.len()));
-        own.push_str("\r\n");
+        };
+        let credentials = repetition.as_ref().map_or(&[][..], |it| &it.credentials);
+        let own = Own::new(dialog.local_cseq, state, credentials);
 
         let notify = OpenNotify {
             subscription: key,
@@ -282,15 +265,7 @@ impl<P: Package> Server<P> {
         }
         self.counters.notifies_sent += 1;
         let transaction = self.transaction(open);
-        let added = self.added_fields.clone();
-        Some(OutgoingRequest::new(
-            transaction,
-            flow,
-            head,
-            added,
-            own,
-            body,
-        ))
+        Some(OutgoingRequest::new(transaction, flow, head, own, content))
     }
 
     /// The current document of a variant.
@@ -313,13 +288,14 @@ impl<P: Package> Server<P> {
                 .package
                 .render(&request, &mut resource.state, &publications);
             variant.fingerprint = self.fingerprints.hash_one(&body).max(1);
-            variant.body = body;
+            variant.content = body
+                .filter(|body| !body.is_empty())
+                .map(|body| Arc::new(Content::new(&self.added_fields, Some(media_type), body)));
             variant.rendered = version;
         }
         Some(Document {
-            body: variant.body.clone().unwrap_or_default(),
+            content: Arc::clone(variant.content.as_ref().unwrap_or(&self.no_content)),
             fingerprint: variant.fingerprint,
-            media_type,
             pending: variant.name.decision == Decision::Pending,
         })
     }
@@ -542,6 +518,12 @@ impl<P: Package> Server<P> {
                 return None;
             };
             *next = one.by_resource.next();
+            if let Some(second) = next.and_then(|index| self.subscriptions.at(index)) {
+                second.look_ahead();
+                if let Some(third) = second.by_resource.next() {
+                    self.subscriptions.look_ahead(third);
+                }
+            }
             let leaves_by_itself = one.owed || one.hold.is_some();
             if !one.is_live() || leaves_by_itself || self.now >= one.expires_at {
                 continue;

@@ -4,6 +4,8 @@ use core::time::Duration;
 use std::hash::RandomState;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::config::ServerConfig;
 use super::dialog::Basics;
 use super::identity::RequestContext;
@@ -22,7 +24,7 @@ use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
 use crate::engine::{Entropy, FlowId, ServerTransaction, Timestamp};
-use crate::sip::{Event, HeaderName, NameAddr, RequestRef, Response, Tag};
+use crate::sip::{Content, Event, HeaderName, NameAddr, RequestRef, Response, Tag};
 
 /// The notifier of RFC 6665 and the publication server of RFC 3903 for one event package.
 ///
@@ -55,7 +57,9 @@ pub struct Server<P: Package> {
     pub(super) lanes: Lanes<Output>,
     /// The last poll ended before it was through.
     pub(super) interrupted: bool,
-    pub(super) added_fields: Option<Arc<str>>,
+    /// Lines that every NOTIFY has.
+    pub(super) added_fields: String,
+    pub(super) no_content: Arc<Content>,
     pub(super) allow_events: Arc<str>,
     pub(super) counters: Counters,
 }
@@ -150,6 +154,7 @@ impl<P: Package> Server<P> {
             ),
             lanes: Lanes::new(),
             interrupted: false,
+            no_content: Arc::new(Content::new(&added_fields, None, Bytes::new())),
             added_fields,
             allow_events: allow_events.into(),
             counters: Counters::default(),
@@ -463,17 +468,16 @@ fn in_dialog(request: &RequestRef<'_>) -> bool {
         .is_some_and(|to| NameAddr::parse(to).map_or(true, |to| to.tag().is_some()))
 }
 
-fn added_fields(fields: &[(String, String)]) -> Option<Arc<str>> {
+fn added_fields(fields: &[(String, String)]) -> String {
     let token = |name: &str| {
         !name.is_empty()
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte))
     };
-    let lines: String = fields
+    fields
         .iter()
         .filter(|(name, value)| token(name) && !value.contains(|c: char| c.is_control()))
         .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    (!lines.is_empty()).then(|| lines.into())
+        .collect()
 }

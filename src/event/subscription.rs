@@ -3,35 +3,22 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hashbrown::Equivalent;
 
 use super::authorization::{Decision, Reason};
 use super::dialog::Dialog;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
-use crate::engine::{FlowId, Timestamp};
-use crate::sip::HeaderName;
+use crate::engine::{FlowId, Timestamp, ahead};
+use crate::sip::{Content, HeaderName};
 
 /// A subscription from its SUBSCRIBE to the answer to its last NOTIFY.
+///
+/// The order of the fields is that of the memory: those that are looked at ahead come first.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Subscription {
-    pub(super) dialog: Dialog,
-    pub(super) resource: Key,
-    pub(super) variant: Key,
-    pub(super) watcher: Option<Key>,
-    pub(super) source: Option<Key>,
-    pub(super) flow: Option<Key>,
     pub(super) by_resource: Links,
-    pub(super) by_watcher: Links,
-    pub(super) phase: Phase,
-    pub(super) expires_at: Timestamp,
-    pub(super) timer: Option<Key>,
-    /// The NOTIFY that is open; there is one at the most.
-    pub(super) open: Option<Key>,
-    /// The fingerprint of the document that the watcher has, or is being sent; 0 is none.
-    pub(super) delivered: u64,
-    pub(super) last_result: NotifyResult,
     /// A NOTIFY is due whatever the watcher has.
     pub(super) owed: bool,
     /// Its watcher has sent a SUBSCRIBE since the last NOTIFY.
@@ -40,10 +27,25 @@ pub(super) struct Subscription {
     pub(super) queued: bool,
     /// A round passed while a NOTIFY was open.
     pub(super) behind: bool,
-    /// The NOTIFY that is owed answers a challenge.
-    pub(super) repetition: Option<Box<Repetition>>,
+    pub(super) last_result: NotifyResult,
+    pub(super) dialog: Dialog,
+    pub(super) phase: Phase,
+    pub(super) variant: Key,
+    pub(super) resource: Key,
+    pub(super) watcher: Option<Key>,
+    pub(super) source: Option<Key>,
+    pub(super) flow: Option<Key>,
+    pub(super) expires_at: Timestamp,
+    /// The NOTIFY that is open; there is one at the most.
+    pub(super) open: Option<Key>,
+    /// The fingerprint of the document that the watcher has, or is being sent; 0 is none.
+    pub(super) delivered: u64,
     /// The watcher asked for patience (Retry-After): the timer that ends it.
     pub(super) hold: Option<Key>,
+    /// The NOTIFY that is owed answers a challenge.
+    pub(super) repetition: Option<Box<Repetition>>,
+    pub(super) timer: Option<Key>,
+    pub(super) by_watcher: Links,
 }
 
 /// What it takes to send a NOTIFY again when it is challenged, beside its state.
@@ -55,8 +57,8 @@ pub(super) struct Repetition {
     pub(super) credentials: Vec<(HeaderName, String)>,
     /// The field that is waited for while the NOTIFY is open.
     pub(super) awaited: Option<HeaderName>,
-    /// Body and media type of a last NOTIFY: its lists have been left when it has to be repeated.
-    pub(super) last: Option<(Bytes, &'static str)>,
+    /// What a last NOTIFY has: its lists have been left when it has to be repeated.
+    pub(super) last: Option<Arc<Content>>,
 }
 
 /// How far a subscription has come; pending and active are told by the variant's decision.
@@ -103,6 +105,13 @@ pub enum NotifyResult {
 }
 
 impl Subscription {
+    /// Its turn comes soon.
+    pub(super) fn look_ahead(&self) {
+        ahead::text(self.dialog.head.text());
+        ahead::field(&self.variant);
+        ahead::field(&self.delivered);
+    }
+
     pub(super) fn is_live(&self) -> bool {
         self.phase == Phase::Live
     }
@@ -117,11 +126,11 @@ impl Subscription {
 pub(super) struct Variant {
     pub(super) name: VariantName,
     pub(super) subscriptions: u32,
-    pub(super) body: Option<Bytes>,
-    /// The body's, kept for each watcher in place of the body: who has a state that comes back is
+    pub(super) content: Option<Arc<Content>>,
+    /// The document's, kept for each watcher in place of it: who has a state that comes back is
     /// told nothing, however it went in between.
     pub(super) fingerprint: u64,
-    /// The resource's version that the body was last made for; 0 is never.
+    /// The resource's version that the document was last made for; 0 is never.
     pub(super) rendered: u64,
 }
 
@@ -130,7 +139,7 @@ impl Variant {
         Self {
             name,
             subscriptions: 0,
-            body: None,
+            content: None,
             fingerprint: 0,
             rendered: 0,
         }
