@@ -23,6 +23,19 @@ pub(crate) trait Named {
     fn name(&self) -> &Self::Name;
 }
 
+/// A name, and what its table hashes it to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hashed<N> {
+    name: N,
+    bits: u64,
+}
+
+impl<N: Copy> Hashed<N> {
+    pub(crate) fn name(&self) -> N {
+        self.name
+    }
+}
+
 impl<T: Named> Interned<T> {
     pub(crate) fn new() -> Self {
         Self {
@@ -36,44 +49,84 @@ impl<T: Named> Interned<T> {
         self.entries.len()
     }
 
+    /// A name made ready to be looked for in this table.
+    pub(crate) fn hash<'a, N>(&self, name: &'a N) -> Hashed<&'a N>
+    where
+        N: ?Sized + Hash,
+    {
+        let bits = self.hasher.hash_one(name);
+        Hashed { name, bits }
+    }
+
+    /// A name is looked for soon: asks for its place, ahead.
+    pub(crate) fn look_for<N>(&self, name: &Hashed<&N>)
+    where
+        N: ?Sized,
+    {
+        self.index.look_ahead(name.bits);
+    }
+
+    /// Then for the entry at that place.
+    pub(crate) fn look_at<N>(&self, name: &Hashed<&N>)
+    where
+        N: ?Sized,
+    {
+        if let Some(index) = self.index.find(name.bits, |_| true) {
+            self.entries.look_ahead(index);
+        }
+    }
+
+    /// The entry that has this name, unless two names are alike in half of their bits: good for
+    /// looking ahead only.
+    pub(crate) fn likely<N>(&self, name: &Hashed<&N>) -> Option<&T>
+    where
+        N: ?Sized,
+    {
+        self.entries.at(self.index.find(name.bits, |_| true)?)
+    }
+
+    /// An entry is looked at soon.
+    pub(crate) fn look_ahead(&self, key: Key) {
+        self.entries.look_ahead(key.index);
+    }
+
     pub(crate) fn find<N>(&self, name: &N) -> Option<Key>
     where
         N: ?Sized + Hash + Equivalent<T::Name>,
     {
-        self.find_hashed(self.hasher.hash_one(name), name)
+        self.find_hashed(&self.hash(name))
     }
 
-    fn find_hashed<N>(&self, hash: u64, name: &N) -> Option<Key>
+    pub(crate) fn find_hashed<N>(&self, name: &Hashed<&N>) -> Option<Key>
     where
         N: ?Sized + Equivalent<T::Name>,
     {
         let named = |index| {
             self.entries
                 .at(index)
-                .is_some_and(|entry| name.equivalent(entry.name()))
+                .is_some_and(|entry| name.name.equivalent(entry.name()))
         };
-        self.entries.key_at(self.index.find(hash, named)?)
+        self.entries.key_at(self.index.find(name.bits, named)?)
     }
 
     pub(crate) fn find_or_insert<N>(&mut self, name: &N, make: impl FnOnce() -> T) -> Key
     where
         N: ?Sized + Hash + Equivalent<T::Name>,
     {
-        let hash = self.hasher.hash_one(name);
-        match self.find_hashed(hash, name) {
+        let name = self.hash(name);
+        match self.find_hashed(&name) {
             Some(key) => key,
-            None => self.insert_hashed(hash, make()),
+            None => self.insert_hashed(&name, make()),
         }
     }
 
-    /// An entry whose name was looked for and not found.
-    pub(crate) fn insert_new(&mut self, entry: T) -> Key {
-        self.insert_hashed(self.hasher.hash_one(entry.name()), entry)
-    }
-
-    fn insert_hashed(&mut self, hash: u64, entry: T) -> Key {
+    /// An entry of this name, which was looked for and not found.
+    pub(crate) fn insert_hashed<N>(&mut self, name: &Hashed<&N>, entry: T) -> Key
+    where
+        N: ?Sized,
+    {
         let key = self.entries.insert(entry);
-        self.index.insert(hash, key.index);
+        self.index.insert(name.bits, key.index);
         key
     }
 

@@ -251,6 +251,10 @@ impl List {
         (self.head != NIL).then_some(self.head)
     }
 
+    pub(crate) fn last(&self) -> Option<u32> {
+        (self.tail != NIL).then_some(self.tail)
+    }
+
     pub(crate) fn push_back<T>(
         &mut self,
         slab: &mut Slab<T>,

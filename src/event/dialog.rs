@@ -73,7 +73,7 @@ pub(super) struct DialogParts<'a> {
     pub(super) event: &'a Event<'a>,
     pub(super) target: &'a str,
     pub(super) local_contact: &'a str,
-    pub(super) local_tag: Tag,
+    pub(super) local_tag: u64,
     pub(super) initial_cseq: u32,
     /// Octets that the head may take.
     pub(super) limit: usize,
@@ -117,7 +117,7 @@ impl Dialog {
         put(&mut text, "From: <");
         put(&mut text, basics.to.uri());
         put(&mut text, ">;tag=");
-        put(&mut text, parts.local_tag.as_str());
+        put(&mut text, Tag::from_bits(parts.local_tag).as_str());
         put(&mut text, "\r\nTo: <");
         put(&mut text, basics.from.uri());
         put(&mut text, ">;tag=");
@@ -160,7 +160,7 @@ impl Dialog {
         };
         Ok(Some(Self {
             head,
-            local_tag: Tag::parse_bits(parts.local_tag.as_str()).unwrap_or_default(),
+            local_tag: parts.local_tag,
             remote_cseq: basics.cseq,
             local_cseq: parts.initial_cseq,
             call_id,

@@ -4,6 +4,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod authorization;
+mod company;
 mod config;
 mod dialog;
 mod identity;

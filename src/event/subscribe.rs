@@ -8,14 +8,10 @@ use super::identity::RequestContext;
 use super::output::{EndReason, Output, ServerEvent};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
-use super::resource::Resource;
 use super::server::{Server, Timer};
-use super::subscription::{
-    Ending, NotifyResult, Phase, Source, Subscription, VariantQuery, Watcher, by_resource,
-    by_watcher,
-};
-use crate::engine::slab::{Key, Links};
-use crate::engine::{ServerTransaction, Timestamp};
+use super::subscription::Ending;
+use crate::engine::ServerTransaction;
+use crate::engine::slab::Key;
 use crate::sip::{
     Accept, Contacts, ContentDisposition, Event, HeaderName, MediaType, RequestRef, Response, Tag,
     Uri, parse_delta_seconds, parse_tokens,
@@ -26,23 +22,13 @@ const BRIEF_CEILING: u32 = 3600;
 
 /// What a SUBSCRIBE asks for, when its form is right.
 #[derive(Debug)]
-struct Wish<'a> {
+pub(super) struct Wish<'a> {
     event: Event<'a>,
-    media_type: u8,
+    pub(super) media_type: u8,
     /// Seconds granted if it is accepted.
     expires: u32,
     /// Where NOTIFYs go; a refresh may leave it as it is.
     target: Option<&'a str>,
-}
-
-/// Those whom a new subscription concerns, as far as they are known already.
-#[derive(Debug)]
-struct Company<'a> {
-    /// The canonical name of the resource.
-    name: &'a str,
-    resource: Option<Key>,
-    watcher: Option<Key>,
-    source: Option<Key>,
 }
 
 impl<P: Package> Server<P> {
@@ -84,8 +70,11 @@ impl<P: Package> Server<P> {
         basics: &Basics<'_>,
     ) -> Result<(), Refusal> {
         let (uri, name) = self.resource_of(request)?;
+        let company = self.company(&name, context);
         self.refuse_merged(basics, request.method())?;
+        self.look_for(&company);
         let wish = self.read_wish(request)?;
+        self.look_into(&company);
         let target = wish.target.ok_or_else(Refusal::malformed)?;
         stay_with_tls(request.uri(), target)?;
         let query = SubscribeQuery {
@@ -96,8 +85,9 @@ impl<P: Package> Server<P> {
             expires: wish.expires,
         };
         let decision = admit(self.package.authorize_subscription(&query))?;
-        let company = self.check_room(&name, context)?;
-        let local_tag = Tag::random(&mut *self.entropy);
+        let company = self.check_room(company, context)?;
+        let local_tag = Tag::random_bits(&mut *self.entropy);
+        self.dialogs.look_ahead(local_tag);
         let dialog = Dialog::new(
             request,
             basics,
@@ -122,8 +112,8 @@ impl<P: Package> Server<P> {
             &company,
             &decision,
         );
-        let response = Response::new(transaction, self.success(&decision), Some(local_tag))
-            .with_record_route();
+        let tag = Some(Tag::from_bits(local_tag));
+        let response = Response::new(transaction, self.success(&decision), tag).with_record_route();
         self.accept(response, wish.expires, context);
         self.counters.subscriptions_started += 1;
         if let Some(subject) = self.subject(key) {
@@ -362,120 +352,6 @@ impl<P: Package> Server<P> {
             Refusal::new(406, RefusalReason::NotAcceptable)
                 .with(HeaderName::Accept, media_types.join(", "))
         })
-    }
-
-    /// Every limit, before anything is made; gives what is there of those concerned.
-    fn check_room<'a>(
-        &self,
-        name: &'a str,
-        context: &RequestContext<'_>,
-    ) -> Result<Company<'a>, Refusal> {
-        let limits = &self.config.limits;
-        let watcher_name = context.identity.primary();
-        if name.len() > limits.name || watcher_name.is_some_and(|name| name.len() > limits.name) {
-            return Err(Refusal::new(513, RefusalReason::TooLarge));
-        }
-        let company = Company {
-            name,
-            resource: self.resources.find(name),
-            watcher: watcher_name.and_then(|name| self.watchers.find(name)),
-            source: context
-                .source
-                .and_then(|address| self.sources.find(&address)),
-        };
-        let resource = company.resource.and_then(|key| self.resources.get(key));
-        let watcher = company.watcher.and_then(|key| self.watchers.get(key));
-        let source = company.source.and_then(|key| self.sources.get(key));
-        let of_resource = resource.map_or(0, |resource| resource.subscriptions.len());
-        let of_watcher = watcher.map_or(0, |watcher| watcher.subscriptions.len());
-        let of_source = source.map_or(0, |source| source.subscriptions);
-        let of_both = limits.subscriptions_per_watcher_and_resource;
-        let full = self.subscriptions.len() >= limits.subscriptions
-            || of_resource >= limits.subscriptions_per_resource
-            || of_watcher >= limits.subscriptions_per_watcher
-            || of_source >= limits.subscriptions_per_source
-            || (of_watcher >= of_both
-                && watcher_name.is_some_and(|watcher| {
-                    let known = self.subscriptions_of(watcher, name);
-                    known.take(of_both).count() >= of_both
-                }));
-        if full {
-            return Err(self.no_room());
-        }
-        Ok(company)
-    }
-
-    pub(super) fn no_room(&self) -> Refusal {
-        Refusal::new(503, RefusalReason::Limit)
-            .with(HeaderName::RetryAfter, self.config.retry_after.to_string())
-    }
-
-    fn insert(
-        &mut self,
-        dialog: Dialog,
-        entity: &str,
-        wish: &Wish<'_>,
-        context: &RequestContext<'_>,
-        company: &Company<'_>,
-        decision: &Decision,
-    ) -> Key {
-        let resource = company
-            .resource
-            .unwrap_or_else(|| self.resources.insert_new(Resource::new(company.name)));
-        let variant = self.enter_variant(&VariantQuery {
-            resource,
-            media_type: wish.media_type,
-            decision,
-            entity,
-        });
-        let watcher = company.watcher.or_else(|| {
-            let watcher = context.identity.primary().map(Watcher::new)?;
-            Some(self.watchers.insert_new(watcher))
-        });
-        let source = company.source.or_else(|| {
-            let source = context.source.map(Source::new)?;
-            Some(self.sources.insert_new(source))
-        });
-        let local_tag = dialog.local_tag;
-        let key = self.subscriptions.insert(Subscription {
-            dialog,
-            resource,
-            variant,
-            watcher,
-            source,
-            flow: None,
-            by_resource: Links::default(),
-            by_watcher: Links::default(),
-            phase: Phase::Live,
-            expires_at: Timestamp::MAX,
-            timer: None,
-            open: None,
-            delivered: 0,
-            last_result: NotifyResult::None,
-            owed: false,
-            queued: false,
-            spoken: false,
-            behind: false,
-            repetition: None,
-            hold: None,
-        });
-        if let Some(resource) = self.resources.get_mut(resource) {
-            resource.live += 1;
-            resource
-                .subscriptions
-                .push_back(&mut self.subscriptions, key.index, by_resource);
-        }
-        if let Some(watcher) = watcher.and_then(|key| self.watchers.get_mut(key)) {
-            watcher
-                .subscriptions
-                .push_back(&mut self.subscriptions, key.index, by_watcher);
-        }
-        if let Some(source) = source.and_then(|key| self.sources.get_mut(key)) {
-            source.subscriptions += 1;
-        }
-        self.enter_flow(key, context.flow);
-        self.dialogs.insert(local_tag, key.index);
-        key
     }
 
     fn arm_expiry(&mut self, key: Key, expires: u32) {

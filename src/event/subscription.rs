@@ -283,7 +283,7 @@ mod tests {
             entity: "sip:ana@example.com",
         };
         let mut variants = Interned::new();
-        let key = variants.insert_new(Variant::new(query.to_name()));
+        let key = variants.find_or_insert(&query, || Variant::new(query.to_name()));
         assert_eq!(variants.find(&query), Some(key));
         let others = [
             VariantQuery {

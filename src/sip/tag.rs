@@ -16,9 +16,13 @@ pub struct Tag([u8; LEN]);
 
 impl Tag {
     pub(crate) fn random(entropy: &mut dyn Entropy) -> Self {
+        Self::from_bits(Self::random_bits(entropy))
+    }
+
+    pub(crate) fn random_bits(entropy: &mut dyn Entropy) -> u64 {
         let mut bytes = [0; 8];
         entropy.fill(&mut bytes);
-        Self::from_bits(u64::from_le_bytes(bytes))
+        u64::from_le_bytes(bytes)
     }
 
     pub(crate) fn from_bits(bits: u64) -> Self {

@@ -174,7 +174,15 @@ impl<'m> Prefixes<'m> {
         let mut taken: HashMap<Cow<'m, str>, ()> = HashMap::new();
         let mut numbers: HashMap<&'m str, u32> = HashMap::new();
         let claimed: HashMap<&'m str, Option<&'m str>> = self.claimed.iter().copied().collect();
-        // Customary prefixes go to their owners, whoever came first.
+        let mut customary: Vec<&str> = Vec::new();
+        if !claimed.is_empty() {
+            let known = |entry: &Entry<'m>| find_known(entry.namespace)?.known();
+            let owners = self.entries.iter().filter_map(known);
+            customary.extend(owners.map(|known| &*known.prefix));
+        }
+        // Customary prefixes go to their owners, whoever came first; and to nobody else when an owner
+        // cannot have its own because some element means another namespace by it. Read again, the
+        // owner would take it back.
         for known_ones in [true, false] {
             for entry in &mut self.entries {
                 if find_known(entry.namespace).is_some() != known_ones {
@@ -186,6 +194,7 @@ impl<'m> Prefixes<'m> {
                 };
                 let free = |prefix: &str, taken: &HashMap<Cow<'m, str>, ()>| {
                     !taken.contains_key(prefix)
+                        && (known_ones || !customary.contains(&prefix))
                         && claimed
                             .get(prefix)
                             .is_none_or(|owner| *owner == Some(entry.namespace))
