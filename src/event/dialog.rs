@@ -2,7 +2,8 @@
 
 use super::refusal::Refusal;
 use crate::sip::{
-    CSeq, Event, Head, HeaderName, NameAddr, RequestRef, Tag, Uri, parse_call_id, parse_routes,
+    CSeq, Event, Head, HeadWriter, HeaderName, NameAddr, RequestRef, Tag, Uri, parse_call_id,
+    parse_routes,
 };
 
 /// The fields that every request must have (RFC 3261 section 8.1.1).
@@ -79,10 +80,10 @@ pub(super) struct DialogParts<'a> {
     pub(super) limit: usize,
 }
 
-/// Appends to a text and tells where it stands.
-fn put(text: &mut String, part: &str) -> Span {
-    let start = text.len() as u16;
-    text.push_str(part);
+/// Appends a piece and tells where it stands.
+fn put(head: &mut HeadWriter, part: &str) -> Span {
+    let start = head.len() as u16;
+    head.push(part);
     Span {
         start,
         len: part.len() as u16,
@@ -113,51 +114,48 @@ impl Dialog {
         if octets > parts.limit.min(usize::from(u16::MAX) - 1024) {
             return Ok(None);
         }
-        let mut text = String::with_capacity(octets + 160);
-        put(&mut text, "From: <");
-        put(&mut text, basics.to.uri());
-        put(&mut text, ">;tag=");
-        put(&mut text, Tag::from_bits(parts.local_tag).as_str());
-        put(&mut text, "\r\nTo: <");
-        put(&mut text, basics.from.uri());
-        put(&mut text, ">;tag=");
-        let remote_tag = put(&mut text, basics.from_tag);
-        put(&mut text, "\r\nCall-ID: ");
-        let call_id = put(&mut text, basics.call_id);
-        put(&mut text, "\r\nEvent: ");
-        put(&mut text, parts.event.event_type());
+        // RFC 3261 section 12.2.1.1: a strict router finds itself in the Request-URI.
+        let strict = routes.first().is_some_and(|route| !is_loose(route.uri()));
+        let mut hops: Vec<&str> = routes.iter().map(|route| route.uri()).collect();
+        let mut request_uri = parts.target;
+        if strict {
+            request_uri = hops.remove(0);
+            hops.push(parts.target);
+        }
+        let Some(mut head) = HeadWriter::new("NOTIFY", request_uri, octets + 160) else {
+            return Ok(None);
+        };
+        head.push("From: <");
+        head.push(basics.to.uri());
+        head.push(">;tag=");
+        head.push(Tag::from_bits(parts.local_tag).as_str());
+        head.push("\r\nTo: <");
+        head.push(basics.from.uri());
+        head.push(">;tag=");
+        let remote_tag = put(&mut head, basics.from_tag);
+        head.push("\r\nCall-ID: ");
+        let call_id = put(&mut head, basics.call_id);
+        head.push("\r\nEvent: ");
+        head.push(parts.event.event_type());
         let mut event_id = Span { start: 0, len: 0 };
         if let Some(id) = parts.event.id() {
-            put(&mut text, ";id=");
-            event_id = put(&mut text, id);
+            head.push(";id=");
+            event_id = put(&mut head, id);
         }
-        put(&mut text, "\r\n");
-        let mut line = |uri: &str| {
-            put(&mut text, "Route: <");
-            put(&mut text, uri);
-            put(&mut text, ">\r\n");
-        };
-        let strict = routes.first().is_some_and(|route| !is_loose(route.uri()));
-        let request_uri = match routes.split_first() {
-            // RFC 3261 section 12.2.1.1: a strict router finds itself in the Request-URI.
-            Some((first, rest)) if strict => {
-                rest.iter().for_each(|route| line(route.uri()));
-                line(parts.target);
-                first.uri()
-            }
-            _ => {
-                routes.iter().for_each(|route| line(route.uri()));
-                parts.target
-            }
-        };
-        let contact = text.len() as u16;
-        put_contact(&mut text, parts.local_contact);
-        if request_uri.len() + text.len() > parts.limit {
+        head.push("\r\n");
+        for hop in hops {
+            head.push("Route: <");
+            head.push(hop);
+            head.push(">\r\n");
+        }
+        let contact = head.len() as u16;
+        for part in contact_line(parts.local_contact) {
+            head.push(part);
+        }
+        if request_uri.len() + head.len() > parts.limit {
             return Ok(None);
         }
-        let Some(head) = Head::new("NOTIFY", request_uri, &text) else {
-            return Ok(None);
-        };
+        let head = head.finish();
         Ok(Some(Self {
             head,
             local_tag: parts.local_tag,
@@ -194,8 +192,7 @@ impl Dialog {
         let (mut kept, old_contact) = fields
             .split_at_checked(usize::from(self.contact))
             .unwrap_or((fields, ""));
-        let mut contact = String::with_capacity(local_contact.len() + 16);
-        put_contact(&mut contact, local_contact);
+        let new_contact = contact_line(local_contact).concat();
         let mut route = String::new();
         let mut request_uri = self.head.uri();
         if let Some(target) = target {
@@ -207,29 +204,28 @@ impl Dialog {
                 request_uri = target;
             }
         }
-        if route.is_empty() && request_uri == self.head.uri() && contact == old_contact {
+        if route.is_empty() && request_uri == self.head.uri() && new_contact == old_contact {
             return true;
         }
-        let text = [kept, &route, &contact].concat();
-        if request_uri.len() + text.len() > limit.min(usize::from(u16::MAX)) {
+        let octets = kept.len() + route.len() + new_contact.len();
+        if request_uri.len() + octets > limit.min(usize::from(u16::MAX)) {
             return false;
         }
-        let contact = (kept.len() + route.len()) as u16;
-        match Head::new("NOTIFY", request_uri, &text) {
-            Some(head) => {
-                self.head = head;
-                self.contact = contact;
-                true
-            }
-            None => false,
-        }
+        let Some(mut head) = HeadWriter::new("NOTIFY", request_uri, octets) else {
+            return false;
+        };
+        head.push(kept);
+        head.push(&route);
+        let contact = head.len() as u16;
+        head.push(&new_contact);
+        self.head = head.finish();
+        self.contact = contact;
+        true
     }
 }
 
-fn put_contact(text: &mut String, uri: &str) {
-    put(text, "Contact: <");
-    put(text, uri);
-    put(text, ">\r\n");
+fn contact_line(uri: &str) -> [&str; 3] {
+    ["Contact: <", uri, ">\r\n"]
 }
 
 /// Whether a URI of Contact or Record-Route can be a Request-URI: it is a SIP address with neither

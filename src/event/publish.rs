@@ -406,8 +406,8 @@ impl<P: Package> Server<P> {
 
     fn answer(&mut self, committed: Committed, transaction: ServerTransaction, tag: Tag) {
         let response = Response::new(transaction, 200, Some(tag))
-            .with(HeaderName::Expires, committed.expires.to_string())
-            .with(HeaderName::SipEtag, committed.tag.to_string());
+            .with(HeaderName::Expires, &committed.expires.to_string())
+            .with(HeaderName::SipEtag, &committed.tag.to_string());
         self.lanes.output(Output::Respond(response));
         for event in committed.events {
             self.event(event);
@@ -522,7 +522,7 @@ impl<P: Package> Server<P> {
                 let response = Response::new(job.transaction, status, Some(job.response_tag));
                 let fields = refusal.fields.into_iter();
                 let response = fields.fold(response, |response, (name, value)| {
-                    response.with(name, value)
+                    response.with(name, &value)
                 });
                 self.lanes.output(Output::Respond(response));
                 JobOutcome::Refused(status)

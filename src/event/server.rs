@@ -413,7 +413,7 @@ impl<P: Package> Server<P> {
         super::trace::refusal(refusal.status, refusal.reason);
         let mut response = self.response(transaction, request, refusal.status);
         for (name, value) in refusal.fields {
-            response = response.with(name, value);
+            response = response.with(name, &value);
         }
         let challenge = refusal.reason == RefusalReason::Challenged;
         self.lanes.output(if challenge {

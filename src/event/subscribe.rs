@@ -376,16 +376,11 @@ impl<P: Package> Server<P> {
     }
 
     fn accept(&mut self, response: Response, expires: u32, context: &RequestContext<'_>) {
+        let mut digits = itoa::Buffer::new();
         let response = response
-            .with(
-                HeaderName::Expires,
-                itoa::Buffer::new().format(expires).to_owned(),
-            )
-            .with(
-                HeaderName::Contact,
-                ["<", context.local_contact, ">"].concat(),
-            )
-            .with(HeaderName::AllowEvents, self.allow_events.to_string());
+            .with(HeaderName::Expires, digits.format(expires))
+            .with_parts(HeaderName::Contact, &["<", context.local_contact, ">"])
+            .with(HeaderName::AllowEvents, &self.allow_events);
         self.lanes.output(Output::Respond(response));
     }
 }

@@ -31,7 +31,7 @@ pub use list::{parse_tokens, split_list};
 pub use media_type::{ContentDisposition, MediaType};
 pub use name_addr::{Contacts, NameAddr, parse_routes};
 pub use outgoing::OutgoingRequest;
-pub(crate) use outgoing::{Content, Head, Own, Standing};
+pub(crate) use outgoing::{Content, Head, HeadWriter, Own, Standing};
 pub use params::Params;
 pub use response::Response;
 pub use tag::Tag;

@@ -70,25 +70,54 @@ const VERSION: &str = " SIP/2.0\r\n";
 /// The field that every request has alike (RFC 3261 section 8.1.1.6), and no head keeps.
 const MAX_FORWARDS: &str = "Max-Forwards: 70\r\n";
 
-impl Head {
-    /// `fields` is whole lines, each ended by CRLF; nothing when method or URI is too long to index.
-    pub(crate) fn new(method: &str, uri: &str, fields: &str) -> Option<Self> {
+/// A head in the making: the request line, then the fields as they are put in.
+#[derive(Debug)]
+pub(crate) struct HeadWriter {
+    text: String,
+    method_len: u16,
+    uri_len: u16,
+    fields_start: usize,
+}
+
+impl HeadWriter {
+    /// `octets` is about how many the fields take; nothing when method or URI is too long to index.
+    pub(crate) fn new(method: &str, uri: &str, octets: usize) -> Option<Self> {
         let method_len = u16::try_from(method.len()).ok()?;
         let uri_len = u16::try_from(uri.len()).ok()?;
-        let mut text =
-            String::with_capacity(method.len() + 1 + uri.len() + VERSION.len() + fields.len());
+        let fields_start = method.len() + 1 + uri.len() + VERSION.len();
+        let mut text = String::with_capacity(fields_start + octets);
         text.push_str(method);
         text.push(' ');
         text.push_str(uri);
         text.push_str(VERSION);
-        text.push_str(fields);
         Some(Self {
-            text: text.into(),
+            text,
             method_len,
             uri_len,
+            fields_start,
         })
     }
 
+    /// A piece of the fields, which are whole lines in the end, each ended by CRLF.
+    pub(crate) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Octets of the fields so far.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len() - self.fields_start
+    }
+
+    pub(crate) fn finish(self) -> Head {
+        Head {
+            text: self.text.into(),
+            method_len: self.method_len,
+            uri_len: self.uri_len,
+        }
+    }
+}
+
+impl Head {
     pub(crate) fn method(&self) -> &str {
         self.text
             .get(..usize::from(self.method_len))
@@ -361,14 +390,16 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::{Content, Head, OutgoingRequest, Own, Standing};
+    use super::{Content, HeadWriter, OutgoingRequest, Own, Standing};
     use crate::engine::ClientTransaction;
     use crate::sip::HeaderName;
 
     const VIA: &str = "Via: SIP/2.0/TCP pa.example.com;branch=z9hG4bKab12\r\n";
 
     fn request(cseq: u32, standing: Standing, more: &[(HeaderName, String)]) -> OutgoingRequest {
-        let head = Head::new("NOTIFY", "sip:mia@192.0.2.4", "Call-ID: b7\r\n").unwrap();
+        let mut head = HeadWriter::new("NOTIFY", "sip:mia@192.0.2.4", 0).unwrap();
+        head.push("Call-ID: b7\r\n");
+        let head = head.finish();
         let body = Bytes::from_static(b"<presence/>");
         let content = Content::new("Server: Pa 2\r\n", Some("application/pidf+xml"), body);
         let own = Own::new(cseq, standing, more);

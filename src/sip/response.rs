@@ -1,11 +1,12 @@
 //! Responses that leave.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use super::{HeaderName, RequestRef, Tag};
 use crate::engine::ServerTransaction;
+
+/// Octets that hold the fields of most responses.
+const USUAL_FIELDS: usize = 120;
 
 /// A final response for the host to send in a server transaction.
 ///
@@ -20,7 +21,8 @@ pub struct Response {
     status: u16,
     to_tag: Option<Tag>,
     copies_record_route: bool,
-    fields: Vec<(HeaderName, Cow<'static, str>)>,
+    /// Whole lines, each ended by CRLF.
+    fields: String,
     body: Bytes,
 }
 
@@ -31,13 +33,27 @@ impl Response {
             status,
             to_tag,
             copies_record_route: false,
-            fields: Vec::new(),
+            fields: String::new(),
             body: Bytes::new(),
         }
     }
 
-    pub(crate) fn with(mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Self {
-        self.fields.push((name, value.into()));
+    /// A value has no line break: it was read from a field, or made here.
+    pub(crate) fn with(self, name: HeaderName, value: &str) -> Self {
+        self.with_parts(name, &[value])
+    }
+
+    /// A value in parts.
+    pub(crate) fn with_parts(mut self, name: HeaderName, value: &[&str]) -> Self {
+        if self.fields.is_empty() {
+            self.fields.reserve(USUAL_FIELDS);
+        }
+        self.fields.push_str(name.as_str());
+        self.fields.push_str(": ");
+        for part in value {
+            self.fields.push_str(part);
+        }
+        self.fields.push_str("\r\n");
         self
     }
 
@@ -74,8 +90,8 @@ impl Response {
     /// The fields to add, as name and value, without Content-Length.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_ref()))
+            .split_terminator("\r\n")
+            .filter_map(|line| line.split_once(": "))
     }
 
     /// The body; most responses have none.
@@ -117,12 +133,7 @@ impl Response {
                 text.push_str("\r\n");
             }
         }
-        for (name, value) in self.fields() {
-            text.push_str(name);
-            text.push_str(": ");
-            text.push_str(value);
-            text.push_str("\r\n");
-        }
+        text.push_str(&self.fields);
         text.push_str(added);
         text.push_str("Content-Length: ");
         text.push_str(&self.body.len().to_string());
