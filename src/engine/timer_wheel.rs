@@ -71,6 +71,11 @@ impl<T: Copy> TimerWheel<T> {
         }
     }
 
+    /// A timer is cancelled soon.
+    pub(crate) fn look_ahead(&self, key: Key) {
+        self.timers.look_ahead(key.index);
+    }
+
     /// When to look again. Not later than the next deadline's tick; it may be earlier, when timers
     /// have to move to finer slots.
     pub(crate) fn next(&self) -> Option<Timestamp> {

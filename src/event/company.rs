@@ -86,6 +86,18 @@ impl<P: Package> Server<P> {
         }
     }
 
+    /// Those whom a subscription concerns that is there already.
+    pub(super) fn look_around(&self, subscription: &Subscription) {
+        self.resources.look_ahead(subscription.resource);
+        self.variants.look_ahead(subscription.variant);
+        if let Some(watcher) = subscription.watcher {
+            self.watchers.look_ahead(watcher);
+        }
+        if let Some(timer) = subscription.timer {
+            self.wheel.look_ahead(timer);
+        }
+    }
+
     /// Every limit, before anything is made; gives what is there of those concerned.
     pub(super) fn check_room<'a>(
         &self,

@@ -138,6 +138,7 @@ impl<P: Package> Server<P> {
     ) -> Result<(), Refusal> {
         let unknown = || Refusal::new(481, RefusalReason::UnknownDialog);
         let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+        self.look_around(subscription);
         if let Some(watcher) = subscription.watcher.and_then(|key| self.watchers.get(key)) {
             if context.identity.is_nobody() {
                 return Err(Refusal::new(401, RefusalReason::Challenged));
