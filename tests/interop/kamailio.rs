@@ -2,7 +2,7 @@
 
 use crate::process::Process;
 use crate::server::Server;
-use crate::sipp::{ONCE, Run};
+use crate::sipp::{GO_ON, ONCE, Run};
 use crate::{Folder, Hop, Transport, asked_for, baresip, file_here, free_port, pjsua2};
 use std::fs;
 use std::net::TcpStream;
@@ -147,6 +147,36 @@ fn a_watcher_behind_a_proxy_over_tcp() {
     if asked_for("kamailio") && asked_for("sipp") {
         through_the_proxy(Transport::Tcp);
     }
+}
+
+/// The proxy stops waiting before the server does, and says so.
+#[test]
+fn watchers_behind_a_proxy_that_answer_nothing_are_forgotten() {
+    if !(asked_for("kamailio") && asked_for("sipp")) {
+        return;
+    }
+    let folder = Folder::new("kamailio-silent");
+    let server = Server::open_to_all();
+    let proxy = Proxy::start(&server, &folder);
+    let silent = Transport::BOTH.map(|transport| {
+        let run = Run {
+            scenario: "silent",
+            transport,
+            watcher: transport.name(),
+            options: GO_ON,
+            ..ONCE
+        };
+        run.start(proxy.port, &folder)
+    });
+    for transport in Transport::BOTH {
+        let watcher = transport.name();
+        server.wait_for(0, &[watcher, "tomas@example.com", "started: active"]);
+    }
+    for transport in Transport::BOTH {
+        server.wait_for(0, &[transport.name(), "ended: NOTIFY not answered"]);
+    }
+    // Nobody waits until it has nothing more to be silent about.
+    drop(silent);
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub(crate) const ONCE: Run<'_> = Run {
     options: &[],
 };
 
+/// Options by which it goes on in spite of requests that the scenario does not expect.
+pub(crate) const GO_ON: &[&str] = &["-default_behaviors", "none"];
+
 /// A running SIPp; [`Sipp::finish`] must be called.
 #[must_use]
 pub(crate) struct Sipp {

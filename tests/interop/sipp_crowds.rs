@@ -1,13 +1,10 @@
 //! SIPp as many watchers of one presentity, and as watchers that answer nothing.
 
 use crate::server::Server;
-use crate::sipp::{ONCE, Run};
+use crate::sipp::{GO_ON, ONCE, Run};
 use crate::{Folder, Transport, asked_for};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// SIPp is to go on in spite of requests that the scenario does not expect.
-const GO_ON: &[&str] = &["-default_behaviors", "none"];
 
 #[test]
 fn each_of_many_watchers_learns_of_a_change() {
