@@ -14,14 +14,14 @@ const SOON: Duration = Duration::from_secs(8);
 /// It ends itself after so many seconds when the test could not do so.
 const AT_LAST: &str = "180";
 
-struct Proxy {
+pub(crate) struct Proxy {
     process: Process,
     port: u16,
     server: u16,
 }
 
 impl Proxy {
-    fn start(server: &Server, folder: &Folder) -> Self {
+    pub(crate) fn start(server: &Server, folder: &Folder) -> Self {
         let port = free_port(0);
         let config = folder.path().join("kamailio.cfg");
         let text = file_here("kamailio.cfg")
@@ -54,11 +54,17 @@ impl Proxy {
         }
     }
 
-    fn hop(&self, transport: Transport) -> Hop {
+    pub(crate) fn hop(&self, transport: Transport) -> Hop {
         Hop {
             port: self.port,
             transport,
         }
+    }
+
+    /// Whether the server has sent it a NOTIFY on this transport.
+    pub(crate) fn has_got_notify_by(&self, transport: Transport) -> bool {
+        let mark = format!("NOTIFY by {} from 127.0.0.1:", transport.name());
+        self.process.output().contains(&mark)
     }
 
     /// The values of Route in each NOTIFY that the server has sent to it.

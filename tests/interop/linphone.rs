@@ -53,9 +53,12 @@ pub(crate) fn start(server: &Server, folder: &Folder, user: &str, contact: &str)
         ),
     )
     .unwrap();
+    // It replaces files that it is given, so that none of the system's may be named to it.
+    let factory = home.join("factory");
+    fs::write(&factory, "").unwrap();
     let mut command = Command::new("linphonec");
     command.env("HOME", &home).current_dir(&home);
-    command.arg("-c").arg(&config).args(["-b", "/dev/null"]);
+    command.arg("-c").arg(&config).arg("-b").arg(&factory);
     command.args(["-l", "linphone.log"]);
     Process::start("linphonec (Debian: linphone-cli)", &mut command)
 }
