@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(8);
 /// It ends itself after so many seconds when the test could not do so.
-const AT_LAST: &str = "180";
+const AT_LAST: &str = "120";
 
 pub(crate) struct Proxy {
     process: Process,

@@ -11,7 +11,7 @@
 //! - `PRESENTITY_SERVER`: another program with the command line of the example `presence_server`; without
 //!   it that example is built and used.
 //!
-//! They mostly wait: with `-- --test-threads 6` they take less than half as long.
+//! They mostly wait, so that more of them may run at once than there are cores: `-- --test-threads 6`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
