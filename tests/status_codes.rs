@@ -359,11 +359,11 @@ fn a_504_is_for_a_publication_that_could_not_be_stored() {
 }
 
 /// What is said to a NOTIFY ends the subscription by these codes and by no others (RFC 6665 section
-/// 4.2.2), nor does any of them make the agent say more to that watcher.
+/// 4.2.2; 408 stands for no answer, RFC 3261 section 8.1.3.1), nor does any of them make the agent say more to that watcher.
 #[test]
 fn what_is_said_to_a_notify_ends_the_subscription_or_does_not() {
     let ending = [
-        404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604,
+        404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604,
     ];
     for status in 300..=699 {
         let mut driver = agent(|_| ());

@@ -60,12 +60,17 @@ impl<P: Package> Server<P> {
             return;
         }
         self.notifies.close(key);
-        self.settle(subscription, NotifyResult::Answered(status));
-        if self
+        let ended = self
             .subscriptions
             .get(subscription)
-            .is_some_and(Subscription::is_ended)
-        {
+            .is_some_and(Subscription::is_ended);
+        if status == 408 && !ended {
+            // A proxy has waited in vain (RFC 3261 sections 8.1.3.1, 12.2.1.2).
+            self.fail(subscription, EndReason::NotifyTimeout);
+            return;
+        }
+        self.settle(subscription, NotifyResult::Answered(status));
+        if ended {
             // Whatever is said to the last NOTIFY, it was the last.
             self.remove_ended(subscription);
             return;

@@ -211,7 +211,7 @@ pub enum EndReason {
     Terminated(Reason),
     /// The watcher answered a NOTIFY by a status that ends it (RFC 6665 section 4.2.2).
     NotifyRejected(u16),
-    /// A NOTIFY was not answered.
+    /// A NOTIFY was not answered: none came in time, or a proxy's 408 did.
     NotifyTimeout,
     /// A NOTIFY could not be sent.
     NotifyUnsent,

@@ -55,7 +55,7 @@ fn what_says_that_nobody_is_there_removes_the_subscription_in_silence() {
 // PA-50: every other final status without Retry-After leaves it, until the next change.
 #[test]
 fn other_errors_keep_the_subscription() {
-    for status in (300..700).filter(|status| !ENDING.contains(status)) {
+    for status in (300..700).filter(|status| *status != 408 && !ENDING.contains(status)) {
         let (mut scene, open) = open_notify();
         let outputs = scene.answer(&open, status);
         assert_eq!(story(&outputs), [format!("refused {status}")]);
@@ -71,7 +71,7 @@ fn other_errors_keep_the_subscription() {
 // PA-50
 #[test]
 fn other_errors_with_retry_after_have_the_newest_state_sent_then() {
-    for status in (300..700).filter(|status| !ENDING.contains(status)) {
+    for status in (300..700).filter(|status| *status != 408 && !ENDING.contains(status)) {
         let (mut scene, open) = open_notify();
         let outputs = scene.answer_with(&open, status, &[("Retry-After", "20 (busy);duration=9")]);
         assert_eq!(story(&outputs), [format!("refused {status}")]);
@@ -232,6 +232,32 @@ fn a_notify_that_is_not_answered_removes_the_subscription_in_silence() {
         assert!(scene.set("two").all.is_empty());
         scene.empty();
     }
+}
+
+// PA-48: a proxy that waited in vain says 408 (RFC 3261 sections 8.1.3.1, 12.2.1.2), often before the
+// transaction here times out.
+#[test]
+fn a_408_is_no_answer_of_the_watcher() {
+    for fields in [&[][..], &[("Retry-After", "5")]] {
+        let (mut scene, open) = open_notify();
+        let outputs = scene.answer_with(&open, 408, fields);
+        assert_eq!(outputs.all.len(), 1, "{outputs:?}");
+        assert_eq!(end_of(&outputs), EndReason::NotifyTimeout);
+        assert!(scene.set("two").all.is_empty());
+        scene.empty();
+    }
+
+    let mut scene = Scene::new();
+    let mut watch = scene.watch();
+    let open = scene.set("one");
+    assert_eq!(story(&scene.send(&watch.refresh())), ["200"]);
+    let outputs = scene.answer(open.notify(), 408);
+    assert_eq!(notes(outputs.notify()), ["one"]);
+    scene.answer_all(&outputs);
+    let outputs = scene.send(&watch.unsubscribe());
+    let outputs = scene.answer(outputs.notify(), 408);
+    assert!(outputs.all.is_empty(), "{outputs:?}");
+    scene.empty();
 }
 
 // PA-48, SEC-28: the very first one, of a watcher that never asked.

@@ -1,10 +1,17 @@
-//! The example server against programs that others wrote: SIPp with the scenarios of this folder, and
-//! baresip and Linphone as ordinary clients.
+//! The example server against programs that others wrote: SIPp with the scenarios of this folder,
+//! baresip, Linphone and pjsua2 as ordinary clients, and Kamailio as a proxy before it.
 //!
-//! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list such as `sipp,baresip`.
-//! They need the programs on the path (Debian: `sip-tester`, `baresip-core`, `linphone-cli`), use
-//! 127.0.0.1 only, and end what they start. `PRESENTITY_SERVER` may name another program with the command
-//! line of the example `presence_server`; without it that example is built and used.
+//! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
+//! `linphone`, `pjsua2` and `kamailio`; a test that needs two of them runs when both are named. They need
+//! the programs on the path (Debian: `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`), use
+//! 127.0.0.1 only, and end what they start. Two variables say where else to look:
+//!
+//! - `PRESENTITY_PYTHON`: a Python interpreter that finds the module `pjsua2` (PyPI: `pjsua2-python`);
+//!   without it, `python3`;
+//! - `PRESENTITY_SERVER`: another program with the command line of the example `presence_server`; without
+//!   it that example is built and used.
+//!
+//! They mostly wait, so that more of them may run at once than there are cores: `-- --test-threads 6`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,10 +22,14 @@
 )]
 
 mod baresip;
+mod kamailio;
 mod linphone;
+mod mixed;
+mod pjsua2;
 mod process;
 mod server;
 mod sipp;
+mod sipp_crowds;
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
@@ -33,6 +44,38 @@ fn asked_for(program: &str) -> bool {
         println!("not asked for: set PRESENTITY_INTEROP=1 to run the tests with {program}");
     }
     asked
+}
+
+/// Where a client sends what it has to say, the server or a proxy before it.
+#[derive(Debug, Clone, Copy)]
+struct Hop {
+    /// Of 127.0.0.1.
+    port: u16,
+    transport: Transport,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transport {
+    Udp,
+    Tcp,
+}
+
+impl Transport {
+    const BOTH: [Self; 2] = [Self::Udp, Self::Tcp];
+
+    /// As it stands in a URI.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// What stands in a file of this folder.
+fn file_here(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
+    fs::read_to_string(folder.join(name)).unwrap()
 }
 
 /// A port of 127.0.0.1 that was free for UDP and TCP, with `following` more free ones after it.

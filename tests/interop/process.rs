@@ -40,10 +40,6 @@ impl Process {
         }
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// How many lines it has said so far: where [`Process::wait_for`] may start.
     pub(crate) fn said(&self) -> usize {
         self.lines.all.lock().unwrap().len()
@@ -80,6 +76,19 @@ impl Process {
         let stdin = self.stdin.as_mut().unwrap();
         writeln!(stdin, "{line}").unwrap();
         stdin.flush().unwrap();
+    }
+
+    /// Sends the signal that a service manager sends.
+    pub(crate) fn terminate(&mut self) {
+        if self.has_ended() {
+            return;
+        }
+        let kill = format!("kill -TERM {}", self.child.id());
+        let _ = Command::new("sh").arg("-c").arg(&kill).status();
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Its exit status; fails the test when it is still there after that time.

@@ -1,7 +1,8 @@
 //! The example server as a process.
 
-use crate::free_port;
 use crate::process::Process;
+use crate::{Folder, Hop, Transport, free_port};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
@@ -9,6 +10,9 @@ use std::time::{Duration, Instant};
 
 /// How long the server may take for anything that it is told.
 const SOON: Duration = Duration::from_secs(8);
+
+/// Of all users that have one.
+pub(crate) const PASSWORD: &str = "fjord";
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -33,6 +37,38 @@ impl Server {
         Self::start(&["--no-auth", "--policy", "allow", "--notify-interval", "1"])
     }
 
+    /// For these users of the domain example.org, who have to prove who they are; subscriptions and
+    /// publications may be as short as ten seconds.
+    pub(crate) fn with_passwords(folder: &Folder, users: &[&str], digest: &str) -> Self {
+        let accounts = folder.path().join("accounts");
+        let lines: Vec<String> = users
+            .iter()
+            .map(|user| format!("{user}:{PASSWORD}\n"))
+            .collect();
+        fs::write(&accounts, lines.concat()).unwrap();
+        Self::start(&[
+            "--accounts",
+            accounts.to_str().unwrap(),
+            "--digest",
+            digest,
+            "--domain",
+            "example.org",
+            "--policy",
+            "allow",
+            "--notify-interval",
+            "1",
+            "--min-expires",
+            "10",
+        ])
+    }
+
+    pub(crate) fn hop(&self, transport: Transport) -> Hop {
+        Hop {
+            port: self.port,
+            transport,
+        }
+    }
+
     pub(crate) fn tell(&mut self, command: &str) {
         self.process.tell(command);
     }
@@ -51,6 +87,48 @@ impl Server {
         self.process.wait_for(from, SOON, &what, |line| {
             words.iter().all(|word| line.contains(word))
         });
+    }
+
+    /// Asks with this command until the answer has a line with all these words.
+    pub(crate) fn wait_until_it_answers(
+        &mut self,
+        command: &str,
+        words: &[&str],
+        within: Duration,
+    ) {
+        let deadline = Instant::now() + within;
+        let from = self.said();
+        loop {
+            self.tell(command);
+            std::thread::sleep(Duration::from_millis(300));
+            let output = self.output();
+            let fits = |line: &str| words.iter().all(|word| line.contains(word));
+            if output.lines().skip(from).any(fits) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{command} was not answered with {words:?} within {within:?}"
+            );
+        }
+    }
+
+    /// The line of `list` about the subscription of one to the other.
+    pub(crate) fn subscription(&mut self, watcher: &str, presentity: &str) -> String {
+        let list = self.list();
+        let names = format!("{watcher} to {presentity},");
+        let found = list.iter().find(|line| line.contains(&names));
+        found
+            .unwrap_or_else(|| panic!("{names} is not among {list:#?}"))
+            .clone()
+    }
+
+    /// How many publications `list` names.
+    pub(crate) fn publications(&mut self) -> usize {
+        let list = self.list();
+        let publication =
+            |line: &&String| line.starts_with("publication") && line.contains(" left");
+        list.iter().filter(publication).count()
     }
 
     /// What the server says to `list`, once it has been silent for a moment.
@@ -85,10 +163,8 @@ impl Server {
     }
 
     /// Sends the signal that a service manager sends.
-    pub(crate) fn terminate(&self) {
-        let kill = format!("kill -TERM {}", self.process.id());
-        let status = Command::new("sh").arg("-c").arg(&kill).status().unwrap();
-        assert!(status.success(), "{kill}: {status}");
+    pub(crate) fn terminate(&mut self) {
+        self.process.terminate();
     }
 
     /// Waits for the server's end, which must come within the three seconds that it promises.

@@ -2,7 +2,7 @@
 
 use crate::process::Process;
 use crate::server::Server;
-use crate::{Folder, asked_for, free_port};
+use crate::{Folder, Transport, asked_for, file_here, free_port};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,31 +10,36 @@ use std::time::Duration;
 
 /// A scenario as it is to be run.
 #[derive(Debug, Clone, Copy)]
-struct Run<'a> {
-    scenario: &'a str,
-    /// SIPp's name of the transport: `u1` is UDP, `t1` is TCP.
-    transport: &'a str,
-    watcher: &'a str,
-    presentity: &'a str,
-    password: &'a str,
+pub(crate) struct Run<'a> {
+    pub(crate) scenario: &'a str,
+    pub(crate) transport: Transport,
+    pub(crate) watcher: &'a str,
+    pub(crate) presentity: &'a str,
+    pub(crate) password: &'a str,
     /// What takes the place of `@EXPECTED@` in the scenario: a regular expression.
-    expected: &'a str,
-    calls: u32,
+    pub(crate) expected: &'a str,
+    pub(crate) calls: u32,
+    /// Further options of SIPp's.
+    pub(crate) options: &'a [&'a str],
 }
 
-const ONCE: Run<'_> = Run {
+pub(crate) const ONCE: Run<'_> = Run {
     scenario: "",
-    transport: "u1",
+    transport: Transport::Udp,
     watcher: "ingrid",
     presentity: "tomas",
     password: "",
     expected: "",
     calls: 1,
+    options: &[],
 };
+
+/// Options by which it goes on in spite of requests that the scenario does not expect.
+pub(crate) const GO_ON: &[&str] = &["-default_behaviors", "none"];
 
 /// A running SIPp; [`Sipp::finish`] must be called.
 #[must_use]
-struct Sipp {
+pub(crate) struct Sipp {
     process: Process,
     scenario: String,
     errors: PathBuf,
@@ -42,11 +47,9 @@ struct Sipp {
 }
 
 impl Run<'_> {
-    fn start(&self, server: &Server, folder: &Folder) -> Sipp {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/interop")
-            .join(format!("{}.xml", self.scenario));
-        let text = fs::read_to_string(&source).unwrap();
+    /// Sends everything to this port of 127.0.0.1.
+    pub(crate) fn start(&self, to: u16, folder: &Folder) -> Sipp {
+        let text = file_here(&format!("{}.xml", self.scenario));
         let port = free_port(0);
         let file = |kind: &str| {
             folder
@@ -59,22 +62,29 @@ impl Run<'_> {
             text.replace("@EXPECTED@", &xml_escaped(self.expected)),
         )
         .unwrap();
+        // One socket for all calls.
+        let transport = match self.transport {
+            Transport::Udp => "u1",
+            Transport::Tcp => "t1",
+        };
         let mut command = Command::new("sipp");
         command
             .current_dir(folder.path())
-            .arg(format!("127.0.0.1:{}", server.port))
+            .arg(format!("127.0.0.1:{to}"))
             .args(["-i", "127.0.0.1", "-p", &port.to_string()])
-            .args(["-t", self.transport])
+            .args(["-t", transport])
             .arg("-sf")
             .arg(&scenario)
             .args(["-s", self.presentity])
             .args(["-key", "watcher", self.watcher])
             .args(["-au", self.watcher, "-ap", self.password])
-            .args(["-m", &self.calls.to_string(), "-r", "100", "-l", "100"])
+            .args(["-m", &self.calls.to_string(), "-r", "100"])
+            .args(["-l", &self.calls.max(100).to_string()])
             // Nothing gets lost on the way, and SIPp mistakes the answers to its repetitions.
             .arg("-nr")
             .args(["-nostdin", "-recv_timeout", "8000"])
-            .args(["-timeout", "40s", "-timeout_error"])
+            .args(["-timeout", "70s", "-timeout_error"])
+            .args(self.options)
             .arg("-trace_err")
             .arg("-error_file")
             .arg(&errors)
@@ -89,14 +99,14 @@ impl Run<'_> {
         }
     }
 
-    fn run(&self, server: &Server, folder: &Folder) {
-        self.start(server, folder).finish();
+    pub(crate) fn run(&self, to: u16, folder: &Folder) {
+        self.start(to, folder).finish();
     }
 }
 
 impl Sipp {
-    fn finish(mut self) {
-        let status = self.process.wait_for_end(Duration::from_secs(45));
+    pub(crate) fn finish(mut self) {
+        let status = self.process.wait_for_end(Duration::from_secs(75));
         if status.code() == Some(0) {
             return;
         }
@@ -104,10 +114,11 @@ impl Sipp {
         let messages = read(&self.messages);
         let messages: Vec<&str> = messages.lines().collect();
         let last = messages.len().saturating_sub(120);
+        let errors = read(&self.errors);
+        let errors: String = errors.chars().take(8_000).collect();
         panic!(
-            "scenario {}: {status}\n{}\n--- messages\n{}",
+            "scenario {}: {status}\n{errors}\n--- messages\n{}",
             self.scenario,
-            read(&self.errors),
             messages[last..].join("\n"),
         );
     }
@@ -125,13 +136,13 @@ fn subscriptions_over_udp_and_tcp() {
         return;
     }
     let (mut server, folder) = (Server::open_to_all(), Folder::new("subscribe"));
-    for transport in ["u1", "t1"] {
+    for transport in Transport::BOTH {
         let run = Run {
             scenario: "subscribe",
             transport,
             ..ONCE
         };
-        run.run(&server, &folder);
+        run.run(server.port, &folder);
     }
     server.wait_until_gone(&["ingrid"]);
 }
@@ -147,7 +158,7 @@ fn many_subscriptions_at_once() {
         calls: 300,
         ..ONCE
     };
-    run.run(&server, &folder);
+    run.run(server.port, &folder);
     server.wait_until_gone(&["ingrid"]);
 }
 
@@ -156,7 +167,7 @@ fn a_watcher_sees_a_publication_come_change_and_go() {
     if !asked_for("sipp") {
         return;
     }
-    for transport in ["u1", "t1"] {
+    for transport in Transport::BOTH {
         let (mut server, folder) = (Server::open_to_all(), Folder::new("publish"));
         let watcher = Run {
             scenario: "watch",
@@ -168,9 +179,9 @@ fn a_watcher_sees_a_publication_come_change_and_go() {
             transport,
             ..ONCE
         };
-        let watcher = watcher.start(&server, &folder);
+        let watcher = watcher.start(server.port, &folder);
         server.wait_for(0, &["ingrid@example.org", "tomas@example.com"]);
-        publisher.run(&server, &folder);
+        publisher.run(server.port, &folder);
         watcher.finish();
         server.wait_until_gone(&["ingrid", "tomas"]);
     }
@@ -190,18 +201,18 @@ fn a_fetch_gets_what_is_known() {
         expected: "<presence [^>]*entity=.sip:tomas@example.com",
         ..fetch
     };
-    nothing_yet.run(&server, &folder);
+    nothing_yet.run(server.port, &folder);
 
     let publisher = Run {
         scenario: "publish_and_leave",
         ..ONCE
     };
-    publisher.run(&server, &folder);
+    publisher.run(server.port, &folder);
     let published = Run {
         expected: "<basic>open</basic>",
         ..fetch
     };
-    published.run(&server, &folder);
+    published.run(server.port, &folder);
 
     server.tell("set sip:desk@example.com closed gone home");
     let set = Run {
@@ -209,7 +220,7 @@ fn a_fetch_gets_what_is_known() {
         expected: "<basic>closed</basic>.*gone home",
         ..fetch
     };
-    set.run(&server, &folder);
+    set.run(server.port, &folder);
     server.wait_until_gone(&["ingrid"]);
 }
 
@@ -220,13 +231,13 @@ fn wrong_requests_are_refused() {
     }
     let server = Server::start(&["--no-auth", "--policy", "allow", "--min-expires", "60"]);
     let folder = Folder::new("refused");
-    for transport in ["u1", "t1"] {
+    for transport in Transport::BOTH {
         let run = Run {
             scenario: "refused",
             transport,
             ..ONCE
         };
-        run.run(&server, &folder);
+        run.run(server.port, &folder);
     }
 }
 
@@ -240,7 +251,7 @@ fn a_client_can_register() {
         scenario: "register",
         ..ONCE
     };
-    run.run(&server, &folder);
+    run.run(server.port, &folder);
 }
 
 #[test]
@@ -253,7 +264,7 @@ fn a_pending_watcher_waits_for_the_decision() {
         let mut server = Server::start(&["--no-auth", "--policy", "confirm"]);
         server.tell("set sip:tomas@example.com open ashore");
         let watcher = Run { scenario, ..ONCE };
-        let watcher = watcher.start(&server, &folder);
+        let watcher = watcher.start(server.port, &folder);
         server.wait_for(0, &["ingrid@example.org", "tomas@example.com"]);
         server.tell(&format!(
             "decide sip:ingrid@example.org sip:tomas@example.com {decision}"
@@ -275,7 +286,7 @@ fn the_server_can_end_subscriptions() {
         expected: "noresource",
         ..ONCE
     };
-    let ended = watcher.start(&server, &folder);
+    let ended = watcher.start(server.port, &folder);
     server.wait_for(0, &["ingrid@example.org", "tomas@example.com"]);
     server.tell("end sip:tomas@example.com noresource");
     ended.finish();
@@ -296,7 +307,7 @@ fn the_server_takes_leave_when_it_is_stopped() {
             expected: "deactivated",
             ..ONCE
         };
-        let watcher = watcher.start(&server, &folder);
+        let watcher = watcher.start(server.port, &folder);
         server.wait_for(0, &["ingrid@example.org", "tomas@example.com"]);
         if by_signal {
             server.terminate();
@@ -333,11 +344,11 @@ fn a_client_proves_who_it_is() {
         password: "kept secret",
         ..ONCE
     };
-    right.run(&server, &folder);
+    right.run(server.port, &folder);
     let wrong = Run {
         scenario: "digest_wrong",
         password: "guessed",
         ..ONCE
     };
-    wrong.run(&server, &folder);
+    wrong.run(server.port, &folder);
 }

@@ -261,7 +261,7 @@ impl Outcome {
             11 => Self::Status(481),
             12 => Self::Status(404),
             13 => Self::Status(500),
-            14 => Self::Status(603),
+            14 => Self::Status(408),
             15 => Self::RetryAfter(503, 7),
             16 => Self::RetryAfter(500, 30),
             17 => Self::RetryAfter(480, 3),

@@ -118,6 +118,7 @@ impl Course {
                 subscription.taken = Some(open.body);
                 subscription.unsure = false;
             }
+            408 => subscription.fail(EndReason::NotifyTimeout),
             404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 => {
                 subscription.drop_silently(EndReason::NotifyRejected(status));
             }
