@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use presentity::event::Failure;
-use presentity::sip::{self, HeaderName, RequestRef, ResponseRef};
+use presentity::sip::{self, RequestRef, ResponseRef};
 use rsipstack::sip::headers::make_header;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::uri::Domain;
@@ -96,14 +96,6 @@ fn uri_as_is(text: &str) -> Uri {
     }
 }
 
-/// Whether less body arrived than Content-Length tells: the stack cuts datagrams at 8 KiB.
-pub(crate) fn is_cut_short(request: &RequestRef<'_>) -> bool {
-    request
-        .first(HeaderName::ContentLength)
-        .and_then(|value| value.trim().parse::<usize>().ok())
-        .is_some_and(|length| length > request.body().len())
-}
-
 /// A response of the agent's in the stack's type: Via, From, To, Call-ID and CSeq of the request,
 /// and what the agent says.
 pub(crate) fn response(response: &sip::Response, transaction: &Transaction) -> Response {
@@ -148,6 +140,12 @@ pub(crate) fn reply(reply: &Reply, transaction: &Transaction) -> Response {
         message.headers.push(make_header(name, value.clone()));
     }
     message
+}
+
+/// The usual words for a status code.
+pub(crate) fn reason_phrase(status: u16) -> String {
+    let status = StatusCode::try_from((status, "")).unwrap_or(StatusCode::ServerInternalError);
+    status.text().to_owned()
 }
 
 fn skeleton(transaction: &Transaction, status: u16, reason: &str) -> Response {

@@ -1,25 +1,35 @@
-//! A presence agent on the SIP stack `rsipstack`: everything that stands between the two.
+//! A presence agent on sockets: connections by the SIP stack `rsipstack`, datagrams by a small
+//! transport of its own.
 //!
-//! The agent decides and does no I/O; the stack has sockets, transactions and retransmissions and
-//! knows nothing of presence. To embed the agent in a server of your own on this stack, copy this
-//! directory and write a [`Host`] and a [`Policy`].
+//! The agent decides and does no I/O; the stack has connections, transactions and retransmissions and
+//! knows nothing of presence. It would have UDP, too, but spends some 100 µs on a SUBSCRIBE and its
+//! NOTIFY, several times what the agent takes; a server lives by its datagrams, so that these go from
+//! socket to agent and back without a task, a copy of each field, or a channel in between. To embed the
+//! agent in a server of your own, copy this directory and write a [`Host`] and a [`Policy`].
 //!
-//! - [`message`] turns the messages of the one into those of the other, without copying on the way
+//! - [`message`] turns the messages of agent and stack into each other's, without copying on the way
 //!   in;
-//! - [`transport`] binds sockets, names connections for the agent and finds them again, and tells
-//!   when one is lost;
-//! - [`Adapter`] here is the one task that owns the agent: input comes to it through channels, it
-//!   polls the agent until nothing is left to do, then sleeps until input or the agent's deadline.
+//! - [`datagram`] reads messages in datagrams as far as transactions need it, [`transactions`] absorbs
+//!   what is repeated and repeats what is not answered, [`udp`] has the sockets;
+//! - [`transport`] binds sockets, names connections and UDP paths for the agent and finds them again,
+//!   and tells when a connection is lost;
+//! - [`Adapter`] here is the one task that owns the agent: it reads datagrams itself, all other input
+//!   comes to it through channels; it polls the agent until nothing is left to do, then sleeps until
+//!   input or a deadline.
 //!
 //! Take along the last lines of this project's Cargo.toml, too: with overflow checks, which a debug
 //! build has, a Content-Length of the peer's choice can end the task of a TCP connection in version
 //! 0.7.14 of the stack.
 
+pub(crate) mod datagram;
 pub(crate) mod message;
+pub(crate) mod transactions;
 pub(crate) mod transport;
+pub(crate) mod udp;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,13 +38,19 @@ use presentity::event::{
     Failure, Identity, Output, Reason, RequestContext, ServerEvent, Termination,
 };
 use presentity::presence::{Agent, Policy};
-use presentity::sip::{self, RequestRef};
+use presentity::sip::{self, RequestRef, ResponseRef};
 use rsipstack::sip::Header;
 use rsipstack::transaction::{Transaction, TransactionReceiver};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use transport::{Arrival, Path, Stack};
+use datagram::{Echo, Head, StartLine};
+use transactions::{Route, Seen};
+use transport::{Arrival, Opened, Path, Stack, Way};
+use udp::Received;
+
+/// How many outputs and datagrams are taken in turns.
+const BURST: usize = 32;
 
 /// How long a response may take to leave; only a peer that does not read its connection needs it.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
@@ -92,15 +108,27 @@ pub(crate) type Command<P, H> = Box<dyn FnOnce(&mut Agent<P>, &mut H, Timestamp)
 
 /// A request that the agent has not answered yet.
 struct Unanswered {
-    transaction: Transaction,
+    origin: Origin,
     caller: Caller,
-    permit: Option<OwnedSemaphorePermit>,
 }
+
+/// Where a request came from, and its response goes.
+enum Origin {
+    /// A connection.
+    Stream(Box<Transaction>, Option<OwnedSemaphorePermit>),
+    /// A datagram, at this socket.
+    Datagram(usize, Echo),
+}
+
+/// Whether the agent has taken a request, or what the host answers.
+type Taken = Result<(ServerTransaction, Caller), Reply>;
 
 /// What became of a request that was sent.
 enum Outcome {
     Response(rsipstack::sip::Response),
     Failure(Failure),
+    /// There is no connection: it goes to this address in a datagram.
+    Datagram(Box<sip::OutgoingRequest>, SocketAddr),
 }
 
 /// The task that owns the agent.
@@ -158,31 +186,65 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         let mut requests = requests;
         let mut stop = std::pin::pin!(stop);
         let mut closing = None;
+        let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
+        let mut buffer = vec![0; udp::MAX_LEN];
+        let mut turns = 0_usize;
         loop {
-            // The drain rule: nothing may be left in the agent before this task sleeps.
-            while let Some(output) = self.agent.poll_output() {
+            // The drain rule: nothing may be left in the agent before this task sleeps. What has come
+            // is read in between, so that the answers to many NOTIFYs need no room in the system.
+            let mut idle = true;
+            for _ in 0..BURST {
+                let Some(output) = self.agent.poll_output() else {
+                    break;
+                };
                 self.perform(output);
+                idle = false;
             }
-            if closing.is_some() && self.under_way == 0 {
+            for _ in 0..BURST {
+                let Some(received) = self.stack.udp.receive(&mut buffer) else {
+                    break;
+                };
+                if let Some(datagram) = buffer.get(..received.len) {
+                    self.handle_datagram(&received, datagram, closing.is_some());
+                }
+                idle = false;
+            }
+            // Connections and their tasks have their turn under load, too.
+            turns = turns.wrapping_add(1);
+            if !idle && !turns.is_multiple_of(8) {
+                continue;
+            }
+            self.stack.udp.flush();
+            self.handle_due();
+            if idle && closing.is_some() && self.under_way == 0 {
                 break;
             }
             let deadline = self
                 .agent
                 .poll_timeout()
                 .and_then(|t| self.epoch.checked_add(t.saturating_since(Timestamp::ZERO)));
+            let deadline = [deadline, self.stack.udp.clients.deadline(), closing]
+                .into_iter()
+                .flatten()
+                .min();
+            // Too early does no harm, and to set it anew has its cost.
+            if let Some(deadline) = deadline
+                && (deadline < alarm.deadline() || alarm.is_elapsed())
+            {
+                alarm.as_mut().reset(deadline);
+            }
             tokio::select! {
                 Some(transaction) = requests.recv() => {
                     if closing.is_none() && let Some(arrival) = self.arrival(&transaction).await {
-                        self.handle_request(transaction, arrival);
+                        self.handle_transaction(transaction, arrival);
                     }
                 }
                 Some((transaction, outcome)) = self.outcomes.1.recv() => {
-                    self.under_way = self.under_way.saturating_sub(1);
                     self.handle_outcome(transaction, outcome);
                 }
-                Some(connection) = self.stack.closed() => {
+                closed = self.stack.changed() => {
                     let now = self.now();
-                    if let Some(flow) = self.stack.forget(&connection) {
+                    if let Some(flow) = closed.and_then(|closed| self.stack.forget(&closed)) {
                         self.agent.handle_flow_lost(now, flow);
                     }
                 }
@@ -190,9 +252,12 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
                     let now = self.now();
                     command(&mut self.agent, &mut self.host, now);
                 }
-                () = until(deadline) => {
+                () = &mut alarm, if deadline.is_some() => {
                     let now = self.now();
                     self.agent.handle_timeout(now);
+                    if closing.is_some_and(|closing| Instant::now() >= closing) {
+                        break;
+                    }
                 }
                 () = &mut stop, if closing.is_none() => {
                     // Of all reasons this is the one after which clients come back.
@@ -200,10 +265,105 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
                     self.agent.terminate_all(now, Termination::new(Reason::Deactivated));
                     closing = Instant::now().checked_add(CLOSING_LIMIT);
                 }
-                () = until(closing), if closing.is_some() => break,
+                () = tokio::task::yield_now(), if !idle => {}
             }
         }
         self.stack.close();
+    }
+
+    /// Repeats and gives up what is sent in datagrams, forgets what came in them.
+    fn handle_due(&mut self) {
+        let now = Instant::now();
+        self.stack.udp.servers.expire(now);
+        while let Some(transaction) = self.stack.udp.timed_out(now) {
+            self.handle_outcome(transaction, Outcome::Failure(Failure::Timeout));
+        }
+    }
+
+    /// A datagram: a request, or the response to one.
+    fn handle_datagram(&mut self, received: &Received, datagram: &[u8], closing: bool) {
+        if datagram == b"\r\n\r\n" {
+            // A keep-alive (RFC 5626 section 4.4.1 has it for connections; some send it so).
+            let _ = self.stack.udp.send(received.route(), b"\r\n");
+            return;
+        }
+        let Some((text, body)) = datagram::split(datagram) else {
+            return;
+        };
+        let Some(head) = Head::parse(&text) else {
+            return;
+        };
+        match head.start_line() {
+            Some(StartLine::Request { method, uri }) if !closing => {
+                self.handle_datagram_request(received, &head, (method, uri), body);
+            }
+            Some(StartLine::Response { status }) if status >= 200 => {
+                self.handle_datagram_response(&head, status, body);
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_datagram_request(
+        &mut self,
+        received: &Received,
+        head: &Head<'_>,
+        (method, uri): (&str, &str),
+        body: &[u8],
+    ) {
+        if method == "ACK" {
+            return;
+        }
+        let Some(echo) = head.echo(method, uri, received.source) else {
+            return;
+        };
+        let route = Route {
+            listener: received.listener,
+            destination: echo.destination,
+        };
+        let udp = &mut self.stack.udp;
+        match udp.servers.open(&echo.key) {
+            Seen::New => {}
+            Seen::Pending => return,
+            Seen::Answered(response) => {
+                let response = response.clone();
+                let _ = udp.send(route, &response);
+                return;
+            }
+        }
+        let body = head.announced(body);
+        let cut_short = body.is_none();
+        let body = body.map(Bytes::copy_from_slice).unwrap_or_default();
+        let request = RequestRef::new(method, uri, head.fields(), &body);
+        let arrival = self
+            .stack
+            .datagram_arrival(received, datagram::has_several_vias(&request));
+        let taken = if cut_short {
+            Err(Reply::new(400))
+        } else if method == "CANCEL" {
+            let invite = echo.key.replacen("CANCEL", "INVITE", 1);
+            let known = self.stack.udp.servers.knows(&invite);
+            Err(Reply::new(if known { 200 } else { 481 }))
+        } else {
+            self.handle_request(&request, &arrival)
+        };
+        self.settle(Origin::Datagram(received.listener, echo), taken);
+    }
+
+    fn handle_datagram_response(&mut self, head: &Head<'_>, status: u16, body: &[u8]) {
+        let clients = &mut self.stack.udp.clients;
+        let Some((branch, method)) = head.answers() else {
+            return;
+        };
+        let Some(transaction) = udp::branch_of_ours(branch).and_then(|b| clients.close(b, method))
+        else {
+            return;
+        };
+        self.under_way = self.under_way.saturating_sub(1);
+        let now = self.now();
+        let body = Bytes::copy_from_slice(head.announced(body).unwrap_or_default());
+        let response = ResponseRef::new(status, head.fields(), &body);
+        self.agent.handle_response(now, transaction, &response);
     }
 
     /// How a request came in; nothing when its sender does not read the responses it has got.
@@ -216,20 +376,20 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         self.stack.arrival(transaction).ok()
     }
 
-    fn handle_request(&mut self, mut transaction: Transaction, arrival: Arrival) {
-        let now = self.now();
+    fn handle_transaction(&mut self, mut transaction: Transaction, arrival: Arrival) {
         // The body moves, all else is borrowed.
         let body = Bytes::from(std::mem::take(&mut transaction.original.body));
         let uri = message::uri_text(&transaction.original.uri);
         let request = message::request_ref(&transaction.original, &uri, &body);
-        if message::is_cut_short(&request) {
-            let reply = Reply::new(400);
-            return self.reply(transaction, arrival.permit, reply);
-        }
-        let caller = self.host.identify(&request);
-        if !self.agent.accepts(&request) {
-            let reply = self.host.answer(&request, &caller, &self.agent);
-            return self.reply(transaction, arrival.permit, reply);
+        let taken = self.handle_request(&request, &arrival);
+        self.settle(Origin::Stream(Box::new(transaction), arrival.permit), taken);
+    }
+
+    fn handle_request(&mut self, request: &RequestRef<'_>, arrival: &Arrival) -> Taken {
+        let now = self.now();
+        let caller = self.host.identify(request);
+        if !self.agent.accepts(request) {
+            return Err(self.host.answer(request, &caller, &self.agent));
         }
         let mut context = RequestContext::new(&caller.identity, &arrival.local_contact);
         if let Some(flow) = arrival.flow {
@@ -238,31 +398,38 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         if let Some(source) = arrival.source {
             context = context.with_source(source);
         }
-        let id = self.next;
+        let id = ServerTransaction(self.next);
         self.next = self.next.wrapping_add(1);
-        match self
-            .agent
-            .handle_request(now, ServerTransaction(id), &request, &context)
-        {
-            Ok(()) => {
-                self.unanswered.insert(
-                    id,
-                    Unanswered {
-                        transaction,
-                        caller,
-                        permit: arrival.permit,
-                    },
-                );
-            }
+        let taken = self.agent.handle_request(now, id, request, &context);
+        match taken {
+            Ok(()) => Ok((id, caller)),
             Err(backlog) => {
-                let reply = Reply::new(503).with("Retry-After", backlog.retry_after.to_string());
-                self.reply(transaction, arrival.permit, reply);
+                let seconds = backlog.retry_after.to_string();
+                Err(Reply::new(503).with("Retry-After", seconds))
             }
+        }
+    }
+
+    fn settle(&mut self, origin: Origin, taken: Taken) {
+        match taken {
+            Ok((id, caller)) => {
+                let entry = Unanswered { origin, caller };
+                self.unanswered.insert(id.0, entry);
+            }
+            Err(reply) => self.reply(origin, &reply),
         }
     }
 
     fn handle_outcome(&mut self, transaction: ClientTransaction, outcome: Outcome) {
         let now = self.now();
+        if let Outcome::Datagram(request, destination) = outcome {
+            match self.stack.route(destination) {
+                Some(route) => self.send_datagram(*request, route),
+                None => self.handle_outcome(transaction, Outcome::Failure(Failure::Transport)),
+            }
+            return;
+        }
+        self.under_way = self.under_way.saturating_sub(1);
         match outcome {
             Outcome::Response(mut response) => {
                 let body = Bytes::from(std::mem::take(&mut response.body));
@@ -270,6 +437,7 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
                 self.agent.handle_response(now, transaction, &response);
             }
             Outcome::Failure(failure) => self.agent.handle_failure(now, transaction, failure),
+            Outcome::Datagram(..) => {}
         }
     }
 
@@ -299,36 +467,80 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         let Some(entry) = self.unanswered.remove(&response.transaction().0) else {
             return;
         };
-        let Unanswered {
-            transaction,
-            caller,
-            permit,
-        } = entry;
-        let mut message = message::response(response, &transaction);
-        for value in challenge(&mut self.host, &caller) {
-            message.headers.push(Header::WwwAuthenticate(value.into()));
+        let challenges = challenge(&mut self.host, &entry.caller);
+        match entry.origin {
+            Origin::Stream(transaction, permit) => {
+                let mut message = message::response(response, &transaction);
+                for value in challenges {
+                    message.headers.push(Header::WwwAuthenticate(value.into()));
+                }
+                send_response(*transaction, permit, message);
+            }
+            Origin::Datagram(listener, echo) => {
+                let added = challenges.iter().map(|v| ("WWW-Authenticate", v.as_str()));
+                let octets = echo.write(
+                    (response.status(), response.reason_phrase()),
+                    response.to_tag(),
+                    response.fields().chain(added),
+                    response.body(),
+                    response.copies_record_route(),
+                );
+                self.answer(listener, &echo, octets);
+            }
         }
-        send_response(transaction, permit, message);
     }
 
-    fn reply(&self, transaction: Transaction, permit: Option<OwnedSemaphorePermit>, reply: Reply) {
-        let message = message::reply(&reply, &transaction);
-        send_response(transaction, permit, message);
+    fn reply(&mut self, origin: Origin, reply: &Reply) {
+        match origin {
+            Origin::Stream(transaction, permit) => {
+                let message = message::reply(reply, &transaction);
+                send_response(*transaction, permit, message);
+            }
+            Origin::Datagram(listener, echo) => {
+                let reason = message::reason_phrase(reply.status);
+                let tag = rsipstack::transaction::make_tag();
+                let tag = (!echo.has_to_tag()).then_some(tag.value());
+                let fields = reply.fields.iter().map(|(name, v)| (*name, v.as_str()));
+                let octets = echo.write((reply.status, &reason), tag, fields, &[], false);
+                self.answer(listener, &echo, octets);
+            }
+        }
+    }
+
+    fn answer(&mut self, listener: usize, echo: &Echo, octets: Vec<u8>) {
+        let route = Route {
+            listener,
+            destination: echo.destination,
+        };
+        // A response that cannot be sent is as good as lost on the way.
+        let _ = self.stack.udp.send(route, &octets);
+        let now = Instant::now();
+        self.stack.udp.servers.answer(now, &echo.key, octets.into());
     }
 
     fn send(&mut self, request: sip::OutgoingRequest) {
         self.under_way += 1;
+        let path = match self.stack.way(&request) {
+            Way::Datagram(route) => return self.send_datagram(request, route),
+            Way::Path(path) => path,
+        };
         let id = request.transaction();
-        let path = self.stack.path(&request);
         let outcomes = self.outcomes.0.clone();
         tokio::spawn(async move {
-            let outcome = match timeout(REQUEST_LIMIT, send_request(&request, path)).await {
+            let outcome = match timeout(REQUEST_LIMIT, send_request(request, path)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Outcome::Failure(Failure::Timeout),
             };
             // The receiver is gone only after the server has closed.
             let _ = outcomes.send((id, outcome));
         });
+    }
+
+    fn send_datagram(&mut self, request: sip::OutgoingRequest, route: Route) {
+        let sent = self.stack.udp.request(Instant::now(), request, route);
+        if let Err(transaction) = sent {
+            self.handle_outcome(transaction, Outcome::Failure(Failure::Transport));
+        }
     }
 }
 
@@ -348,9 +560,11 @@ fn send_response(
     });
 }
 
-async fn send_request(request: &sip::OutgoingRequest, path: Path) -> Outcome {
-    let Some(mut transaction) = path.open(request).await else {
-        return Outcome::Failure(Failure::Transport);
+async fn send_request(request: sip::OutgoingRequest, path: Path) -> Outcome {
+    let mut transaction = match path.open(&request).await {
+        Some(Opened::Transaction(transaction)) => transaction,
+        Some(Opened::Datagram(address)) => return Outcome::Datagram(Box::new(request), address),
+        None => return Outcome::Failure(Failure::Transport),
     };
     if transaction.send().await.is_err() {
         return Outcome::Failure(Failure::Transport);
@@ -368,13 +582,6 @@ async fn send_request(request: &sip::OutgoingRequest, path: Path) -> Outcome {
         };
     }
     Outcome::Failure(Failure::Transport)
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The operating system's random generator: what the agent makes of it must not be guessed.

@@ -18,13 +18,14 @@ use rsipstack::transaction::endpoint::{EndpointInnerRef, TransportEventInspector
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::{Transaction, TransactionReceiver};
 use rsipstack::transport::tcp::TcpConnection;
-use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent, TransportLayer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::message;
+use super::transactions::Route;
+use super::udp::{Received, Udp};
 
 /// Connections that may be open at once; more are closed as they come. The stack takes 64 KiB for
 /// each.
@@ -47,11 +48,11 @@ const VIA_LEN: usize = 120;
 /// Set in the names of connections; names of UDP paths hold listener, address and port below it.
 const CONNECTION: u64 = 1 << 63;
 
-/// The stack with its sockets.
+/// The stack with its connections, and UDP, which goes past it.
 pub(crate) struct Stack {
+    pub(crate) udp: Udp,
     endpoint: EndpointInnerRef,
     token: CancellationToken,
-    listeners: Vec<UdpConnection>,
     connections: HashMap<u64, Connection>,
     closed: mpsc::UnboundedReceiver<SipConnection>,
 }
@@ -77,6 +78,14 @@ pub(crate) struct Arrival {
 pub(crate) struct Unread;
 
 /// How a request goes out.
+pub(crate) enum Way {
+    /// In a datagram.
+    Datagram(Route),
+    /// A name must be resolved first or a connection made, or there is a connection.
+    Path(Path),
+}
+
+/// A way that has to be opened.
 pub(crate) struct Path {
     endpoint: EndpointInnerRef,
     /// The way back that the agent asked for, while it is there.
@@ -85,6 +94,14 @@ pub(crate) struct Path {
     destination: Option<SipAddr>,
     /// The host and port for Via when the connection is a new one.
     local: SipAddr,
+}
+
+/// An open way.
+pub(crate) enum Opened {
+    /// By a connection.
+    Transaction(Box<Transaction>),
+    /// In a datagram, after all.
+    Datagram(SocketAddr),
 }
 
 impl Stack {
@@ -98,20 +115,14 @@ impl Stack {
         let token = CancellationToken::new();
         let layer = TransportLayer::new(token.clone());
         layer.set_stream_idle_timeout(IDLE_LIMIT);
+        let mut sockets = Vec::new();
         let mut listeners = Vec::new();
-        let mut acceptors = Vec::new();
         for address in addresses {
-            let (udp, tcp) = bind(*address, &token).await?;
-            layer.add_transport(udp.clone().into());
-            acceptors.push((
-                tcp,
-                SipAddr {
-                    r#type: Some(Transport::Tcp),
-                    ..udp.get_addr().clone()
-                },
-            ));
-            listeners.push(udp);
+            let (udp, tcp) = bind(*address).await?;
+            sockets.push(udp);
+            listeners.push(tcp);
         }
+        let udp = Udp::new(sockets)?;
         let (lost, closed) = mpsc::unbounded_channel();
         let watch = Arc::new(Connections {
             lost,
@@ -129,15 +140,20 @@ impl Stack {
         let inner = endpoint.inner.clone();
         tokio::spawn(async move { endpoint.serve().await });
         let mut bound = Vec::new();
-        for (tcp, local) in acceptors {
+        for tcp in listeners {
             bound.push(tcp.local_addr()?);
+            let local = SipConnection::resolve_bind_address(tcp.local_addr()?);
+            let local = SipAddr {
+                r#type: Some(Transport::Tcp),
+                addr: local.into(),
+            };
             tokio::spawn(accept(tcp, local, inner.clone(), token.clone()));
         }
         let connections = HashMap::new();
         let stack = Self {
+            udp,
             endpoint: inner,
             token,
-            listeners,
             connections,
             closed,
         };
@@ -161,37 +177,26 @@ impl Stack {
         let peer = connection.and_then(SipConnection::get_remote_addr);
         let peer = peer.and_then(|peer| peer.get_socketaddr().ok());
         let (flow, permit) = match connection {
-            Some(SipConnection::Udp(udp)) => (self.udp_flow(udp, peer), None),
             Some(SipConnection::Tcp(tcp)) => self.tcp_flow(tcp)?,
             _ => (None, None),
         };
-        let transport = match connection {
-            Some(SipConnection::Tcp(_)) => ";transport=tcp",
-            _ => "",
-        };
         Ok(Arrival {
-            local_contact: format!("sip:{local}{transport}"),
+            local_contact: format!("sip:{local};transport=tcp"),
             flow: flow.filter(|_| !transaction.original.has_multiple_vias()),
             source: peer.map(|peer| peer.ip()),
             permit,
         })
     }
 
-    /// Names a UDP path by listener and address of the peer; there is no table that strangers
-    /// could fill. For IPv6 the name is that of the listener alone, and the agent's next hop tells
-    /// the address.
-    fn udp_flow(&self, udp: &UdpConnection, peer: Option<SocketAddr>) -> Option<FlowId> {
-        let index = self
-            .listeners
-            .iter()
-            .position(|known| known.get_addr() == udp.get_addr())?;
-        let listener = u64::try_from(index).ok().filter(|index| *index < 1 << 15)? << 48;
-        match peer? {
-            SocketAddr::V4(peer) => {
-                let address = u64::from(peer.ip().to_bits()) << 16;
-                Some(FlowId(listener | address | u64::from(peer.port())))
-            }
-            SocketAddr::V6(_) => Some(FlowId(listener)),
+    /// The same for a datagram.
+    pub(crate) fn datagram_arrival(&self, received: &Received, over_proxies: bool) -> Arrival {
+        let local = self.udp.local(received.listener);
+        let flow = udp_flow(received.listener, received.source);
+        Arrival {
+            local_contact: local.map_or_else(String::new, |local| format!("sip:{local}")),
+            flow: flow.filter(|_| !over_proxies),
+            source: Some(received.source.ip()),
+            permit: None,
         }
     }
 
@@ -220,9 +225,12 @@ impl Stack {
         Ok((Some(flow), Some(permit)))
     }
 
-    /// Waits for a connection to end.
-    pub(crate) async fn closed(&mut self) -> Option<SipConnection> {
-        self.closed.recv().await
+    /// Waits for a connection to end, which is returned, or for datagrams.
+    pub(crate) async fn changed(&mut self) -> Option<SipConnection> {
+        tokio::select! {
+            Some(connection) = self.closed.recv() => Some(connection),
+            () = self.udp.ready() => None,
+        }
     }
 
     /// Forgets a connection that ended; returns its name if the agent was told it.
@@ -235,73 +243,89 @@ impl Stack {
     }
 
     /// The way for a request.
-    pub(crate) fn path(&self, request: &OutgoingRequest) -> Path {
+    pub(crate) fn way(&self, request: &OutgoingRequest) -> Way {
         let flow = request.flow().map(|flow| flow.0);
-        let mut path = Path {
-            endpoint: self.endpoint.clone(),
-            connection: None,
-            destination: None,
-            local: self
-                .listeners
-                .first()
-                .map(|udp| udp.get_addr().clone())
-                .unwrap_or_default(),
-        };
-        match flow {
-            Some(flow) if flow & CONNECTION != 0 => {
-                path.connection = self
-                    .connections
-                    .get(&flow)
-                    .map(|known| known.connection.clone());
+        let connection = flow
+            .filter(|flow| flow & CONNECTION != 0)
+            .and_then(|flow| self.connections.get(&flow))
+            .map(|known| known.connection.clone());
+        let mut destination = None;
+        let fits = request.encoded_len(VIA_LEN) <= MAX_DATAGRAM;
+        if connection.is_none() {
+            let back = flow.filter(|flow| flow & CONNECTION == 0);
+            let back = back.and_then(|flow| Some((flow, udp_peer(flow)?)));
+            match back {
+                Some((flow, peer)) if fits => {
+                    let listener = usize::try_from(flow >> 48).unwrap_or(usize::MAX);
+                    return Way::Datagram(Route {
+                        listener,
+                        destination: peer,
+                    });
+                }
+                Some((_, peer)) => {
+                    destination = Some(SipAddr {
+                        r#type: Some(Transport::Udp),
+                        addr: peer.into(),
+                    });
+                }
+                None => destination = next_hop(request),
             }
-            Some(flow) => {
-                let listener = usize::try_from(flow >> 48).ok();
-                path.connection = listener
-                    .and_then(|index| self.listeners.get(index))
-                    .map(|udp| udp.clone().into());
-                path.destination = udp_peer(flow);
-            }
-            None => {}
         }
-        if let Some(connection) = &path.connection {
-            path.local = connection.get_addr().clone();
-        }
-        if path.destination.is_none()
-            && !path
-                .connection
-                .as_ref()
-                .is_some_and(SipConnection::is_reliable)
+        if let Some(hop) = &destination
+            && fits
+            && hop.r#type == Some(Transport::Udp)
+            && let Ok(address) = hop.get_socketaddr()
+            && let Some(route) = self.route(address)
         {
-            path.destination = next_hop(request);
+            return Way::Datagram(route);
         }
-        path
+        let local = connection.as_ref().map_or_else(
+            || self.udp.local(0).map(SipAddr::from).unwrap_or_default(),
+            |connection| connection.get_addr().clone(),
+        );
+        Way::Path(Path {
+            endpoint: self.endpoint.clone(),
+            connection,
+            destination,
+            local,
+        })
+    }
+
+    /// The way of a datagram to an address.
+    pub(crate) fn route(&self, destination: SocketAddr) -> Option<Route> {
+        let listener = self.udp.listener_for(destination)?;
+        Some(Route {
+            listener,
+            destination,
+        })
     }
 }
 
 impl Path {
-    /// Opens a client transaction for the request.
-    pub(crate) async fn open(mut self, request: &OutgoingRequest) -> Option<Transaction> {
+    /// Finds or makes the connection, and opens a client transaction on it.
+    pub(crate) async fn open(mut self, request: &OutgoingRequest) -> Option<Opened> {
         let layer = &self.endpoint.transport_layer;
-        if self.connection.is_none() {
-            let (connection, address) =
-                layer.lookup(self.destination.as_ref()?, None).await.ok()?;
-            self.connection = Some(connection);
-            self.destination = Some(address);
-        }
-        let datagram = !self.connection.as_ref()?.is_reliable();
-        if datagram && request.encoded_len(VIA_LEN) > MAX_DATAGRAM {
-            let tcp = SipAddr {
-                r#type: Some(Transport::Tcp),
-                ..self.destination.clone()?
-            };
-            // Refused or silent: then in fragments after all.
-            if let Ok(Ok((connection, _))) = timeout(CONNECT_LIMIT, layer.lookup(&tcp, None)).await
-            {
-                self.connection = Some(connection);
-                self.destination = None;
+        let connection = match (self.connection.take(), self.destination) {
+            (Some(connection), _) => connection,
+            (None, Some(hop)) if hop.r#type == Some(Transport::Udp) => {
+                let tcp = SipAddr {
+                    r#type: Some(Transport::Tcp),
+                    ..hop.clone()
+                };
+                let fits = request.encoded_len(VIA_LEN) <= MAX_DATAGRAM;
+                let found = match fits {
+                    true => None,
+                    false => timeout(CONNECT_LIMIT, layer.lookup(&tcp, None)).await.ok(),
+                };
+                match found {
+                    Some(Ok((connection, _))) => connection,
+                    // Refused or silent: then in fragments after all.
+                    _ => return resolve(&hop).await.map(Opened::Datagram),
+                }
             }
-        }
-        let connection = self.connection?;
+            (None, Some(hop)) => layer.lookup(&hop, None).await.ok()?.0,
+            (None, None) => return None,
+        };
         let local = SipAddr {
             r#type: Some(connection.transport()),
             ..self.local
@@ -309,11 +333,19 @@ impl Path {
         let via = self.endpoint.get_via(Some(local), None).ok()?;
         let message = message::request(request, Header::Via(via.into()))?;
         let key = TransactionKey::from_request(&message, TransactionRole::Client).ok()?;
-        let mut transaction =
+        let transaction =
             Transaction::new_client(key, message, self.endpoint.clone(), Some(connection));
-        transaction.destination = self.destination;
-        Some(transaction)
+        Some(Opened::Transaction(Box::new(transaction)))
     }
+}
+
+async fn resolve(hop: &SipAddr) -> Option<SocketAddr> {
+    if let Ok(address) = hop.get_socketaddr() {
+        return Some(address);
+    }
+    let port = hop.addr.port.as_ref().map_or(5060, |port| port.value());
+    let mut found = lookup_host((hop.addr.host.to_string(), port)).await.ok()?;
+    found.next()
 }
 
 fn connection_name(tcp: &TcpConnection) -> FlowId {
@@ -321,17 +353,23 @@ fn connection_name(tcp: &TcpConnection) -> FlowId {
     FlowId(CONNECTION | place)
 }
 
-fn udp_peer(flow: u64) -> Option<SipAddr> {
+/// Names a UDP path by listener and address of the peer; there is no table that strangers could fill.
+/// For IPv6 the name is that of the listener alone, and the agent's next hop tells the address.
+fn udp_flow(listener: usize, peer: SocketAddr) -> Option<FlowId> {
+    let listener = u64::try_from(listener).ok().filter(|l| *l < 1 << 15)? << 48;
+    match peer {
+        SocketAddr::V4(peer) => {
+            let address = u64::from(peer.ip().to_bits()) << 16;
+            Some(FlowId(listener | address | u64::from(peer.port())))
+        }
+        SocketAddr::V6(_) => Some(FlowId(listener)),
+    }
+}
+
+fn udp_peer(flow: u64) -> Option<SocketAddr> {
     let address = u32::try_from((flow >> 16) & u64::from(u32::MAX)).ok()?;
     let port = u16::try_from(flow & u64::from(u16::MAX)).ok()?;
-    if address == 0 {
-        return None;
-    }
-    let peer = SocketAddr::from((Ipv4Addr::from_bits(address), port));
-    Some(SipAddr {
-        r#type: Some(Transport::Udp),
-        addr: peer.into(),
-    })
+    (address != 0).then(|| SocketAddr::from((Ipv4Addr::from_bits(address), port)))
 }
 
 fn next_hop(request: &OutgoingRequest) -> Option<SipAddr> {
@@ -343,20 +381,16 @@ fn next_hop(request: &OutgoingRequest) -> Option<SipAddr> {
 
 /// Binds UDP and TCP on the same port; a port of the system's choice may be taken for the one and
 /// not for the other, so there are a few tries.
-async fn bind(
-    address: SocketAddr,
-    token: &CancellationToken,
-) -> Result<(UdpConnection, TcpListener), rsipstack::Error> {
+async fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let udp =
-            UdpConnection::create_connection(address, None, Some(token.child_token())).await?;
-        let port = udp.get_addr().get_socketaddr()?.port();
+        let udp = UdpSocket::bind(address).await?;
+        let port = udp.local_addr()?.port();
         match TcpListener::bind(SocketAddr::new(address.ip(), port)).await {
             Ok(tcp) => return Ok((udp, tcp)),
             Err(_) if address.port() == 0 && tries < 16 => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
 }

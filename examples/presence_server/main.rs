@@ -93,6 +93,8 @@ async fn serve(
     config.server.publish_max_expires = args.max_expires;
     config.server.publish_default_expires = args.max_expires;
     config.server.notify_interval = args.notify_interval;
+    // Many watchers may sit behind one proxy, whose socket has room for about so many requests.
+    config.server.window = 1024;
     // Phones forget their entity-tags; what came through a proxy has no flow here and is left alone.
     config.server.replace_publications = ReplacePublications::SameFlow;
     let policy = ServerPolicy::new(args.policy, ports.clone());
