@@ -1,4 +1,4 @@
-//! SUBSCRIBE to its 200 and NOTIFY, at a thousand and at a million live subscriptions.
+//! SUBSCRIBE to its 200 and NOTIFY, at a thousand to a million live subscriptions.
 //!
 //! Ten watchers for each presentity, every watcher another one, the request's presentity chosen at
 //! random. What is timed begins with the header fields as name and value and ends when
@@ -145,7 +145,7 @@ fn answer(population: &mut Population, size: u64) -> Duration {
 
 fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("subscribe");
-    for subscriptions in [1_000, 1_000_000] {
+    for subscriptions in [1_000, 10_000, 100_000, 1_000_000] {
         let mut population = Population::with_subscriptions(subscriptions / 10, subscriptions);
         let mut case = |name: &str, run: &mut dyn FnMut(&mut Population, u64) -> Duration| {
             group.bench_function(BenchmarkId::new(name, subscriptions), |bencher| {

@@ -33,7 +33,11 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that only one room may name: the others use what that room makes of them.
-const ENCLOSED: &[(&str, &str)] = &[("quick_xml", "xml"), ("nom", "sip")];
+const ENCLOSED: &[(&str, &str)] = &[
+    ("quick_xml", "xml"),
+    ("nom", "sip"),
+    ("prefetch_index", "engine"),
+];
 
 /// What a library without I/O has no use for.
 const IO: &[&[&str]] = &[
