@@ -94,11 +94,11 @@ impl Host {
         config.server.limits = manners.bounds.limits();
         config.server.window = manners.window.unwrap_or(config.server.window);
         let lateness = Lateness::new(manners.lateness + manners.crowded, manners.window.is_some());
-        let limits = config.server.limits.clone();
+        let (limits, window) = (config.server.limits.clone(), config.server.window);
         Self {
             agent: Agent::new(config, Rules::default(), common::seeded(seed)),
             endpoint: Endpoint::new(0),
-            ledger: Ledger::new(presentities, limits, lateness),
+            ledger: Ledger::new(presentities, limits, window, lateness),
             manners,
             pending: BTreeMap::new(),
             requests: 0,
@@ -282,7 +282,8 @@ impl Host {
             call_id: field(headers, "Call-ID").expect("one").to_owned(),
             tag: condition,
             cseq: number(headers, "CSeq").expect("a number"),
-            expires: number(headers, "Expires").expect("a number"),
+            // Nobody gets more.
+            expires: number(headers, "Expires").expect("a number").min(3600),
             flow: self.manners.flows.then(|| network.path(from)),
         };
         let target = String::from_utf8(request.uri.to_bytes().to_vec()).expect("text");
@@ -332,6 +333,12 @@ impl Host {
             assert_eq!(count(&self.agent), (taken, jobs));
             return None;
         }
+        // Beside what is finished or owed, rounds may wait.
+        let most = self.ledger.limits.outputs + self.ledger.states.len();
+        assert!(
+            outputs < most || self.manners.window.is_some(),
+            "taken in spite of a backlog: {outputs}"
+        );
         let done = Done {
             taken: count(&self.agent).0 > taken,
             deferred: count(&self.agent).1 > jobs,
@@ -466,7 +473,8 @@ impl Host {
         expected.flows = tally.flows();
         expected.open_notifies = tally.open;
         expected.jobs = ledger.deferred.len();
-        if self.manners.window.is_none() && !goes_on {
+        let window_is_full = tally.open >= ledger.window;
+        if self.manners.window.is_none() && !goes_on && !window_is_full {
             expected.outputs = 0;
         }
         assert_eq!(occupancy, expected);

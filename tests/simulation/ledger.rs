@@ -58,6 +58,8 @@ pub struct Ledger {
     pub states: Vec<State>,
     pub limits: Limits,
     pub lateness: Lateness,
+    /// NOTIFYs that may be open at once.
+    pub window: usize,
     pub records: BTreeMap<u64, Record>,
     pub tally: Tally,
     pub next: u64,
@@ -91,12 +93,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn new(presentities: usize, limits: Limits, lateness: Lateness) -> Self {
+    pub fn new(presentities: usize, limits: Limits, window: usize, lateness: Lateness) -> Self {
         Self {
             rules: Rules::default(),
             states: (0..presentities).map(|_| State::default()).collect(),
             limits,
             lateness,
+            window,
             records: BTreeMap::new(),
             tally: Tally::default(),
             next: 0,
@@ -620,6 +623,11 @@ impl Ledger {
             "outlived: {record:#?}"
         );
         let waits = record.open.is_some() || late || record.held_until.is_some();
+        if record.owed && !waits && self.tally.open >= self.window {
+            // Its turn comes when others have been answered.
+            self.look_again(id, Some(now));
+            return;
+        }
         assert!(
             !record.owed || waits,
             "owed, and nothing comes: {record:#?}"

@@ -149,6 +149,6 @@ fn nothing_is_left_after_36_hours_of_coming_and_going() {
             forgetful: 2,
             ..Manners::default()
         };
-        coming_and_going(size, from_environment("PRESENTITY_HOURS", 36), manners, 12);
+        coming_and_going(size, from_environment("PRESENTITY_HOURS", 36), manners, 6);
     }
 }

@@ -2,7 +2,8 @@
 //! reorders datagrams below a real transaction layer; all of it from one seed.
 //!
 //! A seed that fails is printed; `PRESENTITY_SEED=<n> cargo test --test simulation replay` runs it
-//! again and shows what happens. `PRESENTITY_SEEDS` sets how many are tried, `PRESENTITY_FROM`
+//! again and shows what happens; `PRESENTITY_PLAN=<file>` does so for a plan of the fuzz target
+//! `simulation`. `PRESENTITY_SEEDS` sets how many are tried, `PRESENTITY_FROM`
 //! where they begin, `PRESENTITY_LONG=1` lets the long runs run.
 #![allow(
     unreachable_pub,
@@ -111,9 +112,15 @@ fn a_seed_gives_the_same_run_every_time() {
     assert_eq!(run_seed(5, false), run_seed(5, false));
 }
 
-/// Runs the seed in PRESENTITY_SEED and shows all of it; without one, those to remember.
+/// Runs the plan in PRESENTITY_PLAN, or the seed in PRESENTITY_SEED, and shows all of it; without
+/// one, those to remember.
 #[test]
 fn replay() {
+    if let Ok(file) = std::env::var("PRESENTITY_PLAN") {
+        let bytes = std::fs::read(file).expect("a plan");
+        println!("{:?}", run(&bytes, true));
+        return;
+    }
     let seed = from_environment("PRESENTITY_SEED", 0);
     if seed != 0 {
         let course = run_seed(seed, true);
