@@ -36,6 +36,8 @@ pub enum Act {
     /// Asks for more time at the deadline, this much later.
     Edge(i64),
     Fetch,
+    /// Leaves what it has as it is, and watches another presentity from now on.
+    Elsewhere(usize),
     Unsubscribe,
     Expires(u32),
     Lapse,
@@ -46,6 +48,8 @@ pub enum Act {
     Publish,
     Refresh,
     Remove,
+    /// Refreshes at the deadline, this much later.
+    EdgeOfPublication(i64),
     PublishFor(u32),
     Forget,
     SetPresence(usize),
@@ -186,7 +190,7 @@ pub fn operation(bytes: &[u8]) -> Operation {
     };
     let at = usize::from(how);
     let tick = TICK as i64;
-    let act = match kind % 60 {
+    let act = match kind % 63 {
         0..=9 => Act::Subscribe,
         10 => Act::Edge([-tick, -1, 0, 1, tick][at % 5]),
         11 => Act::Edge([-1, 0][at % 2]),
@@ -224,6 +228,8 @@ pub fn operation(bytes: &[u8]) -> Operation {
         51 | 52 => Act::LoseFlow,
         53 | 58 => Act::Stall([300 * MILLI, 2 * SECOND, 4 * SECOND, 9 * SECOND][at % 4]),
         54 => Act::Suspend([5 * SECOND, 40 * SECOND, 200 * SECOND, 700 * SECOND][at % 4]),
+        60 => Act::Elsewhere(at % 3),
+        61 => Act::EdgeOfPublication([-1, 0, 1, tick][at % 4]),
         55 => Act::TurnClock([-1, 1, -SECOND_LONG, -20 * SECOND_LONG][at % 4]),
         56 => Act::TurnClock([10, 40, 90, 3_700][at % 4] * SECOND_LONG),
         _ => Act::Burst([1, 300 * MILLI, 2 * SECOND][at % 3]),

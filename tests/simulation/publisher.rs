@@ -68,6 +68,18 @@ impl Publisher {
         }
     }
 
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// Asks for more time at this very moment, and not before.
+    pub fn wait_for_edge(&mut self, network: &mut Network, at: u64) {
+        if self.wants && self.request.is_none() && at > network.now {
+            self.plan += 1;
+            network.wake(at, self.address, Wake::Edge(self.plan));
+        }
+    }
+
     pub fn remove(&mut self, network: &mut Network) {
         self.wants = false;
         self.plan += 1;
@@ -122,6 +134,11 @@ impl Publisher {
     pub fn wake(&mut self, network: &mut Network, why: Wake) {
         match why {
             Wake::Refresh(plan) if plan == self.plan => self.refresh(network),
+            Wake::Edge(plan) if plan == self.plan => {
+                network.express = true;
+                self.refresh(network);
+                network.express = false;
+            }
             Wake::Kick => {
                 if self.wants {
                     self.refresh(network);

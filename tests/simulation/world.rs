@@ -273,8 +273,28 @@ impl World {
                     .dialog()
                     .and_then(|it| self.host.ledger.of_dialog(it));
                 if let Some((_, record)) = call {
-                    let at = record.expires_at.saturating_add_signed(offset);
+                    let at = record
+                        .expires_at
+                        .saturating_add_signed(offset - self.host.skew);
                     watcher.wait_for_edge(network, at);
+                }
+            }
+            Act::Elsewhere(number) => {
+                watcher.vanish();
+                if !is_vast {
+                    watcher.watch(one_of(number));
+                }
+                watcher.subscribe(network);
+            }
+            Act::EdgeOfPublication(offset) => {
+                let state = &self.host.ledger.states[publisher.presentity];
+                let mut publications = state.publications.iter();
+                let tag = publisher.tag();
+                let own = publications.find(|it| tag.is_some() && it.tag.as_deref() == tag);
+                if let Some(publication) = own {
+                    // By the host's clock.
+                    let at = publication.expires_at.saturating_add_signed(offset);
+                    publisher.wait_for_edge(network, at.saturating_add_signed(-self.host.skew));
                 }
             }
             Act::Fetch => watcher.fetch(network),
