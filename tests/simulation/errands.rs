@@ -65,7 +65,7 @@ impl Host {
         let errand = |success| Errand::Complete { key, by, success };
         match dice.roll(if sluggish { 10 } else { 3 }) {
             0 => self.complete(network, key, by, true),
-            1 | 2 | 3 => {
+            1..=3 => {
                 let wait = dice.roll(SECOND / 2);
                 self.put_off(network, wait, errand(true));
             }
