@@ -82,6 +82,8 @@ pub struct World {
     marks: u64,
     ending: Ending,
     crowd: usize,
+    /// All comes to an end, and nobody comes back.
+    is_over: bool,
 }
 
 /// Runs what the bytes say.
@@ -145,6 +147,7 @@ impl World {
             marks: 0,
             ending: setting.ending,
             crowd: 0,
+            is_over: false,
         }
     }
 
@@ -230,6 +233,9 @@ impl World {
             },
             What::Wake { who, why } => match self.watchers.get_mut(who - 1) {
                 Some(watcher) => {
+                    if why == Wake::Mend && self.is_over {
+                        return;
+                    }
                     if why == Wake::Mend {
                         let rule = Rule::for_most(watcher.presentity);
                         self.host
@@ -490,6 +496,7 @@ impl World {
 
     /// All comes to an end, and nothing is left.
     pub fn end(mut self) -> Course {
+        self.is_over = true;
         let network = &mut self.network;
         network.say(|| format!("{:?}", self.ending));
         if self.ending == Ending::Closing {
@@ -513,7 +520,8 @@ impl World {
             }
         }
         // What was forgotten runs out.
-        self.pass(if self.crowd == 0 { 800 } else { 4_000 } * SECOND);
+        let long = self.crowd > 0 || self.is_vast();
+        self.pass(if long { 4_000 } else { 800 } * SECOND);
         self.host.check_empty();
         for watcher in &self.watchers {
             assert!(watcher.endpoint.is_idle(), "{watcher:#?}");
