@@ -72,6 +72,8 @@ pub struct Ledger {
     starting: VecDeque<u64>,
     pub requests: HashMap<(String, u32), u64>,
     pub requests_in_order: VecDeque<(u64, (String, u32))>,
+    /// When watchers were last refused for lack of room.
+    pub refused: BTreeMap<usize, u64>,
     /// Publications that wait for the application, by their server transaction.
     pub deferred: BTreeMap<u64, Deferred>,
     /// Documents that were read before, by presentity, rule and whether they name it by pres.
@@ -111,6 +113,7 @@ impl Ledger {
             starting: VecDeque::new(),
             requests: HashMap::new(),
             requests_in_order: VecDeque::new(),
+            refused: BTreeMap::new(),
             deferred: BTreeMap::new(),
             read: BTreeMap::new(),
             opens: BTreeMap::new(),

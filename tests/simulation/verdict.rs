@@ -91,6 +91,7 @@ impl Ledger {
             return Verdict::of(403);
         }
         if !is_taken(self.room(now, &asked), done.taken) {
+            self.refused.insert(asked.from, now);
             return Verdict::of(503);
         }
         let fetch = asked.expires == 0;
@@ -155,8 +156,13 @@ impl Ledger {
         (others && most < limit, others && least < limit)
     }
 
-    /// Whether a watcher that is not subscribed would be refused for lack of room.
-    pub fn is_full(&self, watcher: usize, presentity: usize) -> bool {
+    /// Whether a watcher that is not subscribed would be refused for lack of room, or was a moment
+    /// ago and is to come back.
+    pub fn is_full(&self, now: u64, watcher: usize, presentity: usize) -> bool {
+        let refused = self.refused.get(&watcher);
+        if refused.is_some_and(|at| now < at + 12 * SECOND) {
+            return true;
+        }
         let limits = &self.limits;
         let both = limits.subscriptions_per_watcher_and_resource;
         self.tally.held >= limits.subscriptions

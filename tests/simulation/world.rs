@@ -473,7 +473,7 @@ impl World {
                 continue;
             }
             let Some((_, record)) = found else {
-                let full = ledger.is_full(watcher.address, watcher.presentity);
+                let full = ledger.is_full(now, watcher.address, watcher.presentity);
                 assert!(full, "not subscribed: {}", watcher.address);
                 continue;
             };
