@@ -368,7 +368,7 @@ impl Ledger {
         if let Some(said) = now_or_then {
             assert_eq!(said, notify.body, "not the same again: {record:#?}");
         } else if with_state {
-            shown = self.read(now, notify, &record);
+            shown = Some(self.read(now, notify, &record));
         }
         if !record.owed {
             self.changes += 1;
@@ -402,7 +402,7 @@ impl Ledger {
     }
 
     /// What a NOTIFY shows, which must be the newest state, unless nobody can say what that is.
-    fn read(&mut self, now: u64, notify: &Notify<'_>, record: &Record) -> Option<Shown> {
+    fn read(&mut self, now: u64, notify: &Notify<'_>, record: &Record) -> Shown {
         let state = &self.states[record.presentity];
         let expected = state.shown(record.rule, self.rules.brief(record.presentity));
         let by_pres = record.entity.starts_with("pres:");
@@ -411,18 +411,19 @@ impl Ledger {
             *version == state.version && body.as_ptr() == notify.body.as_ptr()
         });
         if known {
-            return Some(expected);
+            return expected;
         }
         let read = Shown::read(notify.body, &record.entity);
         if state.is_unsure(now) {
-            return None;
+            // Then it is what the watcher has, be it the newest or not.
+            return read;
         }
         assert_eq!(
             read, expected,
             "not the newest state: {notify:?} to {record:#?}"
         );
         self.read.insert(name, (state.version, notify.body.clone()));
-        Some(read)
+        read
     }
 
     // ---- what becomes of a NOTIFY -----------------------------------------------------------
@@ -524,8 +525,6 @@ impl Ledger {
             let unless_spoken = |reason| (!record.spoken).then_some(reason);
             let reason = match outcome {
                 Outcome::Answered(200..300, _) => {
-                    // Without it the state was in doubt when it left.
-                    record.excused = record.on_its_way.is_none();
                     record.taken = record.on_its_way.take();
                     None
                 }
