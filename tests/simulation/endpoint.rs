@@ -13,6 +13,8 @@ pub enum Incoming {
     Request(TransactionKey, Request),
     Response(TransactionKey, Response),
     Timeout(TransactionKey),
+    /// It could not be sent.
+    Failure(TransactionKey),
 }
 
 #[derive(Debug)]
@@ -36,18 +38,36 @@ impl Endpoint {
     }
 
     /// A Via line for the next request.
-    pub fn via(&mut self) -> String {
+    pub fn via(&mut self, transport: Reliability) -> String {
         self.branches += 1;
         let (address, branch) = (self.address, self.branches);
-        format!("Via: SIP/2.0/UDP h{address}.example.net;branch=z9hG4bK-{address}-{branch}\r\n")
+        let transport = if transport.is_reliable() {
+            "TCP"
+        } else {
+            "UDP"
+        };
+        format!(
+            "Via: SIP/2.0/{transport} h{address}.example.net;branch=z9hG4bK-{address}-{branch}\r\n"
+        )
+    }
+
+    /// What carries messages between here and an address.
+    pub fn transport(&self, network: &Network, peer: usize) -> Reliability {
+        if network.is_stream(self.address.max(peer)) {
+            Reliability::Reliable
+        } else {
+            Reliability::Unreliable
+        }
     }
 
     pub fn request(&mut self, network: &mut Network, text: Vec<u8>) -> TransactionKey {
         network.say(|| shown(self.address, &text));
-        let Message::Request(request) = parse(text.into()) else {
+        let message = parse(text.into());
+        let transport = self.transport(network, destination(&message));
+        let Message::Request(request) = message else {
             panic!("no request");
         };
-        let sent = self.layer.send_request(request, Reliability::Unreliable);
+        let sent = self.layer.send_request(request, transport);
         let (key, outputs) = sent.expect("a Via");
         assert!(self.perform(network, &key, outputs).is_none());
         key
@@ -63,8 +83,14 @@ impl Endpoint {
         assert!(self.perform(network, key, outputs).is_none());
     }
 
-    pub fn datagram(&mut self, network: &mut Network, bytes: Bytes) -> Option<Incoming> {
-        match self.layer.receive(parse(bytes), Reliability::Unreliable) {
+    pub fn message(
+        &mut self,
+        network: &mut Network,
+        from: usize,
+        bytes: Bytes,
+    ) -> Option<Incoming> {
+        let transport = self.transport(network, from);
+        match self.layer.receive(parse(bytes), transport) {
             Dispatch::Matched { key, outputs } | Dispatch::Created { key, outputs } => {
                 self.perform(network, &key, outputs)
             }
@@ -79,6 +105,12 @@ impl Endpoint {
         timer: Timer,
     ) -> Option<Incoming> {
         let outputs = self.layer.on_timer(key, timer);
+        self.perform(network, key, outputs)
+    }
+
+    /// What carries a request has failed.
+    pub fn fail(&mut self, network: &mut Network, key: &TransactionKey) -> Option<Incoming> {
+        let outputs = self.layer.on_transport_error(key);
         self.perform(network, key, outputs)
     }
 
@@ -103,6 +135,7 @@ impl Endpoint {
                         TuEvent::Request(request) => Incoming::Request(key.clone(), *request),
                         TuEvent::Response(response) => Incoming::Response(key.clone(), *response),
                         TuEvent::Timeout => Incoming::Timeout(key.clone()),
+                        TuEvent::TransportError => Incoming::Failure(key.clone()),
                         other => panic!("{other:?}"),
                     };
                     assert!(incoming.replace(told).is_none());
@@ -198,6 +231,7 @@ fn shown(address: usize, text: &[u8]) -> String {
         "Call-ID",
         "CSeq",
         "Expires",
+        "Authorization",
         "Subscription-State",
         "SIP-If-Match",
         "SIP-ETag",

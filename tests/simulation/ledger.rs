@@ -1,59 +1,27 @@
-//! What is known of every subscription and publication from what went over the wire: it foretells
-//! each answer of the agent and holds every NOTIFY against the rules.
+//! What is known of every subscription and publication from what went over the wire: every NOTIFY
+//! is held against the rules, and so is every silence.
+//!
+//! Its time is the agent's, which stands still when the host's clock steps back.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
-use presentity::event::{EndReason, Reason, SubscriptionKey};
+use presentity::event::{EndReason, Limits, Reason, SubscriptionKey};
 
-use crate::model::{Publication, Rule, Rules, Shown, State};
+use crate::lateness::Lateness;
+use crate::model::{Rule, Rules, Shown, State};
 use crate::network::SECOND;
+use crate::record::Record;
+use crate::tally::Tally;
+use crate::verdict::Deferred;
 
 pub const INTERVAL: u64 = 5 * SECOND;
 /// The agent's timers fire on a tick, up to this late.
 pub const TICK: u64 = 1 << 26;
-pub const LEAST_EXPIRES: u32 = 60;
-/// So long a request is remembered, to tell merged ones.
-const MERGED: u64 = 32 * SECOND;
-
-/// A subscription, as it should be at the agent.
-#[derive(Debug)]
-pub struct Record {
-    pub watcher: usize,
-    pub presentity: usize,
-    pub entity: String,
-    pub call_id: String,
-    /// The agent's tag, when it is known.
-    pub tag: Option<String>,
-    pub key: Option<SubscriptionKey>,
-    pub rule: Rule,
-    pub expires_at: u64,
-    /// The connection that it came by is there.
-    pub flow: bool,
-    pub remote_cseq: u32,
-    pub local_cseq: u32,
-    pub live: bool,
-    /// Why it is over, and whether the agent has said so.
-    pub ended: Option<EndReason>,
-    pub end_told: bool,
-    /// The watcher has been told the end.
-    pub farewell: bool,
-    pub open: bool,
-    /// It is to get a NOTIFY whatever it has.
-    pub owed: bool,
-    /// The watcher sent a SUBSCRIBE since the last NOTIFY.
-    pub spoken: bool,
-    pub held_until: Option<u64>,
-    pub changed_at: u64,
-    pub settled_at: u64,
-    /// When the last NOTIFY left that nothing but a change was the reason for.
-    pub last_change: Option<u64>,
-    pub on_its_way: Option<Shown>,
-    /// What the watcher said 200 to.
-    pub taken: Option<Shown>,
-    /// The watcher refused the last one and gets the next change.
-    pub excused: bool,
-}
+/// So long the agent waits for the host to say what became of a NOTIFY.
+const PATIENCE: u64 = 64 * SECOND;
+/// Challenges that are answered in a row.
+const ATTEMPTS: u8 = 2;
 
 /// A NOTIFY, as far as the rules go.
 #[derive(Debug)]
@@ -61,239 +29,228 @@ pub struct Notify<'a> {
     pub tag: &'a str,
     pub cseq: u32,
     pub state: &'a str,
+    pub with_credentials: bool,
     pub body: &'a Bytes,
 }
 
-#[derive(Debug, Default)]
+/// What became of a NOTIFY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The status and Retry-After of the answer.
+    Answered(u16, Option<u32>),
+    /// It is asked for credentials.
+    Challenged,
+    Unanswered,
+    Unsent,
+    /// The host never said.
+    Forgotten,
+}
+
+#[derive(Debug)]
+struct Open {
+    id: u64,
+    at: u64,
+}
+
+#[derive(Debug)]
 pub struct Ledger {
     pub rules: Rules,
-    pub states: [State; 3],
+    pub states: Vec<State>,
+    pub limits: Limits,
+    pub lateness: Lateness,
+    /// NOTIFYs that may be open at once.
+    pub window: usize,
     pub records: BTreeMap<u64, Record>,
-    next: u64,
-    by_tag: HashMap<String, u64>,
+    pub tally: Tally,
+    pub next: u64,
+    pub by_tag: HashMap<String, u64>,
     by_key: HashMap<SubscriptionKey, u64>,
+    pub by_call: HashMap<String, u64>,
+    pub by_watcher: BTreeMap<usize, BTreeSet<u64>>,
+    pub by_presentity: BTreeMap<usize, BTreeSet<u64>>,
     /// Those whose beginning the agent has yet to tell.
     starting: VecDeque<u64>,
-    requests: HashMap<(String, u32), u64>,
-    requests_in_order: VecDeque<(u64, (String, u32))>,
-    /// Documents that were read before, by presentity, rule and entity.
-    read: BTreeMap<(usize, Rule, String), (u64, Bytes)>,
+    pub requests: HashMap<(String, u32), u64>,
+    pub requests_in_order: VecDeque<(u64, (String, u32))>,
+    /// When watchers were last refused for lack of room.
+    pub refused: BTreeMap<usize, u64>,
+    /// Publications that wait for the application, by their server transaction.
+    pub deferred: BTreeMap<u64, Deferred>,
+    /// Documents that were read before, by presentity, rule and whether they name it by pres.
+    read: BTreeMap<(usize, Rule, bool), (u64, Bytes)>,
+    /// NOTIFYs that are open, in the order they left.
+    opens: BTreeMap<u64, Open>,
+    next_open: u64,
+    /// Challenged ones that the host is yet to be asked about.
+    asking: BTreeSet<u64>,
+    /// Records that something happened to, and those that are to be looked at some time.
+    touched: Vec<u64>,
+    looks: BTreeSet<(u64, u64)>,
+    /// When all who watch a presentity are to be up to date.
+    presentity_looks: BTreeMap<usize, u64>,
     pub notifies: u64,
+    pub notifies_failed: u64,
     /// NOTIFYs that only a change was the reason for.
     pub changes: u64,
 }
 
-/// A SUBSCRIBE or PUBLISH, as far as the rules go.
-#[derive(Debug)]
-pub struct Asked {
-    pub from: usize,
-    pub presentity: usize,
-    pub entity: String,
-    pub call_id: String,
-    pub tag: Option<String>,
-    pub cseq: u32,
-    pub expires: u32,
-}
-
 impl Ledger {
-    // ---- what will be answered ------------------------------------------------------------
-
-    /// The status of the answer to a SUBSCRIBE and the subscription that it makes.
-    pub fn subscribe(&mut self, now: u64, asked: Asked) -> (u16, Option<u64>) {
-        match &asked.tag {
-            Some(tag) => (self.refresh(now, tag.clone(), &asked), None),
-            None => self.subscribe_anew(now, asked),
+    pub fn new(presentities: usize, limits: Limits, window: usize, lateness: Lateness) -> Self {
+        Self {
+            rules: Rules::default(),
+            states: (0..presentities).map(|_| State::default()).collect(),
+            limits,
+            lateness,
+            window,
+            records: BTreeMap::new(),
+            tally: Tally::default(),
+            next: 0,
+            by_tag: HashMap::new(),
+            by_key: HashMap::new(),
+            by_call: HashMap::new(),
+            by_watcher: BTreeMap::new(),
+            by_presentity: BTreeMap::new(),
+            starting: VecDeque::new(),
+            requests: HashMap::new(),
+            requests_in_order: VecDeque::new(),
+            refused: BTreeMap::new(),
+            deferred: BTreeMap::new(),
+            read: BTreeMap::new(),
+            opens: BTreeMap::new(),
+            next_open: 0,
+            asking: BTreeSet::new(),
+            touched: Vec::new(),
+            looks: BTreeSet::new(),
+            presentity_looks: BTreeMap::new(),
+            notifies: 0,
+            notifies_failed: 0,
+            changes: 0,
         }
     }
 
-    fn subscribe_anew(&mut self, now: u64, asked: Asked) -> (u16, Option<u64>) {
-        if self.is_merged(now, &asked) {
-            return (482, None);
-        }
-        if 0 < asked.expires && asked.expires < LEAST_EXPIRES {
-            return (423, None);
-        }
-        let rule = self.rules.get(asked.from, asked.presentity);
-        if rule == Rule::Refuse {
-            return (403, None);
-        }
-        let fetch = asked.expires == 0;
-        let record = Record {
-            watcher: asked.from,
-            presentity: asked.presentity,
-            entity: asked.entity,
-            call_id: asked.call_id,
-            tag: None,
-            key: None,
-            rule,
-            expires_at: if fetch {
-                u64::MAX
-            } else {
-                now + u64::from(asked.expires) * SECOND
-            },
-            flow: true,
-            remote_cseq: asked.cseq,
-            local_cseq: 0,
-            live: !fetch,
-            ended: fetch.then_some(EndReason::Fetched),
-            end_told: false,
-            farewell: false,
-            open: false,
-            owed: true,
-            spoken: false,
-            held_until: None,
-            changed_at: now,
-            settled_at: now,
-            last_change: None,
-            on_its_way: None,
-            taken: None,
-            excused: false,
-        };
+    // ---- records ----------------------------------------------------------------------------
+
+    /// Every change of a record goes this way, so that the tally is right.
+    pub fn change<R>(&mut self, id: u64, change: impl FnOnce(&mut Record) -> R) -> R {
+        let record = self.records.get_mut(&id).expect("it lasts");
+        self.tally.leave(record);
+        let result = change(record);
+        self.tally.enter(record);
+        self.touched.push(id);
+        result
+    }
+
+    pub fn enter(&mut self, record: Record) -> u64 {
         self.next += 1;
-        self.records.insert(self.next, record);
-        (200, Some(self.next))
+        let id = self.next;
+        self.tally.enter(&record);
+        self.by_call.insert(record.call_id.clone(), id);
+        self.by_watcher
+            .entry(record.watcher)
+            .or_default()
+            .insert(id);
+        let of_presentity = self.by_presentity.entry(record.presentity).or_default();
+        of_presentity.insert(id);
+        self.records.insert(id, record);
+        self.touched.push(id);
+        id
     }
 
-    fn refresh(&mut self, now: u64, tag: String, asked: &Asked) -> u16 {
-        let rule = self.rules.get(asked.from, asked.presentity);
-        let id = self.by_tag.get(&tag);
-        let Some(record) = id.and_then(|id| self.records.get_mut(id)) else {
-            return 481;
+    fn forget(&mut self, id: u64) {
+        let record = self.records.remove(&id).expect("it lasts");
+        self.tally.leave(&record);
+        if let Some(tag) = &record.tag {
+            self.by_tag.remove(tag);
+        }
+        if self.by_call.get(&record.call_id) == Some(&id) {
+            self.by_call.remove(&record.call_id);
+        }
+        if let Some(of_watcher) = self.by_watcher.get_mut(&record.watcher) {
+            of_watcher.remove(&id);
+        }
+        if let Some(of_presentity) = self.by_presentity.get_mut(&record.presentity) {
+            of_presentity.remove(&id);
+        }
+        if let Some(at) = record.look_at {
+            self.looks.remove(&(at, id));
+        }
+        assert!(record.open.is_none());
+    }
+
+    /// The live subscription of a watcher's dialog, by its Call-ID and the agent's tag as far as it
+    /// is known: a late copy of the SUBSCRIBE may have made another one of the same call.
+    pub fn of_dialog(&self, (call_id, tag): (&str, Option<&str>)) -> Option<(u64, &Record)> {
+        let id = match tag {
+            Some(tag) => self.by_tag.get(tag)?,
+            None => self.by_call.get(call_id)?,
         };
-        if !record.live {
-            return 481;
-        }
-        assert_eq!(record.watcher, asked.from);
-        if asked.cseq <= record.remote_cseq {
-            return 500;
-        }
-        if now >= record.expires_at {
-            return 481;
-        }
-        record.remote_cseq = asked.cseq;
-        if 0 < asked.expires && asked.expires < LEAST_EXPIRES {
-            return 423;
-        }
-        if rule == Rule::Refuse {
-            record.end(EndReason::Rejected);
-            return 403;
-        }
-        if rule != Rule::Wait && rule != record.rule {
-            record.rule = rule;
-            record.changed_at = now;
-        }
-        record.spoken = true;
-        record.flow = true;
-        if asked.expires == 0 {
-            record.end(EndReason::Unsubscribed);
-        } else {
-            record.owed = true;
-            record.held_until = None;
-            record.expires_at = now + u64::from(asked.expires) * SECOND;
-        }
-        200
+        let record = self.records.get(id).filter(|record| record.live)?;
+        Some((*id, record))
     }
 
-    fn is_merged(&mut self, now: u64, asked: &Asked) -> bool {
-        while let Some((when, request)) = self.requests_in_order.front()
-            && when + MERGED <= now
-        {
-            self.requests.remove(request);
-            self.requests_in_order.pop_front();
-        }
-        let request = (asked.call_id.clone(), asked.cseq);
-        if self.requests.contains_key(&request) {
-            return true;
-        }
-        self.requests.insert(request.clone(), now);
-        self.requests_in_order.push_back((now, request));
-        false
-    }
-
-    /// The status of the answer to a PUBLISH. `asked.tag` is that of SIP-If-Match.
-    pub fn publish(&mut self, now: u64, by: u64, asked: &Asked, mark: Option<u64>) -> u16 {
-        if self.is_merged(now, asked) {
-            return 482;
-        }
-        let expires_at = now + u64::from(asked.expires) * SECOND;
-        let state = &mut self.states[asked.presentity];
-        if asked.tag.is_none() {
-            let mark = mark.expect("a document");
-            state.publications.push(Publication {
-                by,
-                tag: None,
-                mark,
-                expires_at,
-            });
-            state.touch(now);
-            return 200;
-        }
-        let place = state
-            .publications
-            .iter()
-            .position(|it| it.tag == asked.tag && now < it.expires_at);
-        let Some(place) = place else {
-            return 412;
+    /// Live subscriptions, of one watcher, to one presentity, or all of them.
+    pub fn live(&self, watcher: Option<usize>, presentity: Option<usize>) -> Vec<u64> {
+        let is_it = |id: &u64| {
+            let record = &self.records[id];
+            record.live && presentity.is_none_or(|presentity| record.presentity == presentity)
         };
-        if asked.expires == 0 {
-            state.publications.remove(place);
-            state.touch(now);
-            return 200;
+        match watcher.map(|watcher| self.by_watcher.get(&watcher)) {
+            Some(ids) => ids.into_iter().flatten().copied().filter(is_it).collect(),
+            None => self.records.keys().copied().filter(is_it).collect(),
         }
-        let publication = &mut state.publications[place];
-        publication.tag = None;
-        publication.by = by;
-        publication.expires_at = expires_at;
-        if let Some(mark) = mark
-            && mark != publication.mark
-        {
-            publication.mark = mark;
-            state.touch(now);
-        }
-        200
     }
 
-    // ---- what the application does --------------------------------------------------------
+    pub fn state_changed(&mut self, now: u64, presentity: usize) {
+        self.states[presentity].touch(now);
+        self.presentity_looks.insert(presentity, now + INTERVAL);
+    }
+
+    // ---- what the application does ----------------------------------------------------------
 
     pub fn set(&mut self, now: u64, presentity: usize, mark: Option<u64>) {
         let state = &mut self.states[presentity];
         if state.set != mark {
             state.set = mark;
-            state.touch(now);
+            self.state_changed(now, presentity);
         }
     }
 
     pub fn decide(&mut self, now: u64, id: u64, rule: Rule) {
-        let record = self.records.get_mut(&id).expect("a subscription");
-        if record.rule == rule {
-            return;
-        }
-        if rule == Rule::Refuse {
-            record.end(EndReason::Rejected);
-        } else {
-            record.rule = rule;
-            record.changed_at = now;
-            record.owed = true;
+        self.change(id, |record| {
+            if record.rule == rule {
+                return;
+            }
+            if rule == Rule::Refuse {
+                record.end(EndReason::Rejected);
+            } else {
+                record.rule = rule;
+                record.changed_at = now;
+                record.owed = true;
+            }
+        });
+    }
+
+    pub fn lose_flow(&mut self, watcher: usize, flow: u64) {
+        let ids = self.by_watcher.get(&watcher).cloned().unwrap_or_default();
+        for id in ids {
+            self.change(id, |record| {
+                record.flow = record.flow.filter(|it| *it != flow);
+            });
         }
     }
 
-    pub fn lose_flow(&mut self, watcher: usize) {
-        let records = self.records.values_mut();
-        for record in records.filter(|it| it.watcher == watcher) {
-            record.flow = false;
-        }
+    pub fn terminate(&mut self, id: u64, reason: Reason, retry_after: Option<u32>) {
+        self.change(id, |record| {
+            record.end(EndReason::Terminated(reason));
+            record.retry_after = retry_after;
+        });
     }
 
-    pub fn terminate(&mut self, id: u64, reason: Reason) {
-        let record = self.records.get_mut(&id).expect("a subscription");
-        record.end(EndReason::Terminated(reason));
-    }
-
-    // ---- what the agent says --------------------------------------------------------------
+    // ---- what the agent says ----------------------------------------------------------------
 
     /// The 2xx that a subscription began with.
     pub fn begun(&mut self, id: u64, tag: &str) {
-        self.records.get_mut(&id).expect("it lasts").tag = Some(tag.to_owned());
+        self.change(id, |record| record.tag = Some(tag.to_owned()));
         assert!(self.by_tag.insert(tag.to_owned(), id).is_none());
         self.starting.push_back(id);
     }
@@ -305,75 +262,70 @@ impl Ledger {
         }
     }
 
-    pub fn publication_expired(&mut self, now: u64, presentity: usize, slack: u64) {
+    pub fn publication_expired(&mut self, now: u64, presentity: usize) {
         let state = &mut self.states[presentity];
         let first =
             (0..state.publications.len()).min_by_key(|it| state.publications[*it].expires_at);
         let publication = state.publications.remove(first.expect("a publication"));
         let at = publication.expires_at;
         assert!(
-            (at..=at + slack).contains(&now),
+            at <= now && !self.lateness.is_late(now, at),
             "{now} is no time for {publication:?}"
         );
-        state.touch(now);
+        self.state_changed(now, presentity);
     }
 
     pub fn started(&mut self, key: SubscriptionKey) {
         let id = self.starting.pop_front().expect("a 2xx before");
-        self.records.get_mut(&id).expect("it lasts").key = Some(key);
         self.by_key.insert(key, id);
+        // It may be over already.
+        if self.records.contains_key(&id) {
+            self.change(id, |record| record.key = Some(key));
+        }
     }
 
-    pub fn ended(&mut self, now: u64, key: SubscriptionKey, reason: EndReason, slack: u64) {
-        let id = self
-            .by_key
-            .remove(&key)
-            .expect("it has begun and not ended");
-        let Some(record) = self.records.get_mut(&id) else {
+    pub fn ended(&mut self, now: u64, key: SubscriptionKey, reason: EndReason) {
+        let id = self.by_key.remove(&key);
+        let id = id.expect("it has begun and not ended");
+        let Some(record) = self.records.get(&id) else {
             // It was over for its watcher before the application was told.
             return;
         };
+        let had_run_out = record.gone && record.expires_at <= record.settled_at;
         if record.ended.is_none() && reason == EndReason::Expired {
             let at = record.expires_at;
             assert!(
-                (at..=at + slack).contains(&now),
+                at <= now && !self.lateness.is_late(now, at),
                 "{now} is not the end of {record:#?}"
             );
-            record.end(reason);
+            self.change(id, |record| record.end(reason));
         }
-        assert_eq!(record.ended, Some(reason), "{record:#?}");
-        assert!(!record.end_told);
-        record.end_told = true;
-        if let EndReason::NotifyRejected(_) | EndReason::NotifyTimeout = reason {
+        if had_run_out && reason == EndReason::Expired {
+            // The agent had seen that, and not said so, before its NOTIFY failed.
+            self.change(id, |record| record.ended = Some(reason));
+        }
+        let gone = self.change(id, |record| {
+            assert_eq!(record.ended, Some(reason), "{record:#?}");
+            assert!(!record.end_told);
+            record.end_told = true;
+            record.gone
+        });
+        if gone {
             self.forget(id);
         }
     }
 
-    /// A NOTIFY leaves; whose it is.
-    pub fn notify(&mut self, now: u64, notify: &Notify<'_>) -> u64 {
+    /// A NOTIFY leaves; whose it is, and its number among those that are open.
+    pub fn notify(&mut self, now: u64, notify: &Notify<'_>) -> (u64, u64) {
         self.notifies += 1;
-        let id = *self
-            .by_tag
-            .get(notify.tag)
-            .expect("a subscription that has not ended");
-        let record = self.records.get_mut(&id).expect("it lasts");
-        assert!(
-            !record.open,
-            "two NOTIFYs at a time: {notify:?} to {record:#?}"
-        );
-        assert!(
-            !record.farewell,
-            "a NOTIFY after the end: {notify:?} to {record:#?}"
-        );
-        assert!(
-            notify.cseq > record.local_cseq,
-            "CSeq: {notify:?} to {record:#?}"
-        );
-        let impatient = record.held_until.is_some_and(|until| now < until);
-        assert!(!impatient, "before Retry-After: {notify:?} to {record:#?}");
+        let id = self.by_tag.get(notify.tag);
+        let id = *id.expect("a subscription that has not ended");
+        let mut record = self.records.remove(&id).expect("it lasts");
+        self.tally.leave(&record);
+        let now_or_then = record.last_word.take().filter(|_| record.farewell);
+        check_turn(now, notify, &record);
         record.local_cseq = notify.cseq;
 
-        let state = &self.states[record.presentity];
         let with_state = if let Some(expires) = notify
             .state
             .strip_prefix("active;expires=")
@@ -393,25 +345,19 @@ impl Ledger {
             );
             true
         } else {
-            let reason = notify.state.strip_prefix("terminated;reason=");
-            let reason = reason.expect("active, pending or terminated");
-            if record.live && reason == "timeout" && record.expires_at <= now {
+            if record.live && record.expires_at <= now {
                 // A place that it had in the queue may bring it out before the event.
                 record.end(EndReason::Expired);
             }
-            let ended = record
-                .ended
-                .is_some_and(|it| word(it) == reason.split(';').next());
-            assert!(ended, "not so: {notify:?} to {record:#?}");
+            let said = record.last_state();
+            assert_eq!(
+                said.as_deref(),
+                Some(notify.state),
+                "not so: {notify:?} to {record:#?}"
+            );
             record.farewell = true;
-            matches!(
-                record.ended,
-                Some(
-                    EndReason::Fetched
-                        | EndReason::Unsubscribed
-                        | EndReason::Terminated(Reason::Invariant)
-                )
-            )
+            record.last_word = Some(notify.body.clone());
+            record.ends_with_state()
         };
         assert_eq!(
             with_state,
@@ -419,25 +365,10 @@ impl Ledger {
             "{notify:?} to {record:#?}"
         );
         let mut shown = None;
-        if with_state {
-            let expected = state.shown(record.rule);
-            let name = (record.presentity, record.rule, record.entity.clone());
-            let known = self.read.get(&name).is_some_and(|(version, body)| {
-                *version == state.version && body.as_ptr() == notify.body.as_ptr()
-            });
-            if !known {
-                let read = Shown::read(notify.body, &record.entity);
-                if !state.is_unsure(now) {
-                    assert_eq!(
-                        read, expected,
-                        "not the newest state: {notify:?} to {record:#?}"
-                    );
-                    self.read.insert(name, (state.version, notify.body.clone()));
-                    shown = Some(read);
-                }
-            } else {
-                shown = Some(expected);
-            }
+        if let Some(said) = now_or_then {
+            assert_eq!(said, notify.body, "not the same again: {record:#?}");
+        } else if with_state {
+            shown = Some(self.read(now, notify, &record));
         }
         if !record.owed {
             self.changes += 1;
@@ -452,139 +383,318 @@ impl Ledger {
             );
             record.last_change = Some(now);
         }
-        record.open = true;
+        if !record.repeats {
+            record.attempts = 0;
+        }
+        self.next_open += 1;
+        self.opens.insert(self.next_open, Open { id, at: now });
+        record.open = Some(self.next_open);
+        record.repeats = false;
         record.owed = false;
         record.spoken = false;
         record.excused = false;
         record.held_until = None;
         record.on_its_way = shown;
-        id
+        self.tally.enter(&record);
+        self.records.insert(id, record);
+        self.touched.push(id);
+        (id, self.next_open)
     }
 
-    // ---- what becomes of a NOTIFY ---------------------------------------------------------
+    /// What a NOTIFY shows, which must be the newest state, unless nobody can say what that is.
+    fn read(&mut self, now: u64, notify: &Notify<'_>, record: &Record) -> Shown {
+        let state = &self.states[record.presentity];
+        let expected = state.shown(record.rule, self.rules.brief(record.presentity));
+        let by_pres = record.entity.starts_with("pres:");
+        let name = (record.presentity, record.rule, by_pres);
+        let known = self.read.get(&name).is_some_and(|(version, body)| {
+            *version == state.version && body.as_ptr() == notify.body.as_ptr()
+        });
+        if known {
+            return expected;
+        }
+        let read = Shown::read(notify.body, &record.entity);
+        if state.is_unsure(now) {
+            // Then it is what the watcher has, be it the newest or not.
+            return read;
+        }
+        assert_eq!(
+            read, expected,
+            "not the newest state: {notify:?} to {record:#?}"
+        );
+        self.read.insert(name, (state.version, notify.body.clone()));
+        read
+    }
 
-    /// The status and Retry-After of the answer, or nothing for none.
-    pub fn outcome(&mut self, now: u64, id: u64, answer: Option<(u16, Option<u32>)>) {
-        let record = self.records.get_mut(&id).expect("it lasts");
-        assert!(record.open);
-        record.open = false;
-        record.settled_at = now;
-        if record.farewell {
+    // ---- what becomes of a NOTIFY -----------------------------------------------------------
+
+    /// Whether an open one could be asked about for credentials.
+    pub fn may_be_challenged(&self, open: u64) -> bool {
+        let id = self.opens.get(&open).map(|open| open.id);
+        id.is_some_and(|id| self.records[&id].attempts < ATTEMPTS)
+    }
+
+    /// The host is asked for credentials.
+    pub fn asked(&mut self, open: u64) {
+        assert!(self.asking.remove(&open), "no reason to ask");
+    }
+
+    /// Whether the host may still give credentials, or say that there are none.
+    pub fn awaits_credentials(&self, open: u64) -> bool {
+        let id = self.opens.get(&open).map(|open| open.id);
+        id.is_some_and(|id| self.records[&id].challenged)
+    }
+
+    pub fn provided(&mut self, now: u64, open: u64) {
+        let Open { id, .. } = self.opens.remove(&open).expect("it is open");
+        self.change(id, |record| {
+            record.open = None;
+            record.challenged = false;
+            record.repeats = true;
+            record.owed = true;
+            record.taken = None;
+            record.settled_at = now;
+        });
+    }
+
+    pub fn declined(&mut self, now: u64, open: u64) {
+        let Open { id, .. } = self.opens.remove(&open).expect("it is open");
+        self.notifies_failed += 1;
+        self.change(id, |record| record.challenged = false);
+        self.settle(now, id, Outcome::Answered(401, None));
+    }
+
+    /// The host has never said what became of so many of them.
+    pub fn forgotten(&mut self, now: u64, count: u64) {
+        for _ in 0..count {
+            let (number, open) = self.opens.pop_first().expect("an open NOTIFY");
+            assert!(open.at + PATIENCE <= now, "{number} is forgotten too soon");
+            self.notifies_failed += 1;
+            let challenged = self.change(open.id, |record| core::mem::take(&mut record.challenged));
+            let outcome = if challenged {
+                Outcome::Answered(401, None)
+            } else {
+                Outcome::Forgotten
+            };
+            self.settle(now, open.id, outcome);
+        }
+    }
+
+    /// Whether it was awaited.
+    pub fn outcome(&mut self, now: u64, open: u64, outcome: Outcome) -> bool {
+        let id = self.opens.get(&open).map(|open| open.id);
+        let Some(id) = id.filter(|id| !self.records[id].challenged) else {
+            return false;
+        };
+        if outcome == Outcome::Challenged {
+            self.asking.insert(open);
+            self.change(id, |record| {
+                record.challenged = true;
+                record.attempts += 1;
+            });
+            return true;
+        }
+        self.opens.remove(&open);
+        match outcome {
+            Outcome::Answered(200..300, _) => {}
+            Outcome::Answered(..) if self.records[&id].farewell => {}
+            _ => self.notifies_failed += 1,
+        }
+        self.settle(now, id, outcome);
+        true
+    }
+
+    fn settle(&mut self, now: u64, id: u64, outcome: Outcome) {
+        let farewell = self.change(id, |record| {
+            record.open = None;
+            record.settled_at = now;
+            record.farewell
+        });
+        if farewell {
+            let record = &self.records[&id];
+            // A place that it had in the queue may bring out the word to the watcher first.
             assert!(
-                record.end_told,
+                record.end_told || record.ended == Some(EndReason::Expired),
                 "an end that the application was not told: {record:#?}"
             );
             self.forget(id);
             return;
         }
-        record.taken = None;
-        let dead = match answer {
-            Some((200..300, _)) => {
-                // Without it the state was in doubt when it left.
-                record.excused = record.on_its_way.is_none();
-                record.taken = record.on_its_way.take();
-                None
-            }
-            Some((481, _)) => Some(EndReason::NotifyRejected(481)),
-            Some((_, Some(seconds))) => {
-                if record.live {
-                    record.owed = true;
-                    let patience = (u64::from(seconds) * SECOND).max(INTERVAL);
-                    record.held_until = Some(now + patience);
+        let over = self.change(id, |record| {
+            record.taken = None;
+            let unless_spoken = |reason| (!record.spoken).then_some(reason);
+            let reason = match outcome {
+                Outcome::Answered(200..300, _) => {
+                    record.taken = record.on_its_way.take();
+                    None
                 }
-                None
-            }
-            Some((_, None)) => {
-                record.excused = true;
-                None
-            }
-            None => (!record.spoken).then_some(EndReason::NotifyTimeout),
-        };
-        if let Some(reason) = dead {
-            if record.live {
-                record.end(reason);
-                record.owed = false;
-            } else {
-                // It is over already, and the watcher is not there to be told.
-                self.forget(id);
-            }
-        }
-    }
-
-    fn forget(&mut self, id: u64) {
-        let record = self.records.remove(&id).expect("it lasts");
-        if let Some(tag) = &record.tag {
-            self.by_tag.remove(tag);
-        }
-    }
-
-    // ---- what must hold when the agent has nothing more to do ------------------------------
-
-    pub fn check_idle(&mut self, now: u64, slack: Option<u64>) {
-        assert!(self.starting.is_empty());
-        for record in self.records.values_mut() {
-            let patience = record.held_until.map(|until| until + slack.unwrap_or(0));
-            if patience.is_some_and(|until| until <= now) {
-                record.held_until = None;
-            }
-            assert_eq!(record.ended.is_some(), record.end_told, "{record:#?}");
-            let Some(slack) = slack else {
-                continue;
+                Outcome::Answered(481, _) => Some(EndReason::NotifyRejected(481)),
+                Outcome::Answered(_, Some(seconds)) => {
+                    if record.live {
+                        record.owed = true;
+                        let patience = (u64::from(seconds) * SECOND).max(INTERVAL);
+                        record.held_until = Some(now + patience);
+                    }
+                    None
+                }
+                Outcome::Answered(_, None) => {
+                    record.excused = true;
+                    None
+                }
+                Outcome::Challenged => None,
+                Outcome::Unanswered => unless_spoken(EndReason::NotifyTimeout),
+                Outcome::Unsent => unless_spoken(EndReason::NotifyUnsent),
+                Outcome::Forgotten => unless_spoken(EndReason::NotifyForgotten),
             };
-            let late = record.live && record.expires_at <= now;
-            assert!(
-                !late || now <= record.expires_at + slack,
-                "outlived: {record:#?}"
-            );
-            let waits = record.open || late || record.held_until.is_some();
-            assert!(
-                !record.owed || waits,
-                "owed, and nothing comes: {record:#?}"
-            );
-            let state = &self.states[record.presentity];
-            let excused = record.excused && state.changed_at <= record.settled_at;
-            if !record.live || waits || excused || state.is_unsure(now) {
-                continue;
+            let was_live = record.live;
+            if let Some(reason) = reason.filter(|_| was_live) {
+                record.drop(reason);
             }
+            reason.is_some() && !was_live
+        });
+        if over {
+            // It is over already, and the watcher is not there to be told.
+            self.forget(id);
+        }
+    }
+
+    // ---- what must hold when the agent has nothing more to do -------------------------------
+
+    pub fn check_idle(&mut self, now: u64) {
+        assert!(self.starting.is_empty() && self.asking.is_empty());
+        assert_eq!(
+            self.by_key.len(),
+            self.tally.live,
+            "an end that was not told"
+        );
+        let open = self.opens.values().next();
+        if let Some(open) = open.filter(|it| self.lateness.is_late(now, it.at + PATIENCE)) {
+            panic!("open for ever: {:#?}", self.records[&open.id]);
+        }
+        self.check_deferred(now);
+        let looks = &self.presentity_looks;
+        let due = |at: &u64| self.lateness.is_late(now, *at);
+        let due: Vec<usize> = looks
+            .iter()
+            .filter(|(_, at)| due(at))
+            .map(|(presentity, _)| *presentity)
+            .collect();
+        for presentity in due {
+            self.presentity_looks.remove(&presentity);
+            let ids = self.by_presentity.get(&presentity);
+            self.touched.extend(ids.into_iter().flatten());
+        }
+        while let Some((at, id)) = self.looks.first().copied().filter(|(at, _)| *at <= now) {
+            self.looks.remove(&(at, id));
+            if let Some(record) = self.records.get_mut(&id) {
+                record.look_at = None;
+                self.touched.push(id);
+            }
+        }
+        let mut touched = core::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for id in &touched {
+            self.look(now, *id);
+        }
+        touched.clear();
+        self.touched = touched;
+    }
+
+    fn look(&mut self, now: u64, id: u64) {
+        let Some(record) = self.records.get(&id) else {
+            return;
+        };
+        let lateness = self.lateness;
+        if record
+            .held_until
+            .is_some_and(|until| lateness.latest(until) <= now)
+        {
+            self.change(id, |record| record.held_until = None);
+        }
+        let record = &self.records[&id];
+        assert_eq!(record.ended.is_some(), record.end_told, "{record:#?}");
+        if lateness.is_unbounded() {
+            // Only that patience ends.
+            self.look_again(id, record.held_until);
+            return;
+        }
+        let late = record.live && record.expires_at <= now;
+        assert!(
+            !late || !lateness.is_late(now, record.expires_at),
+            "outlived: {record:#?}"
+        );
+        let waits = record.open.is_some() || late || record.held_until.is_some();
+        if record.owed && !waits && self.tally.open >= self.window {
+            // Its turn comes when others have been answered.
+            self.look_again(id, Some(now));
+            return;
+        }
+        assert!(
+            !record.owed || waits,
+            "owed, and nothing comes: {record:#?}"
+        );
+        let state = &self.states[record.presentity];
+        let excused = record.excused && state.changed_at <= record.settled_at;
+        let mut up_to_date_at = None;
+        if record.live && !waits && !excused && !state.is_unsure(now) {
             let since = state
                 .changed_at
                 .max(record.changed_at)
                 .max(record.settled_at);
-            if now > since + INTERVAL + slack {
-                let expected = Some(state.shown(record.rule));
-                assert_eq!(record.taken, expected, "behind: {record:#?}");
+            if lateness.is_late(now, since + INTERVAL) {
+                let expected = state.shown(record.rule, self.rules.brief(record.presentity));
+                assert_eq!(record.taken, Some(expected), "behind: {record:#?}");
+            } else {
+                up_to_date_at = Some(since + INTERVAL);
             }
         }
+        let ends_at = record.live.then_some(record.expires_at);
+        let times = [ends_at, record.held_until, up_to_date_at];
+        self.look_again(id, times.into_iter().flatten().min());
+    }
+
+    /// When this time has passed, however late the agent may be.
+    fn look_again(&mut self, id: u64, at: Option<u64>) {
+        let Some(record) = self.records.get_mut(&id) else {
+            return;
+        };
+        let at = at.map(|at| self.lateness.latest(at).saturating_add(1));
+        if let Some(before) = core::mem::replace(&mut record.look_at, at) {
+            self.looks.remove(&(before, id));
+        }
+        self.looks.extend(at.map(|at| (at, id)));
     }
 
     /// Every subscription that began has been said to be over.
     pub fn all_ended(&self) -> bool {
-        self.by_key.is_empty() && self.by_tag.is_empty() && self.starting.is_empty()
-    }
-
-    /// The subscription that a watcher's call made.
-    pub fn of_call(&self, call_id: &str) -> Option<(u64, &Record)> {
-        let mut records = self.records.iter();
-        let found = records.find(|(_, it)| it.live && it.call_id == call_id);
-        found.map(|(id, record)| (*id, record))
+        self.by_key.is_empty()
+            && self.by_tag.is_empty()
+            && self.starting.is_empty()
+            && self.opens.is_empty()
+            && self.deferred.is_empty()
+            && self.tally.held == 0
     }
 }
 
-impl Record {
-    fn end(&mut self, reason: EndReason) {
-        self.live = false;
-        self.ended = Some(reason);
-        self.owed = true;
-        self.held_until = None;
-    }
-}
-
-/// The reason that a watcher is told.
-fn word(reason: EndReason) -> Option<&'static str> {
-    Some(match reason {
-        EndReason::Unsubscribed | EndReason::Fetched | EndReason::Expired => "timeout",
-        EndReason::Rejected => "rejected",
-        EndReason::Terminated(reason) => reason.as_str(),
-        _ => return None,
-    })
+/// Whether a NOTIFY may leave at all.
+fn check_turn(now: u64, notify: &Notify<'_>, record: &Record) {
+    assert!(
+        record.open.is_none(),
+        "two NOTIFYs at a time: {notify:?} to {record:#?}"
+    );
+    assert!(
+        !record.farewell || record.repeats,
+        "a NOTIFY after the end: {notify:?} to {record:#?}"
+    );
+    assert!(
+        notify.cseq > record.local_cseq,
+        "CSeq: {notify:?} to {record:#?}"
+    );
+    let impatient = record.held_until.is_some_and(|until| now < until);
+    assert!(!impatient, "before Retry-After: {notify:?} to {record:#?}");
+    assert_eq!(
+        notify.with_credentials, record.repeats,
+        "{notify:?} to {record:#?}"
+    );
 }

@@ -1,19 +1,16 @@
 //! What piles up over many NOTIFYs or over days would show here.
 
 use crate::from_environment;
-use crate::host::HostSetting;
+use crate::manners::Manners;
 use crate::network::{MILLI, SECOND, Weather};
 use crate::plan::{self, Ending, OPERATION, Setting};
-use crate::world::World;
+use crate::world::{Size, World};
 
-fn setting(weather: Weather, thorough: bool) -> Setting {
-    let host = HostSetting {
-        thorough,
-        ..HostSetting::default()
-    };
+fn setting(weather: Weather, manners: Manners) -> Setting {
     Setting {
         weather,
-        host,
+        manners,
+        streams: true,
         network_seed: 36,
         ending: Ending::Farewell,
     }
@@ -29,7 +26,12 @@ fn asked_for_long_runs() -> bool {
 
 /// Nothing ever goes wrong: so many watchers of one presentity, and so many changes.
 fn nothing_goes_wrong(watchers: usize, changes: u64) {
-    let mut world = World::new(&setting(Weather::CLEAR, watchers < 100), watchers);
+    let size = Size {
+        watchers,
+        publishers: 4,
+        presentities: 3,
+    };
+    let mut world = World::new(&setting(Weather::CLEAR, Manners::default()), size);
     for watcher in &mut world.watchers {
         watcher.watch(0);
         watcher.expires = 3600;
@@ -74,25 +76,36 @@ fn a_million_notifies_leave_no_trace() {
 }
 
 /// Operations of all kinds, until so much time has passed.
-fn coming_and_going(watchers: usize, hours: u64, weather: Weather, pace: u64) {
-    let mut world = World::new(&setting(weather, watchers < 100), watchers);
-    let end = world.network.now + hours * 3_600 * SECOND;
+fn coming_and_going(size: Size, hours: u64, manners: Manners, pace: u64) {
+    let mut world = World::new(&setting(ROUGH, manners), size);
+    let begin = world.network.now;
+    let end = begin + hours * 3_600 * SECOND;
+    let vast = world.is_vast();
     let mut dice = crate::dice::Dice::new(hours);
+    if vast {
+        world.everybody_comes();
+        world.pass(600 * SECOND);
+    }
+    let (mut looks, mut full) = (0, 0);
     while world.network.now < end {
         let bytes: [u8; OPERATION] = std::array::from_fn(|_| dice.roll(256) as u8);
         let mut operation = plan::operation(&bytes);
         operation.who = dice.roll(1 << 20) as usize;
         world.pass(operation.wait / pace);
         world.act(operation);
+        looks += 1;
+        full += u64::from(world.host.ledger.tally.live >= 10_000);
     }
     world.calm();
     let settled = world.check_everybody();
     let mut course = world.end();
     course.settled = settled;
-    println!("{course:?}");
-    assert!(course.subscriptions > 3 * watchers as u64 && settled > watchers as u64 / 3);
-    if hours == 36 {
-        assert!(course.subscriptions > 10_000);
+    println!("{looks} operations, {full} of them among 10,000 subscriptions");
+    println!("{course:#?}");
+    let watchers = size.watchers as u64;
+    assert!(course.subscriptions > 3 * watchers && settled > watchers / 3);
+    if vast {
+        assert!(full * 10 > looks * 9 && course.host.interrupted > 0);
     }
 }
 
@@ -105,12 +118,37 @@ const ROUGH: Weather = Weather {
 
 #[test]
 fn nothing_is_left_after_two_hours_of_coming_and_going() {
-    coming_and_going(12, 2, ROUGH, 1);
+    let size = Size {
+        watchers: 12,
+        publishers: 4,
+        presentities: 3,
+    };
+    let manners = Manners {
+        digest: true,
+        sluggish: true,
+        unsendable: 10,
+        forgetful: 10,
+        ..Manners::default()
+    };
+    coming_and_going(size, 2, manners, 1);
 }
 
 #[test]
 fn nothing_is_left_after_36_hours_of_coming_and_going() {
     if asked_for_long_runs() {
-        coming_and_going(150, 36, ROUGH, 2);
+        let size = Size {
+            watchers: from_environment("PRESENTITY_WATCHERS", 11_500) as usize,
+            publishers: 60,
+            presentities: 100,
+        };
+        let manners = Manners {
+            crowded: 12 * SECOND,
+            digest: true,
+            sluggish: true,
+            unsendable: 2,
+            forgetful: 2,
+            ..Manners::default()
+        };
+        coming_and_going(size, from_environment("PRESENTITY_HOURS", 36), manners, 6);
     }
 }

@@ -1,6 +1,6 @@
 //! What there is to see and who may see it, told apart from the agent and as simply as can be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use presentity::event::{
@@ -9,8 +9,6 @@ use presentity::event::{
 use presentity::pidf::{Basic, Presence, Tuple};
 use presentity::presence::Policy;
 
-/// By canonical name.
-pub const PRESENTITIES: [&str; 3] = ["pia@example.com", "quinn@example.com", "rosa@example.com"];
 const WAITING: &str = "Waiting for permission";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +30,15 @@ impl Rule {
         Self::Refuse,
     ];
 
+    /// What holds for most of those who watch a presentity in a vast world.
+    pub fn for_most(presentity: usize) -> Self {
+        if presentity == 0 {
+            Self::Block
+        } else {
+            Self::Allow
+        }
+    }
+
     pub fn decision(self) -> Decision {
         match self {
             Self::Allow => Decision::Allow(View::full()),
@@ -43,19 +50,59 @@ impl Rule {
     }
 }
 
-/// Who may watch whom: by the watcher's address and the presentity. Everybody may by default.
+/// Who may watch whom: by the watcher's address and the presentity. Everybody may by default, who
+/// is known by name.
 #[derive(Debug, Clone, Default)]
-pub struct Rules(BTreeMap<(usize, usize), Rule>);
+pub struct Rules {
+    watching: BTreeMap<(usize, usize), Rule>,
+    /// Publishers whose publications wait for the application, by address.
+    deferred: BTreeSet<usize>,
+    /// Presentities whose brief view shows the private part, of all things.
+    turned: BTreeSet<usize>,
+}
 
 impl Rules {
     pub fn get(&self, watcher: usize, presentity: usize) -> Rule {
-        let rule = self.0.get(&(watcher, presentity));
+        let rule = self.watching.get(&(watcher, presentity));
         rule.copied().unwrap_or(Rule::Allow)
     }
 
     pub fn set(&mut self, watcher: usize, presentity: usize, rule: Rule) {
-        self.0.insert((watcher, presentity), rule);
+        self.watching.insert((watcher, presentity), rule);
     }
+
+    pub fn is_deferred(&self, publisher: usize) -> bool {
+        self.deferred.contains(&publisher)
+    }
+
+    pub fn set_deferred(&mut self, publisher: usize, deferred: bool) {
+        if deferred {
+            self.deferred.insert(publisher);
+        } else {
+            self.deferred.remove(&publisher);
+        }
+    }
+
+    /// The brief view of a presentity shows the other part from now on.
+    pub fn turn_view(&mut self, presentity: usize) {
+        if !self.turned.remove(&presentity) {
+            self.turned.insert(presentity);
+        }
+    }
+
+    /// The kind of note that the brief view shows.
+    pub fn brief(&self, presentity: usize) -> &'static str {
+        if self.turned.contains(&presentity) {
+            "private"
+        } else {
+            "public"
+        }
+    }
+}
+
+/// The canonical name of a presentity.
+pub fn name(presentity: usize) -> String {
+    format!("p{presentity}@example.com")
 }
 
 /// The watcher or publisher at an address.
@@ -78,31 +125,41 @@ pub fn address(user: &str) -> usize {
 /// The presentity that a URI or name means.
 pub fn presentity(uri: &str) -> usize {
     let name = uri.split_once(':').map_or(uri, |(_, name)| name);
-    let place = PRESENTITIES.iter().position(|other| *other == name);
-    place.expect("a presentity of ours")
+    let number = name
+        .split('@')
+        .next()
+        .and_then(|it| it.strip_prefix('p')?.parse().ok());
+    number.expect("a presentity of ours")
 }
 
 impl Policy for Rules {
     fn subscribe(&mut self, query: &SubscribeQuery<'_>) -> Authorization {
-        let watcher = address(query.watcher().expect("somebody"));
-        let rule = self.get(watcher, presentity(query.resource()));
+        let Some(watcher) = query.watcher() else {
+            return Authorization::Challenge;
+        };
+        let rule = self.get(address(watcher), presentity(query.resource()));
         rule.decision().into()
     }
 
-    fn publish(&mut self, _: &PublishQuery<'_>) -> PublishDecision {
-        PublishDecision::Allow
+    fn publish(&mut self, query: &PublishQuery<'_>) -> PublishDecision {
+        match query.identity().primary() {
+            None => PublishDecision::Challenge,
+            Some(publisher) if self.is_deferred(address(publisher)) => PublishDecision::Defer,
+            Some(_) => PublishDecision::Allow,
+        }
     }
 
-    fn apply_view(&self, view: &View, _: &str, document: &mut Presence) {
+    fn apply_view(&self, view: &View, name: &str, document: &mut Presence) {
         assert_eq!(view.name(), Some("brief"));
-        let public = |tuple: &Tuple| tuple.notes.iter().any(|it| it.text.ends_with("public"));
-        document.tuples.retain(public);
+        let kind = self.brief(presentity(name));
+        let shown = |tuple: &Tuple| tuple.notes.iter().any(|it| it.text.ends_with(kind));
+        document.tuples.retain(shown);
     }
 }
 
 /// A document with a mark in each of its parts. Ids are the same in all, so that they clash.
 pub fn document(presentity: usize, mark: u64) -> String {
-    let name = PRESENTITIES[presentity];
+    let name = name(presentity);
     let tuple = |id: &str, kind: &str| {
         format!(
             "<tuple id=\"{id}\"><status><basic>open</basic></status>\
@@ -189,12 +246,13 @@ impl State {
         self.publications.iter().any(|it| it.expires_at <= now)
     }
 
-    pub fn shown(&self, rule: Rule) -> Shown {
+    /// What a watcher is to see; `brief` is what the brief view shows.
+    pub fn shown(&self, rule: Rule, brief: &'static str) -> Shown {
         let kinds: &[&str] = match rule {
             Rule::Wait => return Shown::Waiting,
             Rule::Block => return Shown::Offline,
             Rule::Allow => &["public", "private"],
-            Rule::Brief => &["public"],
+            Rule::Brief => &[brief],
             Rule::Refuse => panic!("nothing to see"),
         };
         let mut marks: Vec<u64> = self.publications.iter().map(|it| it.mark).collect();

@@ -1,4 +1,5 @@
-//! Virtual time, and a network that loses, doubles, delays and reorders datagrams.
+//! Virtual time, and a network that loses, doubles, delays and reorders datagrams. What goes by a
+//! connection comes in order and once, as long as the connection lasts.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -33,8 +34,11 @@ impl Weather {
 
 #[derive(Debug)]
 pub enum What {
-    Datagram {
+    Message {
+        from: usize,
         to: usize,
+        /// The connection that it goes by; nothing for a datagram.
+        by: Option<u64>,
         bytes: Bytes,
     },
     Timer {
@@ -58,6 +62,10 @@ pub enum Wake {
     Return(u64),
     Forget(u64),
     Kick,
+    /// It is itself again after all that was done to it.
+    Mend,
+    /// The host: its turn to do something that it put off.
+    Task(u64),
 }
 
 #[derive(Debug)]
@@ -98,6 +106,14 @@ pub struct Network {
     order: u64,
     /// Nothing comes through to or from these addresses until then.
     cut: BTreeMap<usize, u64>,
+    /// Every second address reaches the agent, address 0, by connections.
+    pub streams: bool,
+    /// How often each address has lost its way to the agent and found another one.
+    paths: BTreeMap<usize, u64>,
+    /// When the last message by a connection arrives, by sender and receiver.
+    last_arrivals: BTreeMap<(usize, usize), u64>,
+    /// Credentials for an earlier one are good for nothing.
+    pub nonce: u32,
     pub trace: bool,
     pub digest: u64,
 }
@@ -112,6 +128,10 @@ impl Network {
             queue: BinaryHeap::new(),
             order: 0,
             cut: BTreeMap::new(),
+            streams: false,
+            paths: BTreeMap::new(),
+            last_arrivals: BTreeMap::new(),
+            nonce: 0,
             trace: false,
             digest: 0,
         }
@@ -126,6 +146,37 @@ impl Network {
         self.weather = Weather::CLEAR;
     }
 
+    // ---- ways -------------------------------------------------------------------------------
+
+    /// Whether this address and the agent talk by connections.
+    pub fn is_stream(&self, address: usize) -> bool {
+        self.streams && address % 2 == 1
+    }
+
+    /// The way that an address has to the agent now: a connection, or a hole in some NAT.
+    pub fn path(&self, address: usize) -> u64 {
+        let number = self.paths.get(&address).copied().unwrap_or(0);
+        address as u64 * 1_000_000 + number
+    }
+
+    /// An address loses its way to the agent, and finds another; the one that is no more.
+    pub fn lose_path(&mut self, address: usize) -> u64 {
+        let lost = self.path(address);
+        *self.paths.entry(address).or_default() += 1;
+        self.last_arrivals.remove(&(address, 0));
+        self.last_arrivals.remove(&(0, address));
+        lost
+    }
+
+    /// Those whose connection has not been free for long, or will not be.
+    pub fn stuck(&self) -> Vec<usize> {
+        let late = |at: &u64| *at > self.now + SECOND;
+        let stuck = self.last_arrivals.iter().filter(|(_, at)| late(at));
+        stuck.map(|((from, to), _)| *from.max(to)).collect()
+    }
+
+    // ---- messages ---------------------------------------------------------------------------
+
     pub fn send(&mut self, from: usize, to: usize, bytes: Bytes) {
         for part in bytes.chunks(8) {
             let part = part
@@ -135,8 +186,16 @@ impl Network {
                 .wrapping_mul(0x0100_0000_01b3)
                 .rotate_left(23);
         }
-        if self.express {
-            self.push(self.now, What::Datagram { to, bytes });
+        let peer = from.max(to);
+        let by = self.is_stream(peer).then(|| self.path(peer));
+        let message = |bytes| What::Message {
+            from,
+            to,
+            by,
+            bytes,
+        };
+        if self.express && by.is_none() {
+            self.push(self.now, message(bytes));
             return;
         }
         let is_cut = |address| {
@@ -144,17 +203,32 @@ impl Network {
                 .get(&address)
                 .is_some_and(|until| self.now < *until)
         };
+        if by.is_some() {
+            // It waits for the way to be free, and for all before it.
+            let (least, most) = self.weather.delay;
+            let ends = [from, to].map(|it| self.cut.get(&it).copied().unwrap_or(0));
+            let begins = ends.into_iter().fold(self.now, u64::max);
+            let delay = if self.express {
+                0
+            } else {
+                self.dice.between(least, most)
+            };
+            let last = self.last_arrivals.entry((from, to)).or_default();
+            *last = (*last).max(begins + delay);
+            let at = *last;
+            self.push(at, message(bytes));
+            return;
+        }
         if is_cut(from) || is_cut(to) || self.dice.chance(self.weather.lost) {
             self.say(|| format!("lost, {from} to {to}"));
             return;
         }
         if self.dice.chance(self.weather.doubled) {
             let at = self.arrival();
-            let bytes = bytes.clone();
-            self.push(at, What::Datagram { to, bytes });
+            self.push(at, message(bytes.clone()));
         }
         let at = self.arrival();
-        self.push(at, What::Datagram { to, bytes });
+        self.push(at, message(bytes));
     }
 
     fn arrival(&mut self) -> u64 {
@@ -182,11 +256,19 @@ impl Network {
         self.queue.peek().map(|Reverse(entry)| entry.at)
     }
 
-    /// What is due now.
+    /// What is due now. What went by a connection that is no more is lost.
     pub fn take(&mut self) -> Option<What> {
-        let due = self.next_at().is_some_and(|at| at <= self.now);
-        let entry = if due { self.queue.pop() } else { None };
-        entry.map(|Reverse(entry)| entry.what)
+        loop {
+            self.next_at().filter(|at| *at <= self.now)?;
+            let Reverse(entry) = self.queue.pop()?;
+            if let What::Message { from, to, by, .. } = &entry.what
+                && by.is_some_and(|by| by != self.path(*from.max(to)))
+            {
+                self.say(|| format!("lost with its connection, {from} to {to}"));
+                continue;
+            }
+            return Some(entry.what);
+        }
     }
 
     pub fn say(&self, text: impl FnOnce() -> String) {

@@ -5,7 +5,7 @@ use sipx_sip::Response;
 use sipx_sip::transaction::{Timer, TransactionKey};
 
 use crate::endpoint::{Endpoint, Incoming, field, number};
-use crate::model::{PRESENTITIES, document, user};
+use crate::model::{document, name, user};
 use crate::network::{Network, SECOND, Wake};
 
 #[derive(Debug)]
@@ -23,7 +23,13 @@ pub struct Publisher {
     request: Option<TransactionKey>,
     /// There is something new to tell when the request is answered.
     again: bool,
+    /// The request tells something new.
+    told_new: bool,
+    /// Something new was not taken so far.
+    untold: bool,
     plan: u64,
+    /// What its credentials are for.
+    nonce: Option<u32>,
     pub told_412: u64,
 }
 
@@ -41,7 +47,10 @@ impl Publisher {
             cseq: 0,
             request: None,
             again: false,
+            told_new: false,
+            untold: false,
             plan: 0,
+            nonce: None,
             told_412: 0,
         }
     }
@@ -54,7 +63,20 @@ impl Publisher {
 
     pub fn refresh(&mut self, network: &mut Network) {
         if self.wants {
-            self.send(network, self.tag.is_none());
+            let untold = core::mem::take(&mut self.untold);
+            self.send(network, untold || self.tag.is_none());
+        }
+    }
+
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// Asks for more time at this very moment, and not before.
+    pub fn wait_for_edge(&mut self, network: &mut Network, at: u64) {
+        if self.wants && self.request.is_none() && at > network.now {
+            self.plan += 1;
+            network.wake(at, self.address, Wake::Edge(self.plan));
         }
     }
 
@@ -82,6 +104,7 @@ impl Publisher {
             presentity,
             ..
         } = *self;
+        self.told_new = with_body;
         self.cseq += 1;
         let expires = if self.wants { self.expires } else { 0 };
         let mut added = String::new();
@@ -94,8 +117,12 @@ impl Publisher {
             body = document(presentity, address as u64 * 1_000_000 + self.marks);
             added.push_str("Content-Type: application/pidf+xml\r\n");
         }
-        let (name, identity) = (PRESENTITIES[presentity], user(address));
-        let (cseq, length, via) = (self.cseq, body.len(), self.endpoint.via());
+        if let Some(nonce) = self.nonce {
+            added.push_str(&format!("Authorization: {nonce}\r\n"));
+        }
+        let (name, identity) = (name(presentity), user(address));
+        let via = self.endpoint.via(self.endpoint.transport(network, 0));
+        let (cseq, length) = (self.cseq, body.len());
         let text = format!(
             "PUBLISH sip:{name} SIP/2.0\r\n{via}Max-Forwards: 70\r\nFrom: <{identity}>;tag=p{address}\r\n\
              To: <sip:{name}>\r\nCall-ID: publish-{address}\r\nCSeq: {cseq} PUBLISH\r\n\
@@ -107,6 +134,11 @@ impl Publisher {
     pub fn wake(&mut self, network: &mut Network, why: Wake) {
         match why {
             Wake::Refresh(plan) if plan == self.plan => self.refresh(network),
+            Wake::Edge(plan) if plan == self.plan => {
+                network.express = true;
+                self.refresh(network);
+                network.express = false;
+            }
             Wake::Kick => {
                 if self.wants {
                     self.refresh(network);
@@ -118,8 +150,8 @@ impl Publisher {
         }
     }
 
-    pub fn datagram(&mut self, network: &mut Network, bytes: Bytes) {
-        let incoming = self.endpoint.datagram(network, bytes);
+    pub fn message(&mut self, network: &mut Network, bytes: Bytes) {
+        let incoming = self.endpoint.message(network, 0, bytes);
         self.take(network, incoming);
     }
 
@@ -133,7 +165,7 @@ impl Publisher {
             None => return,
             Some(Incoming::Request(_, request)) => panic!("{request:?}"),
             Some(Incoming::Response(key, response)) => (key, Some(response)),
-            Some(Incoming::Timeout(key)) => (key, None),
+            Some(Incoming::Timeout(key) | Incoming::Failure(key)) => (key, None),
         };
         if self.request.as_ref() != Some(&key) {
             return;
@@ -142,7 +174,10 @@ impl Publisher {
         match response {
             Some(response) => self.response(network, &response),
             // It may or may not have been taken.
-            None => self.refresh_at(network, network.now + 2 * SECOND),
+            None => {
+                self.untold |= self.told_new;
+                self.refresh_at(network, network.now + 2 * SECOND);
+            }
         }
     }
 
@@ -173,7 +208,25 @@ impl Publisher {
                     self.send(network, true);
                 }
             }
-            _ => self.refresh_at(network, network.now + 2 * SECOND),
+            401 => {
+                self.nonce = number(&response.headers, "WWW-Authenticate");
+                assert!(self.nonce.is_some());
+                // What it had to tell, it tells with the credentials.
+                let again = core::mem::take(&mut self.again);
+                if !self.wants && self.tag.is_none() {
+                    return;
+                }
+                self.send(
+                    network,
+                    self.wants && (again || self.told_new || self.tag.is_none()),
+                );
+            }
+            _ => {
+                // What was not taken is still to be told.
+                self.untold |= self.told_new;
+                let seconds = number(&response.headers, "Retry-After").map_or(2, u64::from);
+                self.refresh_at(network, network.now + seconds * SECOND);
+            }
         }
     }
 

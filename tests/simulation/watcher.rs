@@ -5,7 +5,7 @@ use sipx_sip::transaction::{Timer, TransactionKey};
 use sipx_sip::{Request, Response};
 
 use crate::endpoint::{Endpoint, Incoming, answer, field, number, tag, uri};
-use crate::model::{PRESENTITIES, user};
+use crate::model::{name, user};
 use crate::network::{Network, SECOND, Wake};
 
 /// How it deals with NOTIFYs.
@@ -18,6 +18,8 @@ pub enum Mood {
     Dead,
     /// It answers this, with Retry-After.
     Refusing(u16, Option<u32>),
+    /// It wants to know who notifies it, be it again and again.
+    Asking(bool),
 }
 
 /// A subscription as its watcher knows it.
@@ -55,7 +57,10 @@ pub struct Watcher {
     fetches: Vec<Dialog>,
     /// The SUBSCRIBE in the dialog that is not answered yet.
     request: Option<TransactionKey>,
-    fetching: Vec<TransactionKey>,
+    /// By the Call-ID of the fetch.
+    fetching: Vec<(TransactionKey, String)>,
+    /// What its credentials are for.
+    nonce: Option<u32>,
     slow: Vec<(u64, TransactionKey, Vec<u8>)>,
     calls: u64,
     plans: u64,
@@ -70,7 +75,7 @@ impl Watcher {
             address,
             endpoint: Endpoint::new(address),
             presentity,
-            entity: format!("{scheme}:{}", PRESENTITIES[presentity]),
+            entity: format!("{scheme}:{}", name(presentity)),
             mood: Mood::Honest,
             wants: false,
             expires: 600,
@@ -79,6 +84,7 @@ impl Watcher {
             fetches: Vec::new(),
             request: None,
             fetching: Vec::new(),
+            nonce: None,
             slow: Vec::new(),
             calls: 0,
             plans: 0,
@@ -89,11 +95,13 @@ impl Watcher {
     /// From now on it watches another presentity.
     pub fn watch(&mut self, presentity: usize) {
         self.presentity = presentity;
-        self.entity = format!("sip:{}", PRESENTITIES[presentity]);
+        self.entity = format!("sip:{}", name(presentity));
     }
 
-    pub fn call_id(&self) -> Option<&str> {
-        self.dialog.as_ref().map(|dialog| dialog.call_id.as_str())
+    /// The Call-ID of its dialog, and the agent's tag if it knows that.
+    pub fn dialog(&self) -> Option<(&str, Option<&str>)> {
+        let dialog = self.dialog.as_ref()?;
+        Some((&dialog.call_id, dialog.remote_tag.as_deref()))
     }
 
     pub fn document(&self) -> Option<&Bytes> {
@@ -141,10 +149,25 @@ impl Watcher {
 
     pub fn fetch(&mut self, network: &mut Network) {
         let dialog = self.call(true);
-        let text = self.text(&dialog, 0);
+        self.send_fetch(network, dialog);
+    }
+
+    fn send_fetch(&mut self, network: &mut Network, mut dialog: Dialog) {
+        let text = self.text(network, &dialog, 0);
+        dialog.cseq += 1;
+        let call_id = dialog.call_id.clone();
         self.fetches.push(dialog);
         let key = self.endpoint.request(network, text);
-        self.fetching.push(key);
+        self.fetching.push((key, call_id));
+    }
+
+    /// It proves who it is, and asks again.
+    fn repeat_fetch(&mut self, network: &mut Network, call_id: &str) {
+        let place = self.fetches.iter().position(|it| it.call_id == call_id);
+        if let Some(place) = place {
+            let dialog = self.fetches.remove(place);
+            self.send_fetch(network, dialog);
+        }
     }
 
     /// It is gone, and whoever comes back in its place knows nothing of a dialog.
@@ -189,7 +212,7 @@ impl Watcher {
         }
     }
 
-    fn text(&mut self, dialog: &Dialog, expires: u32) -> Vec<u8> {
+    fn text(&mut self, network: &Network, dialog: &Dialog, expires: u32) -> Vec<u8> {
         let Self {
             address, entity, ..
         } = self;
@@ -197,19 +220,21 @@ impl Watcher {
         let remote: String = remote.collect();
         let (identity, cseq) = (user(*address), dialog.cseq + 1);
         let (target, tag, call_id) = (&dialog.target, &dialog.tag, &dialog.call_id);
-        let via = self.endpoint.via();
+        let via = self.endpoint.via(self.endpoint.transport(network, 0));
+        let nonce = self.nonce.map(|it| format!("Authorization: {it}\r\n"));
+        let nonce = nonce.unwrap_or_default();
         format!(
             "SUBSCRIBE {target} SIP/2.0\r\n{via}Max-Forwards: 70\r\nFrom: <{identity}>;tag={tag}\r\n\
              To: <{entity}>{remote}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} SUBSCRIBE\r\n\
              Contact: <sip:user{address}@h{address}.example.net>\r\nEvent: presence\r\n\
-             Accept: application/pidf+xml\r\nExpires: {expires}\r\nContent-Length: 0\r\n\r\n"
+             Accept: application/pidf+xml\r\nExpires: {expires}\r\n{nonce}Content-Length: 0\r\n\r\n"
         )
         .into_bytes()
     }
 
     fn send(&mut self, network: &mut Network, expires: u32) {
         let mut dialog = self.dialog.take().expect("a dialog");
-        let text = self.text(&dialog, expires);
+        let text = self.text(network, &dialog, expires);
         dialog.cseq += 1;
         self.dialog = Some(dialog);
         self.request = Some(self.endpoint.request(network, text));
@@ -254,15 +279,20 @@ impl Watcher {
                 }
             }
             Wake::Kick => self.kick(network),
+            Wake::Mend => {
+                self.mood = Mood::Honest;
+                self.renews = true;
+                self.subscribe(network);
+            }
             _ => {}
         }
     }
 
-    pub fn datagram(&mut self, network: &mut Network, bytes: Bytes) {
+    pub fn message(&mut self, network: &mut Network, bytes: Bytes) {
         if self.mood == Mood::Dead {
             return;
         }
-        let incoming = self.endpoint.datagram(network, bytes);
+        let incoming = self.endpoint.message(network, 0, bytes);
         self.take(network, incoming);
     }
 
@@ -276,8 +306,8 @@ impl Watcher {
             None => {}
             Some(Incoming::Request(key, request)) => self.notify(network, key, &request),
             Some(Incoming::Response(key, response)) => self.response(network, &key, &response),
-            Some(Incoming::Timeout(key)) => {
-                self.fetching.retain(|other| *other != key);
+            Some(Incoming::Timeout(key) | Incoming::Failure(key)) => {
+                self.fetching.retain(|(other, _)| *other != key);
                 if self.request.as_ref() == Some(&key) {
                     self.request = None;
                     self.return_after(network, 1);
@@ -288,7 +318,17 @@ impl Watcher {
 
     fn response(&mut self, network: &mut Network, key: &TransactionKey, response: &Response) {
         let status = response.status.code();
-        self.fetching.retain(|other| other != key);
+        if status == 401 {
+            self.nonce = number(&response.headers, "WWW-Authenticate");
+            assert!(self.nonce.is_some());
+        }
+        if let Some(place) = self.fetching.iter().position(|(other, _)| other == key) {
+            let (_, call_id) = self.fetching.remove(place);
+            if status == 401 {
+                self.repeat_fetch(network, &call_id);
+            }
+            return;
+        }
         if self.request.as_ref() != Some(key) {
             return;
         }
@@ -326,7 +366,14 @@ impl Watcher {
                 self.wants = false;
                 self.dialog = None;
             }
-            _ => self.return_after(network, 1),
+            401 => {
+                let expires = if dialog.leaving { 0 } else { self.expires };
+                self.send(network, expires);
+            }
+            _ => {
+                let seconds = number(&response.headers, "Retry-After");
+                self.return_after(network, seconds.map_or(1, u64::from));
+            }
         }
     }
 
@@ -339,6 +386,9 @@ impl Watcher {
                 }
                 let added = retry_after.map(|it| format!("Retry-After: {it}\r\n"));
                 (status, added.unwrap_or_default())
+            }
+            Mood::Asking(again) if again || field(&request.headers, "Authorization").is_none() => {
+                (401, "WWW-Authenticate: Digest watcher\r\n".to_owned())
             }
             _ => (self.judge(network, request), String::new()),
         };

@@ -2,17 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use crate::host::Host;
-use crate::model::{PRESENTITIES, Rule, Shown};
+use presentity::event::Reason;
+
+use crate::host::{CROWD, Host, HostCourse};
+use crate::manners::Bounds;
+use crate::model::{Rule, Shown};
 use crate::network::{MILLI, Network, SECOND, Wake, What};
 use crate::plan::{Act, Ending, Operation, Setting, decode};
 use crate::publisher::Publisher;
 use crate::watcher::{Mood, Watcher};
 
 /// Addresses: the agent, the watchers, the publishers.
-const WATCHERS: usize = 6;
-/// Two for the first presentity.
-const PUBLISHERS: [usize; 4] = [0, 1, 0, 2];
+const SMALL: Size = Size {
+    watchers: 6,
+    publishers: 4,
+    presentities: 3,
+};
+/// Worlds with more watchers are vast: what is done to all of them is done seldom, and who is away
+/// comes back.
+const VAST: usize = 1_000;
+
+/// How many there are of whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub watchers: usize,
+    pub publishers: usize,
+    pub presentities: usize,
+}
 
 /// What a run was like.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +45,7 @@ pub struct Course {
     /// How often each status was answered, and each reason ended a subscription.
     pub answers: BTreeMap<u16, u64>,
     pub ends: BTreeMap<String, u64>,
+    pub host: HostCourse,
 }
 
 impl Course {
@@ -45,6 +62,15 @@ impl Course {
         for (reason, count) in other.ends {
             *self.ends.entry(reason).or_default() += count;
         }
+        let (all, one) = (&mut self.host, &other.host);
+        all.backlogs += one.backlogs;
+        all.interrupted += one.interrupted;
+        all.strays += one.strays;
+        all.credentials += one.credentials;
+        all.jobs_done += one.jobs_done;
+        all.jobs_over += one.jobs_over;
+        all.flows_lost += one.flows_lost;
+        all.most_live = all.most_live.max(one.most_live);
     }
 }
 
@@ -55,14 +81,28 @@ pub struct World {
     pub publishers: Vec<Publisher>,
     marks: u64,
     ending: Ending,
+    crowd: usize,
+    /// All comes to an end, and nobody comes back.
+    is_over: bool,
 }
 
 /// Runs what the bytes say.
 pub fn run(bytes: &[u8], trace: bool) -> Course {
-    let (setting, operations) = decode(bytes);
-    let mut world = World::new(&setting, WATCHERS);
+    run_with_crowd(bytes, 0, trace)
+}
+
+/// The same, with so many politely blocked ones beside the watchers.
+pub fn run_with_crowd(bytes: &[u8], crowd: usize, trace: bool) -> Course {
+    let (mut setting, operations) = decode(bytes);
+    if crowd > 0 {
+        // A round of so many past a narrow window is another matter.
+        setting.manners.window = None;
+        setting.manners.bounds = Bounds::None;
+    }
+    let mut world = World::new(&setting, SMALL);
     world.network.trace = trace;
     world.network.say(|| format!("{setting:?}"));
+    world.gather(crowd);
     for operation in operations {
         world.pass(operation.wait);
         world.network.say(|| format!("{operation:?}"));
@@ -76,24 +116,62 @@ pub fn run(bytes: &[u8], trace: bool) -> Course {
 }
 
 impl World {
-    pub fn new(setting: &Setting, watchers: usize) -> Self {
-        let publishers = (watchers + 1..).zip(PUBLISHERS);
-        let watchers = 1..=watchers;
-        // Two for each presentity; one of the last two is a watcher of the first as well.
+    pub fn new(setting: &Setting, size: Size) -> Self {
+        let presentities = size.presentities;
+        let is_vast = size.watchers >= VAST;
+        // Two for each presentity; one of the last two is a watcher of the first as well. In vast
+        // worlds every second one is.
         let watcher = |address| {
-            let presentity = [0, 0, 1, 1, 2, 0][(address - 1) % 6];
+            let presentity = if is_vast && address % 2 == 0 {
+                0
+            } else if is_vast {
+                1 + address % (presentities - 1)
+            } else {
+                [0, 0, 1, 1, 2, 0][(address - 1) % 6]
+            };
             Watcher::new(address, presentity, address % 3 == 0)
         };
+        // Two for the first presentity.
+        let publisher = |number| {
+            let presentity = [0, 1, 0, 2].get(number).copied();
+            let presentity = presentity.unwrap_or(1 + number % (presentities - 1));
+            Publisher::new(size.watchers + 1 + number, presentity)
+        };
+        let mut network = Network::new(setting.network_seed, setting.weather);
+        network.streams = setting.streams;
         Self {
-            network: Network::new(setting.network_seed, setting.weather),
-            host: Host::new(setting.host, setting.network_seed),
-            watchers: watchers.map(watcher).collect(),
-            publishers: publishers
-                .map(|(address, presentity)| Publisher::new(address, presentity))
-                .collect(),
+            network,
+            host: Host::new(setting.manners, setting.network_seed, presentities),
+            watchers: (1..=size.watchers).map(watcher).collect(),
+            publishers: (0..size.publishers).map(publisher).collect(),
             marks: 0,
             ending: setting.ending,
+            crowd: 0,
+            is_over: false,
         }
+    }
+
+    pub fn is_vast(&self) -> bool {
+        self.watchers.len() >= VAST
+    }
+
+    /// Everybody subscribes, within some minutes.
+    pub fn everybody_comes(&mut self) {
+        for watcher in &mut self.watchers {
+            watcher.expires = 3_600;
+            let at = self.network.now + self.network.dice.roll(500 * SECOND);
+            self.network.wake(at, watcher.address, Wake::Mend);
+        }
+    }
+
+    /// A crowd comes that sees nothing of the first presentity.
+    pub fn gather(&mut self, crowd: usize) {
+        for number in self.crowd..self.crowd + crowd {
+            self.host.set_rule(CROWD + number, 0, Rule::Block);
+            let network = &mut self.network;
+            self.host.subscribe_of_crowd(network, number, 0);
+        }
+        self.crowd += crowd;
     }
 
     // ---- time -----------------------------------------------------------------------------
@@ -134,11 +212,18 @@ impl World {
     fn happen(&mut self, what: What) {
         let network = &mut self.network;
         match what {
-            What::Datagram { to: 0, bytes } => self.host.datagram(network, bytes),
+            What::Message {
+                to: 0, from, bytes, ..
+            } => self.host.message(network, from, bytes),
             What::Timer { at: 0, key, timer } => self.host.timer(network, &key, timer),
-            What::Datagram { to, bytes } => match self.watchers.get_mut(to - 1) {
-                Some(watcher) => watcher.datagram(network, bytes),
-                None => self.publishers[to - 1 - self.watchers.len()].datagram(network, bytes),
+            What::Wake { who: 0, why } => {
+                if let Wake::Task(number) = why {
+                    self.host.run_errand(network, number);
+                }
+            }
+            What::Message { to, bytes, .. } => match self.watchers.get_mut(to - 1) {
+                Some(watcher) => watcher.message(network, bytes),
+                None => self.publishers[to - 1 - self.watchers.len()].message(network, bytes),
             },
             What::Timer { at, key, timer } => match self.watchers.get_mut(at - 1) {
                 Some(watcher) => watcher.timer(network, &key, timer),
@@ -147,7 +232,17 @@ impl World {
                 }
             },
             What::Wake { who, why } => match self.watchers.get_mut(who - 1) {
-                Some(watcher) => watcher.wake(network, why),
+                Some(watcher) => {
+                    if why == Wake::Mend && self.is_over {
+                        return;
+                    }
+                    if why == Wake::Mend {
+                        let rule = Rule::for_most(watcher.presentity);
+                        self.host
+                            .set_rule(watcher.address, watcher.presentity, rule);
+                    }
+                    watcher.wake(network, why);
+                }
                 None => self.publishers[who - 1 - self.watchers.len()].wake(network, why),
             },
         }
@@ -156,26 +251,62 @@ impl World {
     // ---- operations -----------------------------------------------------------------------
 
     pub fn act(&mut self, Operation { act, who, .. }: Operation) {
+        let is_vast = self.is_vast();
+        let count = self.watchers.len();
+        let presentities = self.host.ledger.states.len();
+        let seldom = !is_vast || who.is_multiple_of(32);
+        let one_of = |number: usize| {
+            // Not the one that half of the world watches.
+            if is_vast && !who.is_multiple_of(64) {
+                1 + (who / 64 + number) % (presentities - 1)
+            } else {
+                number % presentities
+            }
+        };
         let network = &mut self.network;
         let now = network.now;
-        let count = self.watchers.len();
         let watcher = &mut self.watchers[who % count];
-        let publisher = &mut self.publishers[who % PUBLISHERS.len()];
+        let publishers = self.publishers.len();
+        let publisher = &mut self.publishers[who % publishers];
+        if is_vast {
+            let later = now + 300 * SECOND + network.dice.roll(900 * SECOND);
+            network.wake(later, watcher.address, Wake::Mend);
+        }
         match act {
             Act::Subscribe => watcher.subscribe(network),
             Act::Edge(offset) => {
                 let call = watcher
-                    .call_id()
-                    .and_then(|it| self.host.ledger.of_call(it));
+                    .dialog()
+                    .and_then(|it| self.host.ledger.of_dialog(it));
                 if let Some((_, record)) = call {
-                    let at = record.expires_at.saturating_add_signed(offset);
+                    let at = record
+                        .expires_at
+                        .saturating_add_signed(offset - self.host.skew);
                     watcher.wait_for_edge(network, at);
+                }
+            }
+            Act::Elsewhere(number) => {
+                watcher.vanish();
+                if !is_vast {
+                    watcher.watch(one_of(number));
+                }
+                watcher.subscribe(network);
+            }
+            Act::EdgeOfPublication(offset) => {
+                let state = &self.host.ledger.states[publisher.presentity];
+                let mut publications = state.publications.iter();
+                let tag = publisher.tag();
+                let own = publications.find(|it| tag.is_some() && it.tag.as_deref() == tag);
+                if let Some(publication) = own {
+                    // By the host's clock.
+                    let at = publication.expires_at.saturating_add_signed(offset);
+                    publisher.wait_for_edge(network, at.saturating_add_signed(-self.host.skew));
                 }
             }
             Act::Fetch => watcher.fetch(network),
             Act::Unsubscribe => watcher.unsubscribe(network),
             Act::Expires(seconds) => {
-                watcher.expires = seconds;
+                watcher.expires = if is_vast { 60 * seconds } else { seconds };
                 watcher.subscribe(network);
             }
             Act::Lapse => {
@@ -202,27 +333,58 @@ impl World {
                 publisher.publish(network);
             }
             // Some states come back.
-            Act::SetPresence(presentity) if who & 1 == 0 => {
+            Act::SetPresence(number) if who & 1 == 0 => {
                 let mark = 900_000 + (who as u64 >> 1 & 1);
-                self.host.set_presence(network, presentity, Some(mark));
+                self.host.set_presence(network, one_of(number), Some(mark));
             }
-            Act::SetPresence(presentity) => self.change(presentity),
-            Act::ClearPresence(presentity) => self.host.set_presence(network, presentity, None),
+            Act::SetPresence(number) => self.change(one_of(number)),
+            Act::ClearPresence(number) => {
+                self.host.set_presence(network, one_of(number), None);
+            }
             Act::Rule(rule) => {
                 let (watcher, presentity) = (watcher.address, watcher.presentity);
                 network.say(|| format!("{watcher} is to be {rule:?} next time"));
                 self.host.set_rule(watcher, presentity, rule);
             }
             Act::Decide(rule) => self.host.decide(network, who, rule),
+            Act::DecideWatcher(rule) => {
+                let (watcher, presentity) = (watcher.address, watcher.presentity);
+                self.host.decide_watcher(network, watcher, presentity, rule);
+            }
+            Act::TurnView => self.host.turn_view(network, one_of(who / 2)),
+            Act::Defer(deferred) => self.host.set_deferred(publisher.address, deferred),
+            Act::NewNonce if seldom => network.nonce += 1,
             Act::Terminate(reason) => self.host.terminate(network, who, reason),
+            Act::TerminatePresentity(reason) => {
+                let presentity = Some(one_of(who / 2));
+                self.host.terminate_all(network, presentity, reason);
+            }
+            Act::TerminateAll(reason) if !is_vast => {
+                self.host.terminate_all(network, None, reason);
+            }
             Act::LoseFlow => self.host.lose_flow(network, watcher.address),
             Act::Cut(nanos) => {
-                let address = 1 + who % (count + PUBLISHERS.len());
+                let address = 1 + who % (count + publishers);
                 network.cut(address, now + nanos);
             }
+            Act::Stall(nanos) if seldom => self.host.stall(network, nanos),
+            Act::Suspend(nanos) if seldom => {
+                let nanos = if is_vast { nanos / 20 } else { nanos };
+                self.host.stall(network, nanos);
+                network.cut(0, now + nanos);
+            }
+            Act::TurnClock(nanos) if seldom => {
+                let nanos = if is_vast { nanos / 40 } else { nanos };
+                self.host.turn_clock(network, nanos);
+            }
+            Act::NewNonce
+            | Act::TerminateAll(_)
+            | Act::Stall(_)
+            | Act::Suspend(_)
+            | Act::TurnClock(_) => {}
             Act::Burst(nanos) => {
                 for _ in 0..4 {
-                    self.change(who % PRESENTITIES.len());
+                    self.change(one_of(who / 2));
                     self.pass(nanos);
                 }
             }
@@ -243,6 +405,10 @@ impl World {
         self.network.say(|| "calm".to_owned());
         self.pass(0);
         self.network.heal();
+        self.host.calm(&mut self.network);
+        for address in self.network.stuck() {
+            self.host.lose_flow(&mut self.network, address);
+        }
         for watcher in &mut self.watchers {
             watcher.mood = Mood::Honest;
             watcher.renews = true;
@@ -286,7 +452,7 @@ impl World {
 
     /// Something else is true of everybody.
     fn change_all(&mut self) {
-        for presentity in 0..PRESENTITIES.len() {
+        for presentity in 0..self.host.ledger.states.len() {
             self.change(presentity);
         }
         for publisher in &mut self.publishers {
@@ -297,28 +463,32 @@ impl World {
     }
 
     pub fn check_documents(&mut self) -> u64 {
-        let now = self.network.now;
+        let now = self.network.now.saturating_add_signed(self.host.skew);
         let mut settled = 0;
         for watcher in &self.watchers {
             let ledger = &self.host.ledger;
-            let found = watcher.call_id().and_then(|call| ledger.of_call(call));
+            let found = watcher.dialog().and_then(|it| ledger.of_dialog(it));
             if !watcher.wants {
                 assert!(found.is_none(), "{watcher:#?}");
                 continue;
             }
-            let (_, record) = found.unwrap_or_else(|| panic!("not subscribed: {watcher:#?}"));
+            let Some((_, record)) = found else {
+                let full = ledger.is_full(now, watcher.address, watcher.presentity);
+                assert!(full, "not subscribed: {}", watcher.address);
+                continue;
+            };
             assert!(record.rule != Rule::Refuse && now < record.expires_at);
             let state = &ledger.states[record.presentity];
             let document = watcher.document().expect("a document");
             let shown = Shown::read(document, watcher.entity());
             if !state.is_unsure(now) && state.changed_at + 7 * SECOND <= now {
-                assert_eq!(shown, state.shown(record.rule), "{watcher:#?}");
+                let brief = ledger.rules.brief(record.presentity);
+                assert_eq!(shown, state.shown(record.rule, brief), "{watcher:#?}");
             }
             settled += 1;
         }
         let live = self.host.agent.subscriptions().count();
-        let known = self.host.ledger.records.values();
-        assert_eq!(live, known.filter(|record| record.live).count());
+        assert_eq!(live, self.host.ledger.tally.live);
         settled
     }
 
@@ -326,12 +496,13 @@ impl World {
 
     /// All comes to an end, and nothing is left.
     pub fn end(mut self) -> Course {
+        self.is_over = true;
         let network = &mut self.network;
         network.say(|| format!("{:?}", self.ending));
         if self.ending == Ending::Closing {
-            self.host.terminate_all(network);
+            self.host.terminate_all(network, None, Reason::NoResource);
         }
-        for presentity in 0..PRESENTITIES.len() {
+        for presentity in 0..self.host.ledger.states.len() {
             self.host.set_presence(network, presentity, None);
         }
         for watcher in &mut self.watchers {
@@ -349,7 +520,8 @@ impl World {
             }
         }
         // What was forgotten runs out.
-        self.pass(800 * SECOND);
+        let long = self.crowd > 0 || self.is_vast();
+        self.pass(if long { 4_000 } else { 800 } * SECOND);
         self.host.check_empty();
         for watcher in &self.watchers {
             assert!(watcher.endpoint.is_idle(), "{watcher:#?}");
@@ -364,6 +536,7 @@ impl World {
             digest: self.network.digest,
             answers: self.host.answers,
             ends: self.host.ends,
+            host: self.host.course,
         }
     }
 }

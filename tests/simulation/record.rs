@@ -1,0 +1,101 @@
+//! A subscription, as it should be at the agent.
+
+use bytes::Bytes;
+use presentity::event::{EndReason, Reason, SubscriptionKey};
+
+use crate::model::{Rule, Shown};
+
+#[derive(Debug)]
+pub struct Record {
+    pub watcher: usize,
+    pub presentity: usize,
+    pub entity: String,
+    pub call_id: String,
+    /// The agent's tag, when it is known.
+    pub tag: Option<String>,
+    pub key: Option<SubscriptionKey>,
+    pub rule: Rule,
+    pub expires_at: u64,
+    /// The connection that it came by, as long as that is there.
+    pub flow: Option<u64>,
+    pub remote_cseq: u32,
+    pub local_cseq: u32,
+    pub live: bool,
+    /// Why it is over, and whether the agent has said so.
+    pub ended: Option<EndReason>,
+    pub retry_after: Option<u32>,
+    pub end_told: bool,
+    /// The watcher has been told the end.
+    pub farewell: bool,
+    /// The agent holds nothing of it any more, and has yet to say so.
+    pub gone: bool,
+    /// The NOTIFY that is open.
+    pub open: Option<u64>,
+    /// Challenges of it that were answered in a row.
+    pub attempts: u8,
+    /// It waits for credentials.
+    pub challenged: bool,
+    /// The next one has them.
+    pub repeats: bool,
+    /// What the last NOTIFY of all said.
+    pub last_word: Option<Bytes>,
+    /// It is to get a NOTIFY whatever it has.
+    pub owed: bool,
+    /// The watcher sent a SUBSCRIBE since the last NOTIFY.
+    pub spoken: bool,
+    pub held_until: Option<u64>,
+    pub changed_at: u64,
+    pub settled_at: u64,
+    /// When the last NOTIFY left that nothing but a change was the reason for.
+    pub last_change: Option<u64>,
+    pub on_its_way: Option<Shown>,
+    /// What the watcher said 200 to.
+    pub taken: Option<Shown>,
+    /// The watcher refused the last one and gets the next change.
+    pub excused: bool,
+    /// When it is to be looked at again.
+    pub look_at: Option<u64>,
+}
+
+impl Record {
+    pub fn end(&mut self, reason: EndReason) {
+        self.live = false;
+        self.ended = Some(reason);
+        self.owed = true;
+        self.held_until = None;
+    }
+
+    /// It is over, and its watcher will not be told.
+    pub fn drop(&mut self, reason: EndReason) {
+        self.end(reason);
+        self.owed = false;
+        self.gone = true;
+    }
+
+    /// Whether its last NOTIFY has the document.
+    pub fn ends_with_state(&self) -> bool {
+        matches!(
+            self.ended,
+            Some(
+                EndReason::Fetched
+                    | EndReason::Unsubscribed
+                    | EndReason::Terminated(Reason::Invariant)
+            )
+        )
+    }
+
+    /// What its last NOTIFY says.
+    pub fn last_state(&self) -> Option<String> {
+        let reason = match self.ended? {
+            EndReason::Unsubscribed | EndReason::Fetched | EndReason::Expired => "timeout",
+            EndReason::Rejected => "rejected",
+            EndReason::Terminated(reason) => reason.as_str(),
+            _ => return None,
+        };
+        let after = self.retry_after.map(|it| format!(";retry-after={it}"));
+        Some(format!(
+            "terminated;reason={reason}{}",
+            after.unwrap_or_default()
+        ))
+    }
+}
