@@ -11,11 +11,12 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::Bytes;
 use common::{Driver, Message, Outputs, body_of, seeded, state_of};
+use cpu_time::ThreadTime;
 use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
 use presentity::event::{
     Assurance, Authorization, Decision, Failure, Identity, Occupancy, Output, PublishDecision,
@@ -181,14 +182,12 @@ fn a_call_for_nothing_costs_the_same_with_many_subscriptions_and_allocates_nothi
             assert!(server.role.has_watchers(PIPPA));
         };
         idle();
-        let began = Instant::now();
         let mut best = Duration::MAX;
         for _ in 0..20 {
-            let began = Instant::now();
+            let began = ThreadTime::now();
             (0..100).for_each(|_| idle());
             best = best.min(began.elapsed());
         }
-        assert!(began.elapsed() < Duration::from_secs(10));
         let info = measure(|| {
             server.role.handle_timeout(server.now);
             assert!(server.role.poll_output().is_none());
