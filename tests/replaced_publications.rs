@@ -80,6 +80,59 @@ fn by_the_same_flow_the_old_one_gives_way_in_one_change() {
     assert_eq!(driver.role.publications().count(), 1);
 }
 
+/// A walk past so many watchers starts the interval even when it tells nobody anything.
+#[test]
+fn for_a_crowd_too_it_is_one_change_that_delays_no_other() {
+    let mut driver = driver(ReplacePublications::SameFlow);
+    let ivo = Identity::of("sip:ivo@example.com", Assurance::Digest).unwrap();
+    for number in 0..1_100 {
+        let watcher = format!("sip:w{number}@example.com");
+        let call = format!("w{number}");
+        driver.subscribed(&Message::subscribe(&watcher, "sip:ivo@example.com", &call));
+    }
+    let outputs = publish(&mut driver, "first", Some(7), &ivo);
+    assert_eq!(outputs.requests().len(), 1_100);
+    driver.answer_all(&outputs);
+    driver.pass(30.0);
+    let outputs = publish(&mut driver, "second", Some(7), &ivo);
+    assert_eq!(outputs.requests().len(), 1_100);
+    driver.answer_all(&outputs);
+    // The interval has passed: what comes now is told now.
+    assert!(driver.pass(5.1).requests().is_empty());
+    let outputs = publish(&mut driver, "third", Some(7), &ivo);
+    assert_eq!(outputs.requests().len(), 1_100);
+    driver.answer_all(&outputs);
+    // A change in the midst of a walk is told to those before in a walk of its own.
+    driver.pass(5.1);
+    let context = RequestContext::new(&ivo, "sip:agent.example.com").with_flow(FlowId(7));
+    for call in ["fourth", "fifth"] {
+        let message = Message::publish("sip:ivo@example.com", call, &document(call));
+        let transaction = presentity::engine::ServerTransaction(9_000);
+        let taken = driver
+            .role
+            .handle_request(driver.now, transaction, &message.view(), &context);
+        assert_eq!(taken, Ok(()));
+        let mut sent = 0;
+        while let Some(output) = driver.role.poll_output() {
+            let presentity::event::Output::Send(request) = output else {
+                continue;
+            };
+            assert!(body_of(&request).contains(&format!(">{call}<")));
+            let body = bytes::Bytes::new();
+            let ok = presentity::sip::ResponseRef::new(200, [], &body);
+            driver
+                .role
+                .handle_response(driver.now, request.transaction(), &ok);
+            sent += 1;
+            if call == "fourth" && sent == 500 {
+                break;
+            }
+        }
+        assert_eq!(sent, if call == "fourth" { 500 } else { 600 });
+    }
+    assert_eq!(driver.pass(5.1).requests().len(), 500);
+}
+
 #[test]
 fn another_flow_another_user_and_no_flow_stay() {
     let ivo = Identity::of("sip:ivo@example.com", Assurance::Digest).unwrap();

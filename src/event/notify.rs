@@ -467,8 +467,9 @@ impl<P: Package> Server<P> {
         };
         match &mut resource.round {
             Round::Due { .. } => return,
-            Round::Walking { again, .. } => {
-                *again = true;
+            Round::Walking { again, seen, .. } => {
+                // Whom it has yet to look at gets what holds then.
+                *again |= *seen > 0;
                 return;
             }
             Round::Idle if resource.live == 0 => return,
