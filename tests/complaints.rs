@@ -374,6 +374,8 @@ fn nothing_is_told_behind_the_deadline() {
         Open,
         Patience,
         Poll,
+        /// Owed for a decision, and not polled for.
+        Owed,
     }
     for nanos in [0, 1, 1_000_000_000] {
         for kept in [
@@ -382,6 +384,7 @@ fn nothing_is_told_behind_the_deadline() {
             Kept::Open,
             Kept::Patience,
             Kept::Poll,
+            Kept::Owed,
         ] {
             let mut server = server();
             let first = server.send(&subscribe("a"));
@@ -393,7 +396,7 @@ fn nothing_is_told_behind_the_deadline() {
                     let fields = [("Retry-After", "3600")];
                     server.answer_with(first.notify(), 503, &fields);
                 }
-                Kept::Nothing | Kept::Pace | Kept::Poll => {
+                Kept::Nothing | Kept::Pace | Kept::Poll | Kept::Owed => {
                     server.answer_all(&first);
                 }
             }
@@ -404,6 +407,11 @@ fn nothing_is_told_behind_the_deadline() {
                     let outputs = server.drain();
                     assert!(state_of(outputs.notify()).starts_with("active"));
                     server.answer_all(&outputs);
+                }
+                Kept::Owed => {
+                    let key = server.role.subscriptions().next().unwrap().key;
+                    let decided = server.role.decide(server.now, key, Decision::PoliteBlock);
+                    assert_eq!(decided, Ok(()));
                 }
                 Kept::Open | Kept::Patience | Kept::Poll => {}
             }

@@ -96,7 +96,7 @@ fn without_one_each(element: &Element) -> Vec<Element> {
 fn a_document_that_lacks_anything_is_taken_or_refused_and_reaches_watchers_whole() {
     let mut server = configured(|config| config.server.notify_interval = Duration::ZERO);
     server.subscribed(&subscribe("w").with("Expires", "3600"));
-    let (mut taken, mut refused) = (0, 0);
+    let (mut taken, mut refused, mut heard) = (0, 0, 0);
     for document in corpus::ALL {
         let whole = Element::read(document.as_bytes(), &XmlLimits::default()).unwrap();
         for less in without_one_each(&whole) {
@@ -113,6 +113,7 @@ fn a_document_that_lacks_anything_is_taken_or_refused_and_reaches_watchers_whole
             assert_eq!(outputs.status(), 200, "{body}");
             taken += 1;
             for notify in outputs.requests() {
+                heard += 1;
                 let told = Presence::read(notify.body()).unwrap();
                 assert_eq!(told.entity, OLAF);
                 assert_eq!(
@@ -131,6 +132,7 @@ fn a_document_that_lacks_anything_is_taken_or_refused_and_reaches_watchers_whole
         }
     }
     assert!(taken > 100 && refused >= 8, "{taken} {refused}");
+    assert!(heard > 100, "{heard}");
     assert_eq!(server.role.occupancy().publications, 0);
     assert_eq!(server.role.occupancy().subscriptions, 1);
 }

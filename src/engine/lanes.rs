@@ -9,13 +9,15 @@ use super::slab::Key;
 /// In the first, finished outputs and requests that are owed to a peer leave in the order they were
 /// put in; what is owed is made only when its turn has come, and waits aside while the window of
 /// open requests is full, so that finished outputs need not wait for it. In the second, things in
-/// change take turns, one request of each.
+/// change take turns, one request of each. What had to wait aside takes turns with them.
 #[derive(Debug)]
 pub(crate) struct Lanes<O> {
     first: VecDeque<Item<O>>,
     /// Owed, but the window was full.
     waiting: VecDeque<Key>,
     rounds: VecDeque<Key>,
+    /// The last place that became free went to what had waited.
+    waited_last: bool,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl<O> Lanes<O> {
             first: VecDeque::new(),
             waiting: VecDeque::new(),
             rounds: VecDeque::new(),
+            waited_last: false,
         }
     }
 
@@ -81,7 +84,12 @@ impl<O> Lanes<O> {
                 }
                 None if !room => return None,
                 None => {
-                    let owed = self.waiting.pop_front().map(Turn::Owed);
+                    // In turn: where more is owed than the window lets through, be it to peers
+                    // that answer nothing, those who wait for a change would wait for ever.
+                    let yields = self.waited_last && !self.rounds.is_empty();
+                    let owed = (!yields).then(|| self.waiting.pop_front()).flatten();
+                    self.waited_last = owed.is_some();
+                    let owed = owed.map(Turn::Owed);
                     return owed.or_else(|| self.rounds.pop_front().map(Turn::Round));
                 }
             }
@@ -107,9 +115,22 @@ mod tests {
         assert_eq!(lanes.next(false), None);
         assert_eq!(lanes.len(), 3);
         assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(1))));
-        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(2))));
         assert_eq!(lanes.next(true), Some(Turn::Round(Key::first(9))));
+        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(2))));
         assert_eq!(lanes.next(true), None);
+    }
+
+    #[test]
+    fn what_is_owed_goes_first_unless_it_had_to_wait() {
+        let mut lanes: Lanes<()> = Lanes::new();
+        lanes.enter_round(Key::first(9));
+        for number in 1..=3 {
+            lanes.owe(Key::first(number));
+        }
+        for number in 1..=3 {
+            assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(number))));
+        }
+        assert_eq!(lanes.next(true), Some(Turn::Round(Key::first(9))));
     }
 
     #[test]
