@@ -454,9 +454,9 @@ fn check_contact(uri: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The presentity as the watcher spelt it, without parameters and headers and with the host in
-/// lower case: the rest says how to get there, or nothing, and would make a document of its own for
-/// each spelling.
+/// The presentity as the watcher named it: its scheme and port are kept. Parameters and headers only
+/// say how to get there, and what is merely spelt otherwise (escapes that are not needed, capitals in the
+/// host, dots in a telephone number) would make a document of its own for each spelling.
 fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
     let entity = match uri {
         Uri::Sip(sip) => {
@@ -464,18 +464,25 @@ fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
             let is_bare = sip.port().is_none()
                 && sip.password().is_none()
                 && sip.params().is_empty()
-                && sip.headers().is_empty();
+                && sip.headers().is_empty()
+                && !text.contains('%');
             let after_scheme = text.strip_prefix(scheme);
             if is_bare && after_scheme.is_some_and(|rest| rest.starts_with(':')) {
                 Cow::Borrowed(text)
             } else {
-                let user = sip.user().map_or(String::new(), |user| format!("{user}@"));
+                let user = sip.canonical_user();
+                let user = user.map_or(String::new(), |user| format!("{user}@"));
                 let port = sip.port().map_or(String::new(), |port| format!(":{port}"));
                 format!("{scheme}:{user}{}{port}", sip.host()).into()
             }
         }
-        Uri::Pres(pres) => format!("pres:{}@{}", pres.local(), pres.domain()).into(),
-        Uri::Tel(_) | Uri::Other(_) => {
+        // Their canonical forms are what may stand behind `pres:`, and a whole URI.
+        Uri::Pres(_) => {
+            let name = uri.address_of_record().unwrap_or_default();
+            return format!("pres:{name}").into();
+        }
+        Uri::Tel(_) => return uri.address_of_record().unwrap_or_default().into(),
+        Uri::Other(_) => {
             return text.split_once('?').map_or(text, |(bare, _)| bare).into();
         }
     };

@@ -1,6 +1,7 @@
 //! SIP and SIPS URIs (RFC 3261 section 19.1).
 
 use core::fmt;
+use std::borrow::Cow;
 
 use super::super::byte_set::split_once;
 use super::super::grammar::DIGIT;
@@ -99,6 +100,18 @@ impl<'a> SipUri<'a> {
     /// The user, without the password.
     pub fn user(&self) -> Option<&'a str> {
         self.user
+    }
+
+    /// The user part in the one way in which all equivalent ones are written.
+    pub(crate) fn canonical_user(&self) -> Option<Cow<'a, str>> {
+        self.user.map(|user| {
+            if !user.contains('%') {
+                return user.into();
+            }
+            let mut canonical = String::with_capacity(user.len());
+            push_user(&mut canonical, user);
+            canonical.into()
+        })
     }
 
     /// The password, which nobody should write (RFC 3261 section 19.1.1).
