@@ -145,7 +145,15 @@ fn datagrams_that_are_cut_or_odd() {
         let text = format!("{line}\r\nVia: a\r\n");
         assert!(Head::parse(&text).unwrap().start_line().is_none(), "{line}");
     }
-    for via in ["", "SIP/2.0/UDP", "SIP/2.0/UDP h:port", ";;", "\"", "/ / ,"] {
+    for via in [
+        "",
+        "SIP/2.0/UDP",
+        "SIP/2.0/UDP h:port",
+        ";;",
+        "\"",
+        "/ / ,",
+        "SIP/2.0/UDP h;x=\"open",
+    ] {
         let text = subscribe(&format!("Via: {via}"));
         let head = Head::parse(&text).unwrap();
         assert!(head.echo("SUBSCRIBE", "sip:a", source()).is_none(), "{via}");

@@ -243,7 +243,7 @@ pub(crate) fn has_several_vias(request: &RequestRef<'_>) -> bool {
 
 impl<'a> Via<'a> {
     fn parse(value: &'a str) -> Option<Self> {
-        let (own, rest) = split_outside_quotes(value, b',');
+        let (own, rest) = split_outside_quotes(value, b',')?;
         let (front, params) = own.split_once(';').unwrap_or((own, ""));
         // Name, version and transport, which may have white space around the slashes.
         let (_, transport) = front.split_once('/')?.1.split_once('/')?;
@@ -259,7 +259,7 @@ impl<'a> Via<'a> {
     fn params(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
         let mut left = self.params;
         let params = std::iter::from_fn(move || {
-            let (param, rest) = split_outside_quotes(left, b';');
+            let (param, rest) = split_outside_quotes(left, b';')?;
             left = rest.strip_prefix(';').unwrap_or_default();
             (!param.is_empty() || !rest.is_empty()).then_some(param.trim())
         });
@@ -326,22 +326,23 @@ impl<'a> Via<'a> {
     }
 }
 
-/// Splits before the first `delimiter`, an ASCII character, that is not within quotes.
-fn split_outside_quotes(text: &str, delimiter: u8) -> (&str, &str) {
+/// Splits before the first `delimiter`, an ASCII character, that is not within quotes; nothing when
+/// they do not end.
+fn split_outside_quotes(text: &str, delimiter: u8) -> Option<(&str, &str)> {
     let mut quoted = false;
     let mut escaped = false;
-    let end = text.bytes().position(|octet| {
+    for (at, octet) in text.bytes().enumerate() {
         if escaped {
             escaped = false;
         } else if quoted && octet == b'\\' {
             escaped = true;
         } else if octet == b'"' {
             quoted = !quoted;
+        } else if !quoted && octet == delimiter {
+            return text.split_at_checked(at);
         }
-        !quoted && octet == delimiter
-    });
-    end.and_then(|end| text.split_at_checked(end))
-        .unwrap_or((text, ""))
+    }
+    (!quoted).then_some((text, ""))
 }
 
 /// Appends a value, without the line breaks of folding.
