@@ -153,6 +153,7 @@ fn datagrams_that_are_cut_or_odd() {
         "\"",
         "/ / ,",
         "SIP/2.0/UDP h;x=\"open",
+        "SIP/2.0/h ;branch=z9hG4bKx",
     ] {
         let text = subscribe(&format!("Via: {via}"));
         let head = Head::parse(&text).unwrap();
@@ -200,6 +201,11 @@ fn bad_requests_get_good_responses() {
     let via = "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx";
     let twice = format!("{}f: <sip:q>\r\nt: <sip:r>\r\n", subscribe(via));
     assert_eq!(respond(&twice), respond(&subscribe(via)));
+    let empty = subscribe(via).replace(
+        "From: <sip:nora@example.org>;tag=a",
+        "From:\r\nFrom: <sip:q>",
+    );
+    assert!(!respond(&empty).contains("sip:q"));
     let without = subscribe(via).replace("To:", "X:");
     assert!(!respond(&without).contains("tag=b"), "{without}");
     // A line break of its own makes no line of the response.

@@ -143,7 +143,7 @@ impl<'a> Head<'a> {
             destination: source,
         };
         let mut top = None;
-        let (mut from, mut call_id, mut cseq) = ("", "", "");
+        let (mut from, mut call_id, mut cseq) = (None, None, None);
         for (name, value) in self.fields() {
             let Some(name) = HeaderName::from_wire(name) else {
                 continue;
@@ -161,16 +161,16 @@ impl<'a> Head<'a> {
                 }
                 HeaderName::Via => &mut echo.copied,
                 // A second one makes a bad request, and its response must not be one, too.
-                HeaderName::From if from.is_empty() => {
-                    from = value;
+                HeaderName::From if from.is_none() => {
+                    from = Some(value);
                     &mut echo.copied
                 }
-                HeaderName::CallId if call_id.is_empty() => {
-                    call_id = value;
+                HeaderName::CallId if call_id.is_none() => {
+                    call_id = Some(value);
                     &mut echo.copied
                 }
-                HeaderName::CSeq if cseq.is_empty() => {
-                    cseq = value;
+                HeaderName::CSeq if cseq.is_none() => {
+                    cseq = Some(value);
                     &mut echo.copied
                 }
                 HeaderName::RecordRoute => &mut echo.routes,
@@ -185,11 +185,18 @@ impl<'a> Head<'a> {
         // RFC 3261 section 17.2.3. The number is more than it asks for, and keeps those apart who use a
         // branch again; a branch without the cookie is unique with all the rest only.
         let branch = via.param("branch").unwrap_or_default();
-        let number = cseq.split_ascii_whitespace().next().unwrap_or_default();
+        let number = cseq.and_then(|cseq| cseq.split_ascii_whitespace().next());
         let mut key = String::with_capacity(96);
-        key.extend([method, " ", via.sent_by, " ", branch, " ", number]);
+        key.extend([method, " ", via.sent_by, " ", branch, " "]);
+        key.extend(number);
         if !branch.starts_with(MAGIC_COOKIE) {
-            key.extend([" ", uri, " ", from, " ", &echo.to, " ", call_id]);
+            key.extend([" ", uri, " ", &echo.to]);
+            key.extend(
+                [from, call_id]
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|value| [" ", value]),
+            );
         }
         echo.key = key.into();
         Some(echo)
@@ -245,12 +252,13 @@ impl<'a> Via<'a> {
     fn parse(value: &'a str) -> Option<Self> {
         let (own, rest) = split_outside_quotes(value, b',')?;
         let (front, params) = own.split_once(';').unwrap_or((own, ""));
+        let front = front.trim_end();
         // Name, version and transport, which may have white space around the slashes.
         let (_, transport) = front.split_once('/')?.1.split_once('/')?;
         let (_, sent_by) = transport.trim_start().split_once(char::is_whitespace)?;
         Some(Self {
-            front: front.trim_end(),
-            sent_by: sent_by.trim(),
+            front,
+            sent_by: sent_by.trim_start(),
             params,
             rest,
         })
