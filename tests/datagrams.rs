@@ -154,6 +154,7 @@ fn datagrams_that_are_cut_or_odd() {
         "/ / ,",
         "SIP/2.0/UDP h;x=\"open",
         "SIP/2.0/h ;branch=z9hG4bKx",
+        "SIP/2.0/UDP h\";branch=z9hG4bKx\"",
     ] {
         let text = subscribe(&format!("Via: {via}"));
         let head = Head::parse(&text).unwrap();

@@ -253,6 +253,10 @@ impl<'a> Via<'a> {
         let (own, rest) = split_outside_quotes(value, b',')?;
         let (front, params) = own.split_once(';').unwrap_or((own, ""));
         let front = front.trim_end();
+        // Only parameters have any.
+        if front.contains('"') {
+            return None;
+        }
         // Name, version and transport, which may have white space around the slashes.
         let (_, transport) = front.split_once('/')?.1.split_once('/')?;
         let (_, sent_by) = transport.trim_start().split_once(char::is_whitespace)?;
