@@ -422,7 +422,7 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         let id = request.transaction();
         let outcomes = self.outcomes.0.clone();
         tokio::spawn(async move {
-            let outcome = match timeout(REQUEST_LIMIT, send_request(request, path)).await {
+            let outcome = match timeout(REQUEST_LIMIT, send_request(request, *path)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Outcome::Failure(Failure::Timeout),
             };

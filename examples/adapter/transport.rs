@@ -84,7 +84,7 @@ pub(crate) enum Way {
     /// In a datagram.
     Datagram(Route),
     /// A name must be resolved first or a connection made, or there is a connection.
-    Path(Path),
+    Path(Box<Path>),
 }
 
 /// A way that has to be opened.
@@ -288,14 +288,14 @@ impl Stack {
             },
             |connection| connection.get_addr().clone(),
         );
-        Way::Path(Path {
+        Way::Path(Box::new(Path {
             endpoint: self.endpoint.clone(),
             connection,
             destination,
             route,
             listeners,
             local,
-        })
+        }))
     }
 }
 
