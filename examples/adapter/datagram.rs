@@ -103,28 +103,34 @@ impl<'a> Head<'a> {
         self.fields.iter().copied()
     }
 
-    fn field(&self, name: HeaderName) -> Option<&'a str> {
+    fn values(&self, name: HeaderName) -> impl Iterator<Item = &'a str> {
         self.fields()
-            .find(|(known, _)| HeaderName::from_wire(known) == Some(name))
+            .filter(move |(known, _)| HeaderName::from_wire(known) == Some(name))
             .map(|(_, value)| value)
     }
 
-    /// The body as far as Content-Length says; nothing when the datagram has less.
+    /// The body as far as Content-Length says, or all when there is none; nothing when the datagram has
+    /// less or that is no number, so that a request is a bad one and a response is none (RFC 3261
+    /// section 18.3).
     pub(crate) fn announced<'b>(&self, body: &'b [u8]) -> Option<&'b [u8]> {
-        let length = self
-            .field(HeaderName::ContentLength)
-            .and_then(|value| value.parse::<usize>().ok());
-        match length {
-            Some(length) => body.get(..length),
-            None => Some(body),
-        }
+        let Some(length) = self.values(HeaderName::ContentLength).next() else {
+            return Some(body);
+        };
+        // The standard library would take a sign.
+        let digits = length.bytes().all(|octet| octet.is_ascii_digit());
+        body.get(..length.parse().ok().filter(|_| digits)?)
     }
 
-    /// The branch and the method by which a response finds its request (RFC 3261 section 17.1.3).
-    pub(crate) fn answers(&self) -> Option<(&str, &str)> {
-        let branch = Via::parse(self.field(HeaderName::Via)?)?.param("branch")?;
-        let method = self.field(HeaderName::CSeq)?.split_whitespace().nth(1)?;
-        Some((branch, method))
+    /// The branch and the method by which a response finds its request (RFC 3261 section 17.1.3);
+    /// nothing when a further Via shows that it is for somebody else (section 8.1.3.3).
+    pub(crate) fn answers(&self) -> Option<(&'a str, &'a str)> {
+        let mut vias = self.values(HeaderName::Via);
+        let via = Via::parse(vias.next()?)?;
+        if !via.rest.is_empty() || vias.next().is_some() {
+            return None;
+        }
+        let cseq = self.values(HeaderName::CSeq).next()?;
+        Some((via.param("branch")?, cseq.split_whitespace().nth(1)?))
     }
 
     /// What a response to this request needs; nothing when the request cannot be answered.
@@ -137,7 +143,7 @@ impl<'a> Head<'a> {
             destination: source,
         };
         let mut top = None;
-        let (mut from, mut call_id, mut cseq) = ("", "", "");
+        let (mut from, mut call_id, mut cseq) = (None, None, None);
         for (name, value) in self.fields() {
             let Some(name) = HeaderName::from_wire(name) else {
                 continue;
@@ -149,21 +155,22 @@ impl<'a> Head<'a> {
                     top = Some(via);
                     continue;
                 }
-                HeaderName::To => {
+                HeaderName::To if echo.to.is_empty() => {
                     push_unfolded(&mut echo.to, value);
                     continue;
                 }
                 HeaderName::Via => &mut echo.copied,
-                HeaderName::From => {
-                    from = value;
+                // A second one makes a bad request, and its response must not be one, too.
+                HeaderName::From if from.is_none() => {
+                    from = Some(value);
                     &mut echo.copied
                 }
-                HeaderName::CallId => {
-                    call_id = value;
+                HeaderName::CallId if call_id.is_none() => {
+                    call_id = Some(value);
                     &mut echo.copied
                 }
-                HeaderName::CSeq => {
-                    cseq = value;
+                HeaderName::CSeq if cseq.is_none() => {
+                    cseq = Some(value);
                     &mut echo.copied
                 }
                 HeaderName::RecordRoute => &mut echo.routes,
@@ -178,11 +185,18 @@ impl<'a> Head<'a> {
         // RFC 3261 section 17.2.3. The number is more than it asks for, and keeps those apart who use a
         // branch again; a branch without the cookie is unique with all the rest only.
         let branch = via.param("branch").unwrap_or_default();
-        let number = cseq.split_ascii_whitespace().next().unwrap_or_default();
+        let number = cseq.and_then(|cseq| cseq.split_ascii_whitespace().next());
         let mut key = String::with_capacity(96);
-        key.extend([method, " ", via.sent_by, " ", branch, " ", number]);
+        key.extend([method, " ", via.sent_by, " ", branch, " "]);
+        key.extend(number);
         if !branch.starts_with(MAGIC_COOKIE) {
-            key.extend([" ", uri, " ", from, " ", &echo.to, " ", call_id]);
+            key.extend([" ", uri, " ", &echo.to]);
+            key.extend(
+                [from, call_id]
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|value| [" ", value]),
+            );
         }
         echo.key = key.into();
         Some(echo)
@@ -207,13 +221,14 @@ impl Echo {
         let mut text = String::with_capacity(self.copied.len() + self.to.len() + 256);
         let _ = write!(text, "SIP/2.0 {status} {reason}\r\n");
         text.push_str(&self.copied);
-        text.push_str("To: ");
-        text.push_str(&self.to);
-        if let Some(tag) = to_tag {
-            text.push_str(";tag=");
-            text.push_str(tag);
+        // A request without it is refused, too.
+        if !self.to.is_empty() {
+            text.extend(["To: ", &self.to]);
+            if let Some(tag) = to_tag {
+                text.extend([";tag=", tag]);
+            }
+            text.push_str("\r\n");
         }
-        text.push_str("\r\n");
         if with_routes {
             text.push_str(&self.routes);
         }
@@ -235,21 +250,31 @@ pub(crate) fn has_several_vias(request: &RequestRef<'_>) -> bool {
 
 impl<'a> Via<'a> {
     fn parse(value: &'a str) -> Option<Self> {
-        let (own, rest) = split_outside_quotes(value);
+        let (own, rest) = split_outside_quotes(value, b',')?;
         let (front, params) = own.split_once(';').unwrap_or((own, ""));
+        let front = front.trim_end();
+        // Only parameters have any.
+        if front.contains('"') {
+            return None;
+        }
         // Name, version and transport, which may have white space around the slashes.
         let (_, transport) = front.split_once('/')?.1.split_once('/')?;
         let (_, sent_by) = transport.trim_start().split_once(char::is_whitespace)?;
         Some(Self {
-            front: front.trim_end(),
-            sent_by: sent_by.trim(),
+            front,
+            sent_by: sent_by.trim_start(),
             params,
             rest,
         })
     }
 
     fn params(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
-        let params = self.params.split(';').map(str::trim);
+        let mut left = self.params;
+        let params = std::iter::from_fn(move || {
+            let (param, rest) = split_outside_quotes(left, b';')?;
+            left = rest.strip_prefix(';').unwrap_or_default();
+            (!param.is_empty() || !rest.is_empty()).then_some(param.trim())
+        });
         params.filter(|p| !p.is_empty()).map(|param| {
             let split = param.split_once('=');
             split.map_or((param, None), |(name, value)| {
@@ -277,7 +302,9 @@ impl<'a> Via<'a> {
         }
     }
 
-    /// Writes the field with `received` and `rport` filled in; returns where the response goes.
+    /// Writes the field with `received` and `rport` filled in; returns where the response goes: to the
+    /// address that the request came from, always. `maddr` would let a request be answered to somebody
+    /// who has not asked.
     fn write_received(&self, source: SocketAddr, out: &mut String) -> Option<SocketAddr> {
         let (host, port) = self.host_and_port()?;
         let host = host.trim_matches(['[', ']']);
@@ -311,22 +338,23 @@ impl<'a> Via<'a> {
     }
 }
 
-/// Splits before the first comma that is not within quotes.
-fn split_outside_quotes(text: &str) -> (&str, &str) {
+/// Splits before the first `delimiter`, an ASCII character, that is not within quotes; nothing when
+/// they do not end.
+fn split_outside_quotes(text: &str, delimiter: u8) -> Option<(&str, &str)> {
     let mut quoted = false;
     let mut escaped = false;
-    let end = text.bytes().position(|octet| {
+    for (at, octet) in text.bytes().enumerate() {
         if escaped {
             escaped = false;
         } else if quoted && octet == b'\\' {
             escaped = true;
         } else if octet == b'"' {
             quoted = !quoted;
+        } else if !quoted && octet == delimiter {
+            return text.split_at_checked(at);
         }
-        !quoted && octet == b','
-    });
-    end.and_then(|end| text.split_at_checked(end))
-        .unwrap_or((text, ""))
+    }
+    (!quoted).then_some((text, ""))
 }
 
 /// Appends a value, without the line breaks of folding.

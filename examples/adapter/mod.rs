@@ -1,27 +1,34 @@
 //! A presence agent on sockets: connections by the SIP stack `rsipstack`, datagrams by a small
-//! transport of its own.
+//! transport of its own. To embed the agent in a server of your own, copy this directory, or the part
+//! that fits, and write a [`Host`] and a [`Policy`].
 //!
-//! The agent decides and does no I/O; the stack has connections, transactions and retransmissions and
-//! knows nothing of presence. It would have UDP, too, but spends some 100 µs on a SUBSCRIBE and its
-//! NOTIFY, several times what the agent takes; a server lives by its datagrams, so that these go from
-//! socket to agent and back without a task, a copy of each field, or a channel in between. To embed the
-//! agent in a server of your own, copy this directory and write a [`Host`] and a [`Policy`].
-//!
-//! - [`message`] turns the messages of agent and stack into each other's, without copying on the way
-//!   in;
-//! - [`datagram`] reads messages in datagrams as far as transactions need it, [`transactions`] absorbs
-//!   what is repeated and repeats what is not answered, [`udp`] has the sockets;
-//! - [`transport`] binds sockets, names connections and UDP paths for the agent and finds them again,
-//!   and tells when a connection is lost;
 //! - [`Adapter`] here is the one task that owns the agent: it reads datagrams itself, all other input
 //!   comes to it through channels; it polls the agent until nothing is left to do, then sleeps until
-//!   input or a deadline.
+//!   input or a deadline. Every host has this loop in some form.
+//! - [`message`] turns the messages of agent and stack into each other's, without copying on the way
+//!   in. A host with a stack of its own, which has UDP and transactions, takes it as the model and
+//!   leaves out the rest.
+//! - [`transport`] has the stack, names connections for the agent and finds them again, tells when one
+//!   is lost, and chooses the way of each request.
+//! - [`datagram`] reads messages in datagrams as far as transactions need it, [`transactions`] absorbs
+//!   what is repeated and repeats what is not answered, [`udp`] has the sockets, which [`bind`] makes,
+//!   and [`exchange`] passes requests and responses between them and the agent. A small appliance with
+//!   UDP alone takes these and the loop.
+//!
+//! Datagrams go past the stack, which would spend some 100 µs on a SUBSCRIBE and its NOTIFY, several
+//! times what the agent takes. A server lives by its datagrams, so that these go from socket to agent
+//! and back without a task, a copy of each field, or a channel in between.
+//!
+//! Left out: TLS, so that nothing is sent to a sips URI; NAPTR and SRV records (RFC 3263), names being
+//! looked up as addresses only; STUN on the SIP port, which is not answered; INVITE beyond its refusal.
 //!
 //! Take along the last lines of this project's Cargo.toml, too: with overflow checks, which a debug
 //! build has, a Content-Length of the peer's choice can end the task of a TCP connection in version
 //! 0.7.14 of the stack.
 
+pub(crate) mod bind;
 pub(crate) mod datagram;
+pub(crate) mod exchange;
 pub(crate) mod message;
 pub(crate) mod transactions;
 pub(crate) mod transport;
@@ -29,7 +36,6 @@ pub(crate) mod udp;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,16 +44,15 @@ use presentity::event::{
     Failure, Identity, Output, Reason, RequestContext, ServerEvent, Termination,
 };
 use presentity::presence::{Agent, Policy};
-use presentity::sip::{self, RequestRef, ResponseRef};
+use presentity::sip::{self, RequestRef};
 use rsipstack::sip::Header;
 use rsipstack::transaction::{Transaction, TransactionReceiver};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use datagram::{Echo, Head, StartLine};
-use transactions::{Route, Seen};
+use datagram::Echo;
+use transactions::Route;
 use transport::{Arrival, Opened, Path, Stack, Way};
-use udp::Received;
 
 /// How many outputs and datagrams are taken in turns.
 const BURST: usize = 32;
@@ -127,8 +132,8 @@ type Taken = Result<(ServerTransaction, Caller), Reply>;
 enum Outcome {
     Response(rsipstack::sip::Response),
     Failure(Failure),
-    /// There is no connection: it goes to this address in a datagram.
-    Datagram(Box<sip::OutgoingRequest>, SocketAddr),
+    /// There is no connection: it goes in a datagram.
+    Datagram(Box<sip::OutgoingRequest>, Route),
 }
 
 /// The task that owns the agent.
@@ -271,101 +276,6 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         self.stack.close();
     }
 
-    /// Repeats and gives up what is sent in datagrams, forgets what came in them.
-    fn handle_due(&mut self) {
-        let now = Instant::now();
-        self.stack.udp.servers.expire(now);
-        while let Some(transaction) = self.stack.udp.timed_out(now) {
-            self.handle_outcome(transaction, Outcome::Failure(Failure::Timeout));
-        }
-    }
-
-    /// A datagram: a request, or the response to one.
-    fn handle_datagram(&mut self, received: &Received, datagram: &[u8], closing: bool) {
-        if datagram == b"\r\n\r\n" {
-            // A keep-alive (RFC 5626 section 4.4.1 has it for connections; some send it so).
-            let _ = self.stack.udp.send(received.route(), b"\r\n");
-            return;
-        }
-        let Some((text, body)) = datagram::split(datagram) else {
-            return;
-        };
-        let Some(head) = Head::parse(&text) else {
-            return;
-        };
-        match head.start_line() {
-            Some(StartLine::Request { method, uri }) if !closing => {
-                self.handle_datagram_request(received, &head, (method, uri), body);
-            }
-            Some(StartLine::Response { status }) if status >= 200 => {
-                self.handle_datagram_response(&head, status, body);
-            }
-            _ => {}
-        }
-    }
-
-    fn handle_datagram_request(
-        &mut self,
-        received: &Received,
-        head: &Head<'_>,
-        (method, uri): (&str, &str),
-        body: &[u8],
-    ) {
-        if method == "ACK" {
-            return;
-        }
-        let Some(echo) = head.echo(method, uri, received.source) else {
-            return;
-        };
-        let route = Route {
-            listener: received.listener,
-            destination: echo.destination,
-        };
-        let udp = &mut self.stack.udp;
-        match udp.servers.open(&echo.key) {
-            Seen::New => {}
-            Seen::Pending => return,
-            Seen::Answered(response) => {
-                let response = response.clone();
-                let _ = udp.send(route, &response);
-                return;
-            }
-        }
-        let body = head.announced(body);
-        let cut_short = body.is_none();
-        let body = body.map(Bytes::copy_from_slice).unwrap_or_default();
-        let request = RequestRef::new(method, uri, head.fields(), &body);
-        let arrival = self
-            .stack
-            .datagram_arrival(received, datagram::has_several_vias(&request));
-        let taken = if cut_short {
-            Err(Reply::new(400))
-        } else if method == "CANCEL" {
-            let invite = echo.key.replacen("CANCEL", "INVITE", 1);
-            let known = self.stack.udp.servers.knows(&invite);
-            Err(Reply::new(if known { 200 } else { 481 }))
-        } else {
-            self.handle_request(&request, &arrival)
-        };
-        self.settle(Origin::Datagram(received.listener, echo), taken);
-    }
-
-    fn handle_datagram_response(&mut self, head: &Head<'_>, status: u16, body: &[u8]) {
-        let clients = &mut self.stack.udp.clients;
-        let Some((branch, method)) = head.answers() else {
-            return;
-        };
-        let Some(transaction) = udp::branch_of_ours(branch).and_then(|b| clients.close(b, method))
-        else {
-            return;
-        };
-        self.under_way = self.under_way.saturating_sub(1);
-        let now = self.now();
-        let body = Bytes::copy_from_slice(head.announced(body).unwrap_or_default());
-        let response = ResponseRef::new(status, head.fields(), &body);
-        self.agent.handle_response(now, transaction, &response);
-    }
-
     /// How a request came in; nothing when its sender does not read the responses it has got.
     async fn arrival(&mut self, transaction: &Transaction) -> Option<Arrival> {
         if let Ok(arrival) = self.stack.arrival(transaction) {
@@ -422,12 +332,8 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
 
     fn handle_outcome(&mut self, transaction: ClientTransaction, outcome: Outcome) {
         let now = self.now();
-        if let Outcome::Datagram(request, destination) = outcome {
-            match self.stack.route(destination) {
-                Some(route) => self.send_datagram(*request, route),
-                None => self.handle_outcome(transaction, Outcome::Failure(Failure::Transport)),
-            }
-            return;
+        if let Outcome::Datagram(request, route) = outcome {
+            return self.send_datagram(*request, route);
         }
         self.under_way = self.under_way.saturating_sub(1);
         match outcome {
@@ -507,17 +413,6 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         }
     }
 
-    fn answer(&mut self, listener: usize, echo: &Echo, octets: Vec<u8>) {
-        let route = Route {
-            listener,
-            destination: echo.destination,
-        };
-        // A response that cannot be sent is as good as lost on the way.
-        let _ = self.stack.udp.send(route, &octets);
-        let now = Instant::now();
-        self.stack.udp.servers.answer(now, &echo.key, octets.into());
-    }
-
     fn send(&mut self, request: sip::OutgoingRequest) {
         self.under_way += 1;
         let path = match self.stack.way(&request) {
@@ -527,20 +422,13 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         let id = request.transaction();
         let outcomes = self.outcomes.0.clone();
         tokio::spawn(async move {
-            let outcome = match timeout(REQUEST_LIMIT, send_request(request, path)).await {
+            let outcome = match timeout(REQUEST_LIMIT, send_request(request, *path)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Outcome::Failure(Failure::Timeout),
             };
             // The receiver is gone only after the server has closed.
             let _ = outcomes.send((id, outcome));
         });
-    }
-
-    fn send_datagram(&mut self, request: sip::OutgoingRequest, route: Route) {
-        let sent = self.stack.udp.request(Instant::now(), request, route);
-        if let Err(transaction) = sent {
-            self.handle_outcome(transaction, Outcome::Failure(Failure::Transport));
-        }
     }
 }
 
@@ -563,7 +451,7 @@ fn send_response(
 async fn send_request(request: sip::OutgoingRequest, path: Path) -> Outcome {
     let mut transaction = match path.open(&request).await {
         Some(Opened::Transaction(transaction)) => transaction,
-        Some(Opened::Datagram(address)) => return Outcome::Datagram(Box::new(request), address),
+        Some(Opened::Datagram(route)) => return Outcome::Datagram(Box::new(request), route),
         None => return Outcome::Failure(Failure::Transport),
     };
     if transaction.send().await.is_err() {

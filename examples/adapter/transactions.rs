@@ -16,12 +16,17 @@ use tokio::time::Instant;
 
 /// Timer J, for how long a request may be repeated: 64 x T1.
 const REPEATED_FOR: Duration = Duration::from_secs(32);
-/// Answered requests that are remembered; beyond it the oldest are forgotten early.
-const MAX_ANSWERED: usize = 1 << 18;
-/// Timer E by the number of times that a request has been sent, in half seconds: from T1 doubling to
-/// T2. After the last comes Timer F, at 32 s. A provisional response changes nothing, as a server may
-/// send one only when Timer E has come to T2 (RFC 4320 section 4.1).
-const WAITS: [u8; 11] = [1, 2, 4, 8, 8, 8, 8, 8, 8, 8, 1];
+/// For all answers together, in octets. Beyond it the oldest are forgotten early; their requests,
+/// repeated, come to the agent as new ones, which tells them by Call-ID, From tag and CSeq.
+const MAX_ANSWERS: usize = 256 << 20;
+/// What the tables take for an answer beside its octets, about.
+const ANSWER: usize = 160;
+/// The unit of the timers of a client: T1.
+const T1: Duration = Duration::from_millis(500);
+/// The longest Timer E, in T1.
+const T2: u8 = 8;
+/// Timer F, in T1.
+const TIMER_F: u8 = 64;
 
 /// A request of a client that came.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,10 +40,15 @@ pub(crate) enum Seen<'a> {
 }
 
 /// Requests that came.
+///
+/// Those that wait for their answer are not counted here: the agent answers each, and takes no more
+/// than it has room for.
 #[derive(Debug, Default)]
 pub(crate) struct ServerTransactions {
     known: HashMap<Arc<str>, Option<Arc<[u8]>>>,
     answered: VecDeque<(Instant, Arc<str>)>,
+    /// What the answered ones take.
+    octets: usize,
 }
 
 impl ServerTransactions {
@@ -60,27 +70,36 @@ impl ServerTransactions {
 
     /// Remembers the answer.
     pub(crate) fn answer(&mut self, now: Instant, key: &Arc<str>, response: Arc<[u8]>) {
-        if let Some(known) = self.known.get_mut(key) {
+        if let Some(known @ None) = self.known.get_mut(key) {
+            self.octets += ANSWER + key.len() + response.len();
             *known = Some(response);
             self.answered.push_back((now, key.clone()));
+        }
+        while self.octets > MAX_ANSWERS {
+            self.forget_oldest();
         }
     }
 
     /// Forgets what is not repeated any more.
     pub(crate) fn expire(&mut self, now: Instant) {
-        while let Some((since, key)) = self.answered.front() {
-            let old = now.saturating_duration_since(*since) >= REPEATED_FOR;
-            if !old && self.answered.len() <= MAX_ANSWERED {
-                break;
-            }
-            self.known.remove(key);
-            self.answered.pop_front();
+        while let Some((since, _)) = self.answered.front()
+            && now.saturating_duration_since(*since) >= REPEATED_FOR
+        {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, key)) = self.answered.pop_front()
+            && let Some(Some(response)) = self.known.remove(&key)
+        {
+            self.octets -= ANSWER + key.len() + response.len();
         }
     }
 }
 
 /// Where a request goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Route {
     /// The socket, by its place among those that are listened on.
     pub(crate) listener: usize,
@@ -92,7 +111,10 @@ pub(crate) struct Route {
 pub(crate) struct OpenRequest {
     pub(crate) request: OutgoingRequest,
     pub(crate) route: Route,
-    sendings: usize,
+    /// The time since it was first sent, when it is next due, in T1.
+    age: u8,
+    /// Timer E, in T1.
+    wait: u8,
 }
 
 /// What is due.
@@ -108,15 +130,10 @@ pub(crate) enum Due {
 #[derive(Debug, Default)]
 pub(crate) struct ClientTransactions {
     open: HashMap<u64, OpenRequest>,
-    /// One queue for each wait that there is, so that each is in order of time.
-    due: [VecDeque<(Instant, u64)>; 4],
+    /// One queue for each wait that there is, from T1 to T2, so that each is in order of time.
+    due: [VecDeque<(Instant, u64)>; T2 as usize],
     branches: RandomState,
     next: u64,
-}
-
-/// The queue of those who wait for so many half seconds.
-fn queue_of(wait: u8) -> usize {
-    usize::try_from(wait.trailing_zeros()).unwrap_or_default()
 }
 
 impl ClientTransactions {
@@ -134,7 +151,8 @@ impl ClientTransactions {
             OpenRequest {
                 request,
                 route,
-                sendings: 1,
+                age: 1,
+                wait: 1,
             },
         );
         self.arm(now, branch, 1);
@@ -145,11 +163,23 @@ impl ClientTransactions {
         self.open.get(&branch)
     }
 
-    /// Ends the transaction that a response with this branch and method answers. What comes for it
-    /// later is dropped, which is all that Timer K is for.
-    pub(crate) fn close(&mut self, branch: u64, method: &str) -> Option<ClientTransaction> {
-        self.opened(branch)
-            .filter(|open| open.request.method() == method)?;
+    /// Takes a response with this branch, method and status; returns the transaction that it ends.
+    /// What comes later is dropped, which is all that Timer K is for.
+    pub(crate) fn close(
+        &mut self,
+        branch: u64,
+        method: &str,
+        status: u16,
+    ) -> Option<ClientTransaction> {
+        let open = self.open.get_mut(&branch)?;
+        if open.request.method() != method {
+            return None;
+        }
+        if status < 200 {
+            // The server has it: the next repetition comes when it is due, all others after T2.
+            open.wait = T2;
+            return None;
+        }
         self.forget(branch)
     }
 
@@ -160,10 +190,9 @@ impl ClientTransactions {
             .map(|open| open.request.transaction())
     }
 
-    fn arm(&mut self, now: Instant, branch: u64, sendings: usize) {
-        let wait = WAITS.get(sendings - 1).copied().unwrap_or(1);
-        if let Some(queue) = self.due.get_mut(queue_of(wait)) {
-            queue.push_back((now + Duration::from_millis(500) * u32::from(wait), branch));
+    fn arm(&mut self, now: Instant, branch: u64, wait: u8) {
+        if let Some(queue) = self.due.get_mut(usize::from(wait - 1)) {
+            queue.push_back((now + T1 * u32::from(wait), branch));
         }
     }
 
@@ -178,12 +207,13 @@ impl ClientTransactions {
             }
         };
         let open = self.open.get_mut(&branch)?;
-        if open.sendings == WAITS.len() {
+        if open.age == TIMER_F {
             return self.forget(branch).map(Due::Timeout);
         }
-        open.sendings += 1;
-        let sendings = open.sendings;
-        self.arm(now, branch, sendings);
+        open.wait = (2 * open.wait).min(T2);
+        let wait = open.wait.min(TIMER_F - open.age);
+        open.age += wait;
+        self.arm(now, branch, wait);
         Some(Due::Repeat(branch))
     }
 

@@ -3,29 +3,31 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use presentity::engine::FlowId;
-use presentity::sip::OutgoingRequest;
+use presentity::sip::{OutgoingRequest, Uri};
 use rsipstack::EndpointBuilder;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Method, SipMessage, Transport, Uri};
+use rsipstack::sip::uri::{Domain, Host, HostWithPort};
+use rsipstack::sip::{Header, Method, SipMessage, Transport};
 use rsipstack::transaction::endpoint::{EndpointInnerRef, TransportEventInspector};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::{Transaction, TransactionReceiver};
 use rsipstack::transport::tcp::TcpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent, TransportLayer};
-use tokio::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
+use super::bind::{bind, reachable};
 use super::message;
 use super::transactions::Route;
-use super::udp::{Received, Udp};
+use super::udp::{Listeners, Received, Udp};
 
 /// Connections that may be open at once; more are closed as they come. The stack takes 64 KiB for
 /// each.
@@ -45,7 +47,7 @@ const MAX_DATAGRAM: usize = 1300;
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// More than a Via field of the stack's takes.
 const VIA_LEN: usize = 120;
-/// Set in the names of connections; names of UDP paths hold listener, address and port below it.
+/// Set in the names of connections, not in those of UDP paths.
 const CONNECTION: u64 = 1 << 63;
 
 /// The stack with its connections, and UDP, which goes past it.
@@ -82,7 +84,7 @@ pub(crate) enum Way {
     /// In a datagram.
     Datagram(Route),
     /// A name must be resolved first or a connection made, or there is a connection.
-    Path(Path),
+    Path(Box<Path>),
 }
 
 /// A way that has to be opened.
@@ -92,6 +94,9 @@ pub(crate) struct Path {
     connection: Option<SipConnection>,
     /// The address, where the connection does not tell it.
     destination: Option<SipAddr>,
+    /// The way of a datagram there, where no name must be resolved for it.
+    route: Option<Route>,
+    listeners: Listeners,
     /// The host and port for Via when the connection is a new one.
     local: SipAddr,
 }
@@ -101,7 +106,7 @@ pub(crate) enum Opened {
     /// By a connection.
     Transaction(Box<Transaction>),
     /// In a datagram, after all.
-    Datagram(SocketAddr),
+    Datagram(Route),
 }
 
 impl Stack {
@@ -118,7 +123,7 @@ impl Stack {
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
         for address in addresses {
-            let (udp, tcp) = bind(*address).await?;
+            let (udp, tcp) = bind(*address)?;
             sockets.push(udp);
             listeners.push(tcp);
         }
@@ -142,7 +147,7 @@ impl Stack {
         let mut bound = Vec::new();
         for tcp in listeners {
             bound.push(tcp.local_addr()?);
-            let local = SipConnection::resolve_bind_address(tcp.local_addr()?);
+            let local = reachable(tcp.local_addr()?);
             let local = SipAddr {
                 r#type: Some(Transport::Tcp),
                 addr: local.into(),
@@ -191,7 +196,7 @@ impl Stack {
     /// The same for a datagram.
     pub(crate) fn datagram_arrival(&self, received: &Received, over_proxies: bool) -> Arrival {
         let local = self.udp.local(received.listener);
-        let flow = udp_flow(received.listener, received.source);
+        let flow = self.udp.flow(received.route());
         Arrival {
             local_contact: local.map_or_else(String::new, |local| format!("sip:{local}")),
             flow: flow.filter(|_| !over_proxies),
@@ -244,60 +249,53 @@ impl Stack {
 
     /// The way for a request.
     pub(crate) fn way(&self, request: &OutgoingRequest) -> Way {
-        let flow = request.flow().map(|flow| flow.0);
+        let flow = request.flow();
         let connection = flow
-            .filter(|flow| flow & CONNECTION != 0)
-            .and_then(|flow| self.connections.get(&flow))
+            .and_then(|flow| self.connections.get(&flow.0))
             .map(|known| known.connection.clone());
+        let listeners = self.udp.listeners();
         let mut destination = None;
-        let fits = request.encoded_len(VIA_LEN) <= MAX_DATAGRAM;
+        let mut route = None;
         if connection.is_none() {
-            let back = flow.filter(|flow| flow & CONNECTION == 0);
-            let back = back.and_then(|flow| Some((flow, udp_peer(flow)?)));
-            match back {
-                Some((flow, peer)) if fits => {
-                    let listener = usize::try_from(flow >> 48).unwrap_or(usize::MAX);
-                    return Way::Datagram(Route {
-                        listener,
-                        destination: peer,
-                    });
-                }
-                Some((_, peer)) => {
-                    destination = Some(SipAddr {
-                        r#type: Some(Transport::Udp),
-                        addr: peer.into(),
-                    });
-                }
-                None => destination = next_hop(request),
+            route = flow.and_then(|flow| self.udp.way_back(flow));
+            destination = match route {
+                Some(route) => Some(SipAddr {
+                    r#type: Some(Transport::Udp),
+                    addr: route.destination.into(),
+                }),
+                None => next_hop(request.next_hop()),
+            };
+            if route.is_none()
+                && let Some(hop) = &destination
+                && hop.r#type == Some(Transport::Udp)
+                && let Ok(address) = hop.get_socketaddr()
+            {
+                route = listeners.route(address);
+            }
+            if let Some(route) = route
+                && request.encoded_len(VIA_LEN) <= MAX_DATAGRAM
+            {
+                return Way::Datagram(route);
             }
         }
-        if let Some(hop) = &destination
-            && fits
-            && hop.r#type == Some(Transport::Udp)
-            && let Ok(address) = hop.get_socketaddr()
-            && let Some(route) = self.route(address)
-        {
-            return Way::Datagram(route);
-        }
+        let listener = route.map_or(0, |route| route.listener);
         let local = connection.as_ref().map_or_else(
-            || self.udp.local(0).map(SipAddr::from).unwrap_or_default(),
+            || {
+                self.udp
+                    .local(listener)
+                    .map(SipAddr::from)
+                    .unwrap_or_default()
+            },
             |connection| connection.get_addr().clone(),
         );
-        Way::Path(Path {
+        Way::Path(Box::new(Path {
             endpoint: self.endpoint.clone(),
             connection,
             destination,
+            route,
+            listeners,
             local,
-        })
-    }
-
-    /// The way of a datagram to an address.
-    pub(crate) fn route(&self, destination: SocketAddr) -> Option<Route> {
-        let listener = self.udp.listener_for(destination)?;
-        Some(Route {
-            listener,
-            destination,
-        })
+        }))
     }
 }
 
@@ -320,7 +318,13 @@ impl Path {
                 match found {
                     Some(Ok((connection, _))) => connection,
                     // Refused or silent: then in fragments after all.
-                    _ => return resolve(&hop).await.map(Opened::Datagram),
+                    _ => {
+                        let route = match self.route {
+                            Some(route) => Some(route),
+                            None => resolve(&hop, self.listeners).await,
+                        };
+                        return route.map(Opened::Datagram);
+                    }
                 }
             }
             (None, Some(hop)) => layer.lookup(&hop, None).await.ok()?.0,
@@ -339,13 +343,12 @@ impl Path {
     }
 }
 
-async fn resolve(hop: &SipAddr) -> Option<SocketAddr> {
-    if let Ok(address) = hop.get_socketaddr() {
-        return Some(address);
-    }
+/// Looks up a host name: A and AAAA alone, without NAPTR and SRV (RFC 3263), for which the examples
+/// have no resolver.
+async fn resolve(hop: &SipAddr, listeners: Listeners) -> Option<Route> {
     let port = hop.addr.port.as_ref().map_or(5060, |port| port.value());
     let mut found = lookup_host((hop.addr.host.to_string(), port)).await.ok()?;
-    found.next()
+    found.find_map(|address| listeners.route(address))
 }
 
 fn connection_name(tcp: &TcpConnection) -> FlowId {
@@ -353,46 +356,29 @@ fn connection_name(tcp: &TcpConnection) -> FlowId {
     FlowId(CONNECTION | place)
 }
 
-/// Names a UDP path by listener and address of the peer; there is no table that strangers could fill.
-/// For IPv6 the name is that of the listener alone, and the agent's next hop tells the address.
-fn udp_flow(listener: usize, peer: SocketAddr) -> Option<FlowId> {
-    let listener = u64::try_from(listener).ok().filter(|l| *l < 1 << 15)? << 48;
-    match peer {
-        SocketAddr::V4(peer) => {
-            let address = u64::from(peer.ip().to_bits()) << 16;
-            Some(FlowId(listener | address | u64::from(peer.port())))
-        }
-        SocketAddr::V6(_) => Some(FlowId(listener)),
-    }
-}
-
-fn udp_peer(flow: u64) -> Option<SocketAddr> {
-    let address = u32::try_from((flow >> 16) & u64::from(u32::MAX)).ok()?;
-    let port = u16::try_from(flow & u64::from(u16::MAX)).ok()?;
-    (address != 0).then(|| SocketAddr::from((Ipv4Addr::from_bits(address), port)))
-}
-
-fn next_hop(request: &OutgoingRequest) -> Option<SipAddr> {
-    let uri = Uri::try_from(request.next_hop()).ok()?;
-    let mut address = SipAddr::try_from(&uri).ok()?;
-    address.r#type.get_or_insert(Transport::Udp);
-    Some(address)
-}
-
-/// Binds UDP and TCP on the same port; a port of the system's choice may be taken for the one and
-/// not for the other, so there are a few tries.
-async fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let udp = UdpSocket::bind(address).await?;
-        let port = udp.local_addr()?.port();
-        match TcpListener::bind(SocketAddr::new(address.ip(), port)).await {
-            Ok(tcp) => return Ok((udp, tcp)),
-            Err(_) if address.port() == 0 && tries < 16 => {}
-            Err(error) => return Err(error),
-        }
-    }
+/// What a URI says of the next hop; nothing for sips and for transports that are not here.
+pub(crate) fn next_hop(uri: &str) -> Option<SipAddr> {
+    let Ok(Uri::Sip(uri)) = Uri::parse(uri) else {
+        return None;
+    };
+    let param = |name| uri.params().get(name).flatten();
+    let transport = match param("transport") {
+        _ if uri.is_sips() => return None,
+        None => Transport::Udp,
+        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
+        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+        Some(_) => return None,
+    };
+    let host = param("maddr").unwrap_or(uri.host());
+    let host = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => Host::from(address),
+        Err(_) => Host::from(Domain::from(host)),
+    };
+    let port = uri.port().map(Into::into);
+    Some(SipAddr {
+        r#type: Some(transport),
+        addr: HostWithPort { host, port },
+    })
 }
 
 async fn accept(

@@ -4,16 +4,17 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::future::poll_fn;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 
-use presentity::engine::ClientTransaction;
+use presentity::engine::{ClientTransaction, FlowId};
 use presentity::sip::OutgoingRequest;
-use rsipstack::transport::SipConnection;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
+use super::bind::reachable;
 use super::transactions::{ClientTransactions, Due, Route, ServerTransactions};
 
 /// The largest datagram.
@@ -24,10 +25,15 @@ const SOCKET_BUFFER: usize = 4 << 20;
 const MAX_WAITING: usize = 1 << 13;
 /// With the cookie of RFC 3261 section 8.1.1.7.
 const BRANCH: &str = "z9hG4bK";
+/// Set in the names of IPv6 paths.
+const IPV6: u64 = 1 << 62;
 
 /// The sockets.
 pub(crate) struct Udp {
     sockets: Vec<Socket>,
+    /// Where to look first for what has come, so that no socket starves another.
+    turn: usize,
+    paths: RandomState,
     pub(crate) servers: ServerTransactions,
     pub(crate) clients: ClientTransactions,
     via: String,
@@ -39,6 +45,27 @@ struct Socket {
     /// As others reach it: never the unspecified address.
     local: SocketAddr,
     waiting: VecDeque<(SocketAddr, Box<[u8]>)>,
+}
+
+/// The sockets for what was not asked for at one of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listeners {
+    ipv4: Option<usize>,
+    ipv6: Option<usize>,
+}
+
+impl Listeners {
+    /// The way to an address; nothing when no socket reaches addresses of its kind.
+    pub(crate) fn route(self, destination: SocketAddr) -> Option<Route> {
+        let listener = match destination {
+            SocketAddr::V4(_) => self.ipv4,
+            SocketAddr::V6(_) => self.ipv6,
+        };
+        listener.map(|listener| Route {
+            listener,
+            destination,
+        })
+    }
 }
 
 /// A datagram that came.
@@ -61,7 +88,7 @@ impl Received {
 impl Udp {
     pub(crate) fn new(sockets: Vec<UdpSocket>) -> io::Result<Self> {
         let sockets = sockets.into_iter().map(|socket| {
-            let local = SipConnection::resolve_bind_address(socket.local_addr()?);
+            let local = reachable(socket.local_addr()?);
             // The system may give less.
             let reference = socket2::SockRef::from(&socket);
             let _ = reference.set_recv_buffer_size(SOCKET_BUFFER);
@@ -74,6 +101,8 @@ impl Udp {
         });
         Ok(Self {
             sockets: sockets.collect::<io::Result<_>>()?,
+            turn: 0,
+            paths: RandomState::new(),
             servers: ServerTransactions::default(),
             clients: ClientTransactions::default(),
             via: String::new(),
@@ -86,11 +115,46 @@ impl Udp {
         self.sockets.get(listener).map(|socket| socket.local)
     }
 
-    /// A socket that reaches addresses of this kind.
-    pub(crate) fn listener_for(&self, destination: SocketAddr) -> Option<usize> {
-        self.sockets
-            .iter()
-            .position(|socket| socket.local.is_ipv4() == destination.is_ipv4())
+    /// The first socket of each kind.
+    pub(crate) fn listeners(&self) -> Listeners {
+        let first = |ipv4| {
+            let mut sockets = self.sockets.iter();
+            sockets.position(|socket| socket.local.is_ipv4() == ipv4)
+        };
+        Listeners {
+            ipv4: first(true),
+            ipv6: first(false),
+        }
+    }
+
+    /// Names a path by listener and address of the peer; there is no table that strangers could fill.
+    /// An IPv6 address does not fit, so that its path has only a name, and the agent's next hop tells
+    /// the address: no address translator stands in its way.
+    pub(crate) fn flow(&self, route: Route) -> Option<FlowId> {
+        let listener = u64::try_from(route.listener)
+            .ok()
+            .filter(|l| *l < 1 << 14)?
+            << 48;
+        Some(match route.destination {
+            SocketAddr::V4(peer) => {
+                let address = u64::from(peer.ip().to_bits()) << 16;
+                FlowId(listener | address | u64::from(peer.port()))
+            }
+            SocketAddr::V6(_) => FlowId(IPV6 | self.paths.hash_one(route) >> 2),
+        })
+    }
+
+    /// The way back that has this name.
+    pub(crate) fn way_back(&self, flow: FlowId) -> Option<Route> {
+        let listener = usize::try_from(flow.0 >> 48).ok();
+        let listener = listener.filter(|listener| *listener < self.sockets.len())?;
+        let address = u32::try_from((flow.0 >> 16) & u64::from(u32::MAX)).ok()?;
+        let port = u16::try_from(flow.0 & u64::from(u16::MAX)).ok()?;
+        let destination = SocketAddr::from((Ipv4Addr::from_bits(address), port));
+        Some(Route {
+            listener,
+            destination,
+        })
     }
 
     /// Waits until something has come, or what waits may go.
@@ -110,10 +174,13 @@ impl Udp {
     }
 
     /// Takes a datagram that has come.
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Option<Received> {
-        for (listener, socket) in self.sockets.iter().enumerate() {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Option<Received> {
+        for _ in 0..self.sockets.len() {
+            let listener = self.turn % self.sockets.len();
+            self.turn = listener + 1;
+            let socket = &self.sockets.get(listener)?.socket;
             // Errors tell of earlier sendings, which time out by themselves.
-            if let Ok((len, source)) = socket.socket.try_recv_from(buffer) {
+            if let Ok((len, source)) = socket.try_recv_from(buffer) {
                 return Some(Received {
                     listener,
                     len,
