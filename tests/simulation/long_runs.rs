@@ -137,7 +137,7 @@ fn nothing_is_left_after_two_hours_of_coming_and_going() {
 fn nothing_is_left_after_36_hours_of_coming_and_going() {
     if asked_for_long_runs() {
         let size = Size {
-            watchers: from_environment("PRESENTITY_WATCHERS", 11_500) as usize,
+            watchers: from_environment("PRESENTITY_WATCHERS", 12_000) as usize,
             publishers: 60,
             presentities: 100,
         };

@@ -271,6 +271,9 @@ impl World {
         if is_vast {
             let later = now + 300 * SECOND + network.dice.roll(900 * SECOND);
             network.wake(later, watcher.address, Wake::Mend);
+            // And one who lost what it had without an act of its own.
+            let other = 1 + network.dice.roll(count as u64) as usize;
+            network.wake(later, other, Wake::Mend);
         }
         match act {
             Act::Subscribe => watcher.subscribe(network),
@@ -356,6 +359,8 @@ impl World {
             Act::NewNonce if seldom => network.nonce += 1,
             Act::Terminate(reason) => self.host.terminate(network, who, reason),
             Act::TerminatePresentity(reason) => {
+                // So many are to come back.
+                let reason = if is_vast { Reason::Deactivated } else { reason };
                 let presentity = Some(one_of(who / 2));
                 self.host.terminate_all(network, presentity, reason);
             }
