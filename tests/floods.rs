@@ -653,3 +653,48 @@ fn more_dead_newcomers_than_can_be_told_do_not_starve_the_living() {
     let longest = waits.iter().max().unwrap();
     assert!(*longest <= Duration::from_secs(5), "{waits:?}");
 }
+
+// PA-64: a host that takes in an answer and a SUBSCRIBE between two polls has a NOTIFY owed whenever a
+// place becomes free.
+#[test]
+fn newcomers_who_take_each_free_place_do_not_starve_the_others() {
+    const LIVING: usize = 10;
+    let mut server = server(|config| config.window = 4);
+    for number in 0..LIVING as u32 {
+        let message = subscribe(&user("living", number), WOLF, number);
+        server.subscribed(&message);
+    }
+    server.pass(10.0);
+    let mut open: Vec<ClientTransaction> = Vec::new();
+    let mut told = 0;
+    for number in 100..500u32 {
+        if number == 120 {
+            let document = Presence::new(WOLF).with_tuple(Tuple::open("t").with_note("change"));
+            server
+                .role
+                .set_presence(server.now, WOLF, document)
+                .unwrap();
+        }
+        if open.len() >= 4 {
+            let (now, body) = (server.now, Bytes::new());
+            let response = ResponseRef::new(200, [], &body);
+            server.role.handle_response(now, open.remove(0), &response);
+        }
+        let (from, to) = (user("new", number), user("other", number));
+        let identity = Identity::of(&from, Assurance::Digest).unwrap();
+        let context = RequestContext::new(&identity, "sip:agent.example.com");
+        let message = subscribe(&from, &to, number);
+        let transaction = ServerTransaction(u64::from(number));
+        let taken = server
+            .role
+            .handle_request(server.now, transaction, &message.view(), &context);
+        taken.unwrap();
+        while let Some(output) = server.role.poll_output() {
+            if let Output::Send(request) = output {
+                told += usize::from(body_of(&request).contains("change"));
+                open.push(request.transaction());
+            }
+        }
+    }
+    assert_eq!(told, LIVING);
+}

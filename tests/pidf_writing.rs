@@ -436,20 +436,25 @@ fn prefixes_in_content_keep_their_meaning() {
 // Else the root would give the prefix away, and its owner would take it back when it is written again.
 #[test]
 fn a_customary_prefix_that_some_content_uses_otherwise_is_nobodys() {
-    let document = format!(
-        "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' \
-         entity='{ENTITY}'><dm:person id='me'><x xmlns='urn:example:x' xmlns:dm='urn:example:kind'>\
-         (dm:&gt;<dm:y/></x></dm:person></presence>"
-    );
-    let presence = Presence::read(document.as_bytes()).unwrap();
-    let written = check(&presence);
-    assert!(
-        written.contains("xmlns:dm=\"urn:example:kind\""),
-        "{written}"
-    );
-    let again = Presence::read(written.as_bytes()).unwrap();
-    assert_eq!(again, presence);
-    assert_eq!(check(&again), written);
+    for (declared, content) in [
+        ("", "<dm:y/>"),
+        (" xmlns:dm1='urn:example:y'", "dm1:q<dm:y/><dm1:z/>"),
+    ] {
+        let document = format!(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' \
+             entity='{ENTITY}'><dm:person id='me'><x xmlns='urn:example:x' xmlns:dm='urn:example:kind'{declared}>\
+             (dm:&gt;{content}</x></dm:person></presence>"
+        );
+        let presence = Presence::read(document.as_bytes()).unwrap();
+        let written = check(&presence);
+        assert!(
+            written.contains("xmlns:dm=\"urn:example:kind\""),
+            "{written}"
+        );
+        let again = Presence::read(written.as_bytes()).unwrap();
+        assert_eq!(again, presence);
+        assert_eq!(check(&again), written);
+    }
 }
 
 #[test]

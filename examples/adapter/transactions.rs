@@ -17,7 +17,8 @@ use tokio::time::Instant;
 /// Timer J, for how long a request may be repeated: 64 x T1.
 const REPEATED_FOR: Duration = Duration::from_secs(32);
 /// For all answers together, in octets. Beyond it the oldest are forgotten early; their requests,
-/// repeated, come to the agent as new ones, which tells them by Call-ID, From tag and CSeq.
+/// repeated, come to the agent as new ones, which tells them by Call-ID, From tag and CSeq and answers
+/// 482: a client whose 200 was lost takes that for a refusal.
 const MAX_ANSWERS: usize = 256 << 20;
 /// What the tables take for an answer beside its octets, about.
 const ANSWER: usize = 160;

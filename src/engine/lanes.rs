@@ -9,14 +9,14 @@ use super::slab::Key;
 /// In the first, finished outputs and requests that are owed to a peer leave in the order they were
 /// put in; what is owed is made only when its turn has come, and waits aside while the window of
 /// open requests is full, so that finished outputs need not wait for it. In the second, things in
-/// change take turns, one request of each. What had to wait aside takes turns with them.
+/// change take turns, one request of each. The two lanes take turns in what they send, too.
 #[derive(Debug)]
 pub(crate) struct Lanes<O> {
     first: VecDeque<Item<O>>,
     /// Owed, but the window was full.
     waiting: VecDeque<Key>,
     rounds: VecDeque<Key>,
-    /// The last place that became free went to what had waited.
+    /// The last place went to what was owed.
     waited_last: bool,
 }
 
@@ -79,21 +79,23 @@ impl<O> Lanes<O> {
                     // Behind those who came before.
                     self.waiting.push_back(key);
                     if room {
-                        return self.waiting.pop_front().map(Turn::Owed);
+                        return self.next_request();
                     }
                 }
                 None if !room => return None,
-                None => {
-                    // In turn: where more is owed than the window lets through, be it to peers
-                    // that answer nothing, those who wait for a change would wait for ever.
-                    let yields = self.waited_last && !self.rounds.is_empty();
-                    let owed = (!yields).then(|| self.waiting.pop_front()).flatten();
-                    self.waited_last = owed.is_some();
-                    let owed = owed.map(Turn::Owed);
-                    return owed.or_else(|| self.rounds.pop_front().map(Turn::Round));
-                }
+                None => return self.next_request(),
             }
         }
+    }
+
+    /// Takes turns: where more is owed than the window lets through, be it to peers that answer
+    /// nothing, those who wait for a change would wait for ever.
+    fn next_request(&mut self) -> Option<Turn<O>> {
+        let yields = self.waited_last && !self.rounds.is_empty();
+        let owed = (!yields).then(|| self.waiting.pop_front()).flatten();
+        self.waited_last = owed.is_some();
+        let owed = owed.map(Turn::Owed);
+        owed.or_else(|| self.rounds.pop_front().map(Turn::Round))
     }
 }
 
@@ -121,16 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owed_goes_first_unless_it_had_to_wait() {
+    fn what_is_owed_and_rounds_take_turns() {
         let mut lanes: Lanes<()> = Lanes::new();
         lanes.enter_round(Key::first(9));
         for number in 1..=3 {
             lanes.owe(Key::first(number));
         }
-        for number in 1..=3 {
-            assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(number))));
-        }
+        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(1))));
         assert_eq!(lanes.next(true), Some(Turn::Round(Key::first(9))));
+        // Without a round nobody yields.
+        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(2))));
+        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(3))));
+        assert_eq!(lanes.next(true), None);
     }
 
     #[test]

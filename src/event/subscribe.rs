@@ -458,42 +458,12 @@ fn check_contact(uri: &str) -> Result<(), Refusal> {
 /// say how to get there, and what is merely spelt otherwise (escapes that are not needed, capitals in the
 /// host, dots in a telephone number) would make a document of its own for each spelling.
 fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
-    let entity = match uri {
-        Uri::Sip(sip) => {
-            let scheme = if sip.is_sips() { "sips" } else { "sip" };
-            let is_bare = sip.port().is_none()
-                && sip.password().is_none()
-                && sip.params().is_empty()
-                && sip.headers().is_empty()
-                && !text.contains('%');
-            let after_scheme = text.strip_prefix(scheme);
-            if is_bare && after_scheme.is_some_and(|rest| rest.starts_with(':')) {
-                Cow::Borrowed(text)
-            } else {
-                let user = sip.canonical_user();
-                let user = user.map_or(String::new(), |user| format!("{user}@"));
-                let port = sip.port().map_or(String::new(), |port| format!(":{port}"));
-                format!("{scheme}:{user}{}{port}", sip.host()).into()
-            }
-        }
-        // Their canonical forms are what may stand behind `pres:`, and a whole URI.
-        Uri::Pres(_) => {
-            let name = uri.address_of_record().unwrap_or_default();
-            return format!("pres:{name}").into();
-        }
-        Uri::Tel(_) => return uri.address_of_record().unwrap_or_default().into(),
-        Uri::Other(_) => {
-            return text.split_once('?').map_or(text, |(bare, _)| bare).into();
-        }
+    // Most are written so already.
+    let is_plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'@' | b'-' | b'.')
     };
-    let host = entity.rfind('@').or_else(|| entity.find(':')).unwrap_or(0);
-    let is_mixed = |host: &str| host.bytes().any(|byte| byte.is_ascii_uppercase());
-    if !entity.get(host..).is_some_and(is_mixed) {
-        return entity;
+    match text.strip_prefix("sip:") {
+        Some(rest) if rest.bytes().all(is_plain) && !rest.ends_with('.') => text.into(),
+        _ => uri.bare().into(),
     }
-    let mut folded = entity.into_owned();
-    if let Some(host) = folded.get_mut(host..) {
-        host.make_ascii_lowercase();
-    }
-    folded.into()
 }

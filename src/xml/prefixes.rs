@@ -180,21 +180,30 @@ impl<'m> Prefixes<'m> {
             let owners = self.entries.iter().filter_map(known);
             customary.extend(owners.map(|known| &*known.prefix));
         }
-        // Customary prefixes go to their owners, whoever came first; and to nobody else when an owner
-        // cannot have its own because some element means another namespace by it. Read again, the
-        // owner would take it back.
+        // Customary prefixes go to their owners, whoever came first. When an owner may not have its own
+        // because some element means another namespace by it, nobody has it, nor it with a number:
+        // read again, the owner would take it.
+        let is_customary = |prefix: &str| {
+            customary.iter().any(|own| {
+                let rest = prefix.strip_prefix(own);
+                rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+            })
+        };
         for known_ones in [true, false] {
             for entry in &mut self.entries {
                 if find_known(entry.namespace).is_some() != known_ones {
                     continue;
                 }
                 let hint = match entry.prefix {
-                    Cow::Borrowed(hint) if is_usable(hint) => hint,
+                    Cow::Borrowed(hint)
+                        if is_usable(hint) && (known_ones || !is_customary(hint)) =>
+                    {
+                        hint
+                    }
                     _ => "ns",
                 };
                 let free = |prefix: &str, taken: &HashMap<Cow<'m, str>, ()>| {
                     !taken.contains_key(prefix)
-                        && (known_ones || !customary.contains(&prefix))
                         && claimed
                             .get(prefix)
                             .is_none_or(|owner| *owner == Some(entry.namespace))

@@ -1,7 +1,7 @@
 //! What is in a NOTIFY, and which may be open.
 
 use presentity::event::{Decision, Reason, Termination};
-use presentity::sip::OutgoingRequest;
+use presentity::sip::{OutgoingRequest, Uri};
 
 use crate::common::{body_of, field, state_of};
 use crate::scene::{ANA, BOB, CARLA, Scene, Watch, notes, read, story};
@@ -383,6 +383,35 @@ fn spellings_of_one_name_share_one_document() {
     }
     let places: Vec<_> = bodies.iter().map(|body| body.as_ptr()).collect();
     assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
+    scene.close();
+}
+
+// PA-74: what is written is a URI of the very same presentity.
+#[test]
+fn the_name_in_a_document_means_who_was_asked_for() {
+    let mut scene = Scene::new();
+    for (asked, named) in [
+        ("pres:a%3Fb%3Dc@example.com", "pres:a%3Fb=c@example.com"),
+        ("pres:a%3bb@example.com", "pres:a%3Bb@example.com"),
+        ("pres:a%2Fb%2Cc@example.com", "pres:a%2Fb%2Cc@example.com"),
+        ("pres:%61%40b@Example.com?x=y", "pres:a%40b@example.com"),
+        ("sip:a%3Bb@example.com", "sip:a%3Bb@example.com"),
+        ("sip:a%40b@example.com;x=y", "sip:a%40b@example.com"),
+        ("sip:%61@example.com.", "sip:a@example.com"),
+        ("SIP:ada@example.com", "sip:ada@example.com"),
+        (
+            "sip:ada@[2001:DB8:0:0:0:0:0:1]:5070",
+            "sip:ada@[2001:db8::1]:5070",
+        ),
+    ] {
+        let message = scene.subscribe(ANA, asked);
+        let outputs = scene.send(&message);
+        let document = read(outputs.notify());
+        assert_eq!(document.entity, named);
+        let who = |uri: &str| Uri::parse(uri).unwrap().address_of_record();
+        assert_eq!(who(&document.entity), who(asked), "{asked}");
+        scene.answer_all(&outputs);
+    }
     scene.close();
 }
 

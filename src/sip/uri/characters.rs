@@ -107,14 +107,15 @@ pub(super) fn push_user(out: &mut String, user: &str) {
         return;
     }
     for unit in units(user) {
-        push_user_byte(out, unit.byte, unit.escaped);
+        push_byte(out, unit.byte, unit.escaped, &USER);
     }
 }
 
-/// Likewise for one whose reserved characters mean the same with and without escape.
-pub(super) fn push_decoded_user(out: &mut String, user: &str) {
-    for unit in units(user) {
-        push_user_byte(out, unit.byte, false);
+/// Likewise a part whose reserved characters mean the same with and without escape, with escapes for
+/// all that `plain` has not.
+pub(super) fn push_decoded(out: &mut String, part: &str, plain: &ByteSet) {
+    for unit in units(part) {
+        push_byte(out, unit.byte, false, plain);
     }
 }
 
@@ -122,12 +123,12 @@ pub(super) fn push_decoded_user(out: &mut String, user: &str) {
 /// written.
 pub(super) fn push_lowercase(out: &mut String, text: &str) {
     for unit in units(text) {
-        push_user_byte(out, unit.byte.to_ascii_lowercase(), unit.escaped);
+        push_byte(out, unit.byte.to_ascii_lowercase(), unit.escaped, &USER);
     }
 }
 
-fn push_user_byte(out: &mut String, byte: u8, escape: bool) {
-    if !escape && USER.has(byte) {
+fn push_byte(out: &mut String, byte: u8, escape: bool, plain: &ByteSet) {
+    if !escape && plain.has(byte) {
         out.push(char::from(byte));
         return;
     }

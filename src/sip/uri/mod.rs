@@ -155,6 +155,24 @@ impl<'a> Uri<'a> {
     }
 }
 
+impl Uri<'_> {
+    /// The URI without what only says how to get there (parameters, header fields), spelt in the one
+    /// way in which all that mean the same are: scheme and port are kept, needless escapes are not.
+    pub(crate) fn bare(&self) -> String {
+        match self {
+            Self::Sip(uri) => uri.bare(),
+            Self::Pres(uri) => uri.bare(),
+            Self::Tel(uri) => uri.address_of_record(),
+            Self::Other(url) => {
+                let text = url.as_str();
+                text.split_once('?')
+                    .map_or(text, |(bare, _)| bare)
+                    .to_owned()
+            }
+        }
+    }
+}
+
 impl fmt::Display for Uri<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

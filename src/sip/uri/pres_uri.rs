@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::super::byte_set::split_once;
-use super::characters::{LOCAL, PRES_HEADER, covers, decoded_eq, push_decoded_user};
+use super::characters::{LOCAL, PRES_HEADER, USER, covers, decoded_eq, push_decoded};
 use super::host::{hosts_eq, is_host, push_host};
 use super::{UriError, UriHeaders, expected_at};
 
@@ -67,9 +67,20 @@ impl<'a> PresUri<'a> {
         decoded_eq(self.local, other.local) && hosts_eq(self.domain, other.domain)
     }
 
+    /// Without header fields, in the one way in which all that are spelt otherwise but mean the same
+    /// are written.
+    pub(super) fn bare(&self) -> String {
+        let mut bare = String::with_capacity(self.text.len());
+        bare.push_str("pres:");
+        push_decoded(&mut bare, self.local, &LOCAL);
+        bare.push('@');
+        push_host(&mut bare, self.domain);
+        bare
+    }
+
     pub(super) fn address_of_record(&self) -> String {
         let mut key = String::with_capacity(self.text.len());
-        push_decoded_user(&mut key, self.local);
+        push_decoded(&mut key, self.local, &USER);
         key.push('@');
         push_host(&mut key, self.domain);
         key

@@ -1,7 +1,6 @@
 //! SIP and SIPS URIs (RFC 3261 section 19.1).
 
 use core::fmt;
-use std::borrow::Cow;
 
 use super::super::byte_set::split_once;
 use super::super::grammar::DIGIT;
@@ -102,18 +101,6 @@ impl<'a> SipUri<'a> {
         self.user
     }
 
-    /// The user part in the one way in which all equivalent ones are written.
-    pub(crate) fn canonical_user(&self) -> Option<Cow<'a, str>> {
-        self.user.map(|user| {
-            if !user.contains('%') {
-                return user.into();
-            }
-            let mut canonical = String::with_capacity(user.len());
-            push_user(&mut canonical, user);
-            canonical.into()
-        })
-    }
-
     /// The password, which nobody should write (RFC 3261 section 19.1.1).
     pub fn password(&self) -> Option<&'a str> {
         self.password
@@ -176,16 +163,32 @@ impl<'a> SipUri<'a> {
 
     pub(super) fn address_of_record(&self) -> String {
         let mut key = String::with_capacity(self.text.len());
-        if let Some(user) = self.user {
-            push_user(&mut key, user);
-            key.push('@');
-        }
-        push_host(&mut key, self.host);
-        if let Some(port) = self.port.filter(|port| !matches!(port, 5060 | 5061)) {
-            key.push(':');
-            key.push_str(&port.to_string());
-        }
+        self.push_address(
+            &mut key,
+            self.port.filter(|port| !matches!(port, 5060 | 5061)),
+        );
         key
+    }
+
+    /// Scheme, user, host and port, in the one way in which all that are spelt otherwise but mean the
+    /// same are written.
+    pub(super) fn bare(&self) -> String {
+        let mut bare = String::with_capacity(self.text.len());
+        bare.push_str(if self.is_sips() { "sips:" } else { "sip:" });
+        self.push_address(&mut bare, self.port);
+        bare
+    }
+
+    fn push_address(&self, out: &mut String, port: Option<u16>) {
+        if let Some(user) = self.user {
+            push_user(out, user);
+            out.push('@');
+        }
+        push_host(out, self.host);
+        if let Some(port) = port {
+            out.push(':');
+            out.push_str(&port.to_string());
+        }
     }
 }
 
