@@ -174,11 +174,15 @@ impl<'m> Prefixes<'m> {
         let mut taken: HashMap<Cow<'m, str>, ()> = HashMap::new();
         let mut numbers: HashMap<&'m str, u32> = HashMap::new();
         let claimed: HashMap<&'m str, Option<&'m str>> = self.claimed.iter().copied().collect();
+        // Those whose owners may not have them.
         let mut customary: Vec<&str> = Vec::new();
         if !claimed.is_empty() {
-            let known = |entry: &Entry<'m>| find_known(entry.namespace)?.known();
-            let owners = self.entries.iter().filter_map(known);
-            customary.extend(owners.map(|known| &*known.prefix));
+            let owners = self.entries.iter().filter_map(|entry| {
+                let own = &*find_known(entry.namespace)?.known()?.prefix;
+                let claim = claimed.get(own)?;
+                (*claim != Some(entry.namespace)).then_some(own)
+            });
+            customary.extend(owners);
         }
         // Customary prefixes go to their owners, whoever came first. When an owner may not have its own
         // because some element means another namespace by it, nobody has it, nor it with a number:
