@@ -13,7 +13,7 @@ use super::slab::Key;
 #[derive(Debug)]
 pub(crate) struct Lanes<O> {
     first: VecDeque<Item<O>>,
-    /// Owed, but the window was full.
+    /// Owed, but the window was full, or it was a round's turn.
     waiting: VecDeque<Key>,
     rounds: VecDeque<Key>,
     /// The last place went to what was owed.
