@@ -76,9 +76,10 @@ impl<O> Lanes<O> {
             match self.first.pop_front() {
                 Some(Item::Output(output)) => return Some(Turn::Output(output)),
                 Some(Item::Owed(key)) => {
-                    // Behind those who came before.
+                    // Behind those who came before. A round has its turn when the lane is empty:
+                    // it may end the poll, and what is finished is not to wait for the next one.
                     self.waiting.push_back(key);
-                    if room {
+                    if room && !self.is_turn_of_rounds() {
                         return self.next_request();
                     }
                 }
@@ -91,11 +92,17 @@ impl<O> Lanes<O> {
     /// Takes turns: where more is owed than the window lets through, be it to peers that answer
     /// nothing, those who wait for a change would wait for ever.
     fn next_request(&mut self) -> Option<Turn<O>> {
-        let yields = self.waited_last && !self.rounds.is_empty();
-        let owed = (!yields).then(|| self.waiting.pop_front()).flatten();
+        let owed = match self.is_turn_of_rounds() {
+            true => None,
+            false => self.waiting.pop_front(),
+        };
         self.waited_last = owed.is_some();
         let owed = owed.map(Turn::Owed);
         owed.or_else(|| self.rounds.pop_front().map(Turn::Round))
+    }
+
+    fn is_turn_of_rounds(&self) -> bool {
+        self.waited_last && !self.rounds.is_empty()
     }
 }
 
@@ -135,6 +142,21 @@ mod tests {
         assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(2))));
         assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(3))));
         assert_eq!(lanes.next(true), None);
+    }
+
+    #[test]
+    fn what_is_finished_does_not_wait_for_a_round() {
+        let mut lanes = Lanes::new();
+        lanes.enter_round(Key::first(9));
+        for number in 1..=2 {
+            lanes.owe(Key::first(number));
+            lanes.output(number);
+        }
+        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(1))));
+        assert_eq!(lanes.next(true), Some(Turn::Output(1)));
+        assert_eq!(lanes.next(true), Some(Turn::Output(2)));
+        assert_eq!(lanes.next(true), Some(Turn::Round(Key::first(9))));
+        assert_eq!(lanes.next(true), Some(Turn::Owed(Key::first(2))));
     }
 
     #[test]
