@@ -1,6 +1,7 @@
 //! Extensions that are useless unless all of them is understood (RFC 3863, 4.2.3).
 
-use crate::xml::{Element, namespace, trim};
+use super::lexical;
+use crate::xml::{Element, Name, namespace};
 
 /// Which extension elements somebody understands.
 ///
@@ -61,18 +62,38 @@ impl Understood {
 
     /// Whether nothing in the extension has to be understood that is not.
     pub fn may_use(&self, extension: &Element) -> bool {
+        Self::may_use_by(extension, &|namespace: &str, local: &str| {
+            self.contains(namespace, local)
+        })
+    }
+
+    /// The same for whoever understands what the function says, beside PIDF itself.
+    pub(super) fn may_use_by(
+        extension: &Element,
+        understands: &impl Fn(&str, &str) -> bool,
+    ) -> bool {
         // Extensions that were read are nested no deeper than the reader's bound.
-        let understood = self.contains(extension.namespace(), extension.local());
-        if !understood {
+        let name = (extension.namespace(), extension.local());
+        if name.0 != namespace::PIDF && !understands(name.0, name.1) {
             return !must_be_understood(extension);
         }
-        extension.elements().all(|element| self.may_use(element))
+        extension
+            .elements()
+            .all(|element| Self::may_use_by(element, understands))
+    }
+
+    /// Marks an element that whoever does not understand it may not use the extension around it.
+    ///
+    /// It belongs on elements inside optional extensions of a status (RFC 3863, 4.2.3).
+    pub fn require(element: &mut Element) {
+        let name = Name::new(namespace::PIDF, "mustUnderstand");
+        element.attributes.set(name, "true");
     }
 }
 
 fn must_be_understood(element: &Element) -> bool {
     let mark = element.attributes.get(namespace::PIDF, "mustUnderstand");
-    matches!(mark.map(trim), Some("true" | "1"))
+    mark.and_then(lexical::boolean) == Some(true)
 }
 
 #[cfg(test)]

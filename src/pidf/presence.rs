@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
+use super::device::{Device, DeviceId};
 use super::error::{ReadError, Tolerated, WriteError};
 use super::note::Note;
 use super::options::ReadOptions;
+use super::person::Person;
 use super::tuple::Tuple;
 use super::{reader, uri, writer};
 use crate::xml::{Attributes, Element};
@@ -35,7 +37,11 @@ pub struct Presence {
     pub tuples: Vec<Tuple>,
     /// Comments about the presentity.
     pub notes: Vec<Note>,
-    /// Elements of other namespaces, such as persons and devices, in their order.
+    /// The presentity as a human being; more than one are different views (RFC 4479, 3.1).
+    pub persons: Vec<Person>,
+    /// The equipment that services run on.
+    pub devices: Vec<Device>,
+    /// Elements of other namespaces, in their order.
     pub extensions: Vec<Element>,
     /// Attributes other than `entity`.
     pub attributes: Attributes,
@@ -104,6 +110,20 @@ impl Presence {
         self
     }
 
+    /// The document with one more person.
+    #[must_use]
+    pub fn with_person(mut self, person: Person) -> Self {
+        self.persons.push(person);
+        self
+    }
+
+    /// The document with one more device.
+    #[must_use]
+    pub fn with_device(mut self, device: Device) -> Self {
+        self.devices.push(device);
+        self
+    }
+
     /// The document with one more element of another namespace.
     #[must_use]
     pub fn with_extension(mut self, extension: Element) -> Self {
@@ -119,6 +139,35 @@ impl Presence {
     /// The first tuple with this id.
     pub fn tuple(&self, id: &str) -> Option<&Tuple> {
         self.tuples.iter().find(|tuple| tuple.id == id)
+    }
+
+    /// The first person with this id.
+    pub fn person(&self, id: &str) -> Option<&Person> {
+        self.persons.iter().find(|person| person.id == id)
+    }
+
+    /// The first device with this id.
+    pub fn device(&self, id: &str) -> Option<&Device> {
+        self.devices.iter().find(|device| device.id == id)
+    }
+
+    /// The tuples of services that run on the device.
+    pub fn services_of(&self, device: &Device) -> impl Iterator<Item = &Tuple> {
+        let device = device.device_id();
+        self.tuples.iter().filter(move |tuple| {
+            let device = device.as_ref();
+            device.is_some_and(|device| tuple.all::<DeviceId>().any(|id| id == *device))
+        })
+    }
+
+    /// The notes that apply to a person: its own, or those of the document when it has none
+    /// (RFC 4479, 5).
+    pub fn notes_of<'a>(&'a self, person: &'a Person) -> &'a [Note] {
+        if person.notes.is_empty() {
+            &self.notes
+        } else {
+            &person.notes
+        }
     }
 
     /// The tuples by the priority of their contacts, highest first; equal ones keep their order

@@ -6,10 +6,11 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::contact::{Contact, Priority};
 use super::error::{Fault, PidfLimit, ReadError, Tolerated};
+use super::leaf::Leaf;
 use super::note::Note;
 use super::options::{ReadOptions, Strictness};
 use super::presence::Presence;
-use super::tuple::{Leaf, Status, Tuple};
+use super::tuple::{Status, Tuple};
 use super::{ids, timestamp, uri};
 use crate::xml::{
     Attributes, Element, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions, excerpt,

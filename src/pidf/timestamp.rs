@@ -2,6 +2,41 @@
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
+use super::leaf::Leaf;
+
+/// Access to the field `timestamp` of the types named.
+macro_rules! timestamped {
+    ($($owner:ty),+) => {$(
+        impl $owner {
+            /// The same with the time of its last change.
+            #[must_use]
+            pub fn with_timestamp(mut self, changed: OffsetDateTime) -> Self {
+                self.set_timestamp(Some(changed));
+                self
+            }
+
+            /// When it changed; none when it does not say or what it says is no time of RFC 3339
+            /// with an offset. A leap second reads as the last nanosecond of its minute.
+            pub fn timestamp(&self) -> Option<OffsetDateTime> {
+                self.timestamp_text().and_then(parse)
+            }
+
+            /// The time as it is written, whatever it is.
+            pub fn timestamp_text(&self) -> Option<&str> {
+                self.timestamp.as_ref().map(|leaf| leaf.text.as_ref())
+            }
+
+            /// Sets or removes the time of the last change. It is written in UTC; a year beyond 0
+            /// to 9999 removes it.
+            pub fn set_timestamp(&mut self, changed: Option<OffsetDateTime>) {
+                self.timestamp = changed.and_then(format).map(Leaf::from);
+            }
+        }
+    )+};
+}
+
+timestamped!(super::Tuple, super::Person, super::Device);
+
 /// Reads a date and time of RFC 3339, 5.6; a time without offset says nothing and is none.
 ///
 /// A leap second counts as the last nanosecond of its minute, so that order is kept. Decimals

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use time::OffsetDateTime;
-
 use super::contact::{Contact, Priority};
+use super::leaf::Leaf;
 use super::note::Note;
-use super::timestamp;
 use crate::xml::{Attributes, Element};
 
 /// One segment of presence information, in practice a service (RFC 3863, 4.1.2; RFC 4479, 3.2).
@@ -90,30 +88,6 @@ impl Tuple {
         self
     }
 
-    /// The tuple with the time of its last change.
-    #[must_use]
-    pub fn with_timestamp(mut self, changed: OffsetDateTime) -> Self {
-        self.set_timestamp(Some(changed));
-        self
-    }
-
-    /// When its status changed; none when it does not say or what it says is no time of RFC 3339
-    /// with an offset. A leap second reads as the last nanosecond of its minute.
-    pub fn timestamp(&self) -> Option<OffsetDateTime> {
-        self.timestamp_text().and_then(timestamp::parse)
-    }
-
-    /// The time as it is written, whatever it is.
-    pub fn timestamp_text(&self) -> Option<&str> {
-        self.timestamp.as_ref().map(|leaf| leaf.text.as_ref())
-    }
-
-    /// Sets or removes the time of the last change. It is written in UTC; a year beyond 0 to 9999
-    /// removes it.
-    pub fn set_timestamp(&mut self, changed: Option<OffsetDateTime>) {
-        self.timestamp = changed.and_then(timestamp::format).map(Leaf::from);
-    }
-
     /// The priority of its contact: the lowest when there is none (RFC 3863, 4.1.5).
     pub fn priority(&self) -> Priority {
         let contact = self.contact.as_ref();
@@ -182,22 +156,6 @@ impl Basic {
         match self {
             Self::Open => "open",
             Self::Closed => "closed",
-        }
-    }
-}
-
-/// An element that holds one value, with attributes that nobody asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Leaf {
-    pub(super) text: Cow<'static, str>,
-    pub(super) attributes: Attributes,
-}
-
-impl From<String> for Leaf {
-    fn from(text: String) -> Self {
-        Self {
-            text: Cow::Owned(text),
-            attributes: Attributes::new(),
         }
     }
 }

@@ -4,9 +4,10 @@ use bytes::Bytes;
 
 use super::contact::Contact;
 use super::error::WriteError;
+use super::leaf::Leaf;
 use super::note::Note;
 use super::presence::Presence;
-use super::tuple::{Leaf, Tuple};
+use super::tuple::Tuple;
 use super::uri;
 use crate::xml::{Attributes, Element, Prefixes, Writer, excerpt, is_nc_name, namespace};
 

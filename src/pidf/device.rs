@@ -1,0 +1,115 @@
+//! Devices: what is known about a piece of equipment that services run on.
+
+use super::extension::{Extension, ExtensionOf, ValueError};
+use super::leaf::Leaf;
+use super::note::Note;
+use super::tuple::Tuple;
+use super::uri;
+use crate::xml::{Attributes, Element, namespace, trim};
+
+/// A piece of equipment (RFC 4479, 3.3 and 5.1). Services run on it that have its device
+/// identifier in their tuples.
+///
+/// ```
+/// use presentity::pidf::{Device, DeviceId, Presence, Tuple};
+///
+/// let id = DeviceId::new("urn:uuid:7c9e6679-7425-40de-944b-e07fc1f90ae7");
+/// let document = Presence::new("sip:dora@example.com")
+///     .with_tuple(Tuple::open("im").with(&id)?)
+///     .with_device(Device::new("phone", id));
+/// assert_eq!(document.services_of(&document.devices[0]).count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Device {
+    /// Tells the device from other parts of the document, of one document at least. Any text when
+    /// read; writing refuses what is no xs:ID.
+    pub id: String,
+    /// Elements of other namespaces, in their order.
+    pub extensions: Vec<Element>,
+    pub(super) device_id: Option<Leaf>,
+    /// Comments about the device.
+    pub notes: Vec<Note>,
+    pub(super) timestamp: Option<Leaf>,
+    /// Attributes other than `id`.
+    pub attributes: Attributes,
+}
+
+impl Device {
+    /// A device of which nothing else is said yet.
+    pub fn new(id: impl Into<String>, device_id: DeviceId) -> Self {
+        Self {
+            id: id.into(),
+            device_id: Some(Leaf::from(device_id.0)),
+            ..Self::default()
+        }
+    }
+
+    /// Its identifier across documents; none when there is none or what is written is no URI.
+    pub fn device_id(&self) -> Option<DeviceId> {
+        let text = self.device_id_text()?;
+        uri::is_absolute(text).then(|| DeviceId(text.to_owned()))
+    }
+
+    /// The identifier as it is written, whatever it is.
+    pub fn device_id_text(&self) -> Option<&str> {
+        self.device_id.as_ref().map(|leaf| leaf.text.as_ref())
+    }
+
+    /// Sets the identifier.
+    pub fn set_device_id(&mut self, device_id: DeviceId) {
+        self.device_id = Some(Leaf::from(device_id.0));
+    }
+
+    /// The device with one more element of another namespace.
+    #[must_use]
+    pub fn with_extension(mut self, extension: Element) -> Self {
+        self.extensions.push(extension);
+        self
+    }
+
+    /// The device with one more note.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<Note>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+/// What identifies a device across documents and time: a URN (RFC 4479, 3.3). In a tuple it says
+/// that the service runs on that device.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeviceId(String);
+
+impl DeviceId {
+    /// An identifier, such as `urn:uuid:…`.
+    pub fn new(urn: impl Into<String>) -> Self {
+        Self(urn.into())
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Extension for DeviceId {
+    const NAMESPACE: &'static str = namespace::DATA_MODEL;
+    const LOCAL: &'static str = "deviceID";
+
+    fn read(element: &Element) -> Option<Self> {
+        let text = element.text();
+        let text = trim(&text);
+        uri::is_absolute(text).then(|| Self::new(text))
+    }
+
+    fn to_element(&self) -> Result<Element, ValueError> {
+        if !uri::is_absolute(&self.0) {
+            return Err(ValueError::new("deviceID", &self.0, "an absolute URI"));
+        }
+        Ok(Self::empty_element().with_text(self.0.as_str()))
+    }
+}
+
+impl ExtensionOf<Tuple> for DeviceId {}

@@ -1,0 +1,269 @@
+//! Typed elements of other namespaces, and how they stand in what they extend.
+
+use super::must_understand::Understood;
+use crate::xml::{Element, excerpt};
+
+/// A typed element that extends presence documents, of this crate or of its user.
+///
+/// Where it may stand is said by [`ExtensionOf`]. A document keeps elements as trees until
+/// somebody asks for a type, and elements that nobody asks for stay what they were.
+///
+/// ```
+/// use presentity::pidf::{Extension, ExtensionOf, Person, ValueError};
+/// use presentity::xml::Element;
+///
+/// /// What somebody drinks.
+/// #[derive(Debug, Clone, PartialEq)]
+/// struct Drink(String);
+///
+/// impl Extension for Drink {
+///     const NAMESPACE: &'static str = "urn:example:refreshments";
+///     const LOCAL: &'static str = "drink";
+///
+///     fn read(element: &Element) -> Option<Self> {
+///         Some(Self(element.attribute("kind")?.to_owned()))
+///     }
+///
+///     fn to_element(&self) -> Result<Element, ValueError> {
+///         Ok(Self::empty_element().with_attribute("kind", self.0.as_str()))
+///     }
+/// }
+///
+/// impl ExtensionOf<Person> for Drink {}
+///
+/// let person = Person::new("dora").with(&Drink("coffee".to_owned()))?;
+/// assert_eq!(person.get::<Drink>(), Some(Drink("coffee".to_owned())));
+/// # Ok::<(), ValueError>(())
+/// ```
+pub trait Extension: Sized {
+    /// The namespace of the element.
+    const NAMESPACE: &'static str;
+    /// Its local name.
+    const LOCAL: &'static str;
+
+    /// The value of an element of that name; none when it says nothing usable.
+    fn read(element: &Element) -> Option<Self>;
+
+    /// The element that stands for the value.
+    ///
+    /// # Errors
+    ///
+    /// The value may not be sent, for a reason that the error tells.
+    fn to_element(&self) -> Result<Element, ValueError>;
+
+    /// Which elements inside it are understood; one that must be and is not makes the whole
+    /// extension unusable (RFC 3863, 4.2.3). By default those of its namespace.
+    fn understands(namespace: &str, _local: &str) -> bool {
+        namespace == Self::NAMESPACE
+    }
+
+    /// An element of its name without content, to build on.
+    fn empty_element() -> Element {
+        Element::new(Self::NAMESPACE, Self::LOCAL)
+    }
+}
+
+/// Says that an extension may stand in a `Parent`: a [`Presence`](super::Presence), a
+/// [`Tuple`](super::Tuple), its [`Status`](super::Status), a [`Person`](super::Person) or a
+/// [`Device`](super::Device).
+pub trait ExtensionOf<Parent>: Extension {}
+
+/// A value that no document may carry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{element}: {value:?} is not {expected}")]
+#[non_exhaustive]
+pub struct ValueError {
+    /// The element, or the attribute of it, that would carry the value.
+    pub element: &'static str,
+    /// The value, shortened.
+    pub value: String,
+    /// What it should have been.
+    pub expected: &'static str,
+}
+
+impl ValueError {
+    /// Says that `value` is not the `expected` that `element` asks for.
+    pub fn new(element: &'static str, value: &str, expected: &'static str) -> Self {
+        Self {
+            element,
+            value: excerpt(value),
+            expected,
+        }
+    }
+}
+
+fn is_of<T: Extension>(element: &Element) -> bool {
+    element.is(T::NAMESPACE, T::LOCAL)
+}
+
+/// The typed values among the elements, without those that nobody may use.
+pub(super) fn all<T: Extension>(elements: &[Element]) -> impl Iterator<Item = T> {
+    elements.iter().filter_map(|element| {
+        let usable = is_of::<T>(element) && Understood::may_use_by(element, &T::understands);
+        usable.then(|| T::read(element))?
+    })
+}
+
+/// Puts the element where the first of its name was, or at the end; others of the name go.
+pub(super) fn set<T: Extension>(elements: &mut Vec<Element>, new: Element) {
+    let at = elements.iter().position(is_of::<T>);
+    remove::<T>(elements);
+    elements.insert(at.unwrap_or(elements.len()), new);
+}
+
+/// Takes all elements of the name out and tells how many there were.
+pub(super) fn remove<T: Extension>(elements: &mut Vec<Element>) -> usize {
+    let before = elements.len();
+    elements.retain(|element| !is_of::<T>(element));
+    before.saturating_sub(elements.len())
+}
+
+/// Typed access to the field `extensions` of the types named.
+macro_rules! typed_access {
+    ($($parent:ty),+) => {$(
+        impl $parent {
+            /// The first extension of this type that says something usable.
+            pub fn get<T: ExtensionOf<Self>>(&self) -> Option<T> {
+                self.all::<T>().next()
+            }
+
+            /// All extensions of this type that say something usable, in their order.
+            pub fn all<T: ExtensionOf<Self>>(&self) -> impl Iterator<Item = T> {
+                $crate::pidf::extension::all::<T>(&self.extensions)
+            }
+
+            /// Puts the extension in the place of all those of its name, or at the end.
+            ///
+            /// # Errors
+            ///
+            /// The value may not be sent; nothing is changed then.
+            pub fn set<T: ExtensionOf<Self>>(&mut self, value: &T) -> Result<(), ValueError> {
+                let element = value.to_element()?;
+                $crate::pidf::extension::set::<T>(&mut self.extensions, element);
+                Ok(())
+            }
+
+            /// Puts the extension at the end, beside those of its name.
+            ///
+            /// # Errors
+            ///
+            /// The value may not be sent; nothing is changed then.
+            pub fn add<T: ExtensionOf<Self>>(&mut self, value: &T) -> Result<(), ValueError> {
+                self.extensions.push(value.to_element()?);
+                Ok(())
+            }
+
+            /// Takes out all extensions of this type, also those that say nothing usable, and
+            /// tells how many there were.
+            pub fn remove<T: ExtensionOf<Self>>(&mut self) -> usize {
+                $crate::pidf::extension::remove::<T>(&mut self.extensions)
+            }
+
+            /// The same with the extension in the place of all those of its name.
+            ///
+            /// # Errors
+            ///
+            /// The value may not be sent.
+            pub fn with<T: ExtensionOf<Self>>(mut self, value: &T) -> Result<Self, ValueError> {
+                self.set(value)?;
+                Ok(self)
+            }
+        }
+    )+};
+}
+
+typed_access!(
+    super::Presence,
+    super::Tuple,
+    super::Status,
+    super::Person,
+    super::Device
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pidf::{Presence, Tuple};
+    use crate::xml::namespace;
+
+    #[derive(Debug, PartialEq)]
+    struct Number(u8);
+
+    impl Extension for Number {
+        const NAMESPACE: &'static str = "urn:example:number";
+        const LOCAL: &'static str = "number";
+
+        fn read(element: &Element) -> Option<Self> {
+            element.text().parse().ok().map(Self)
+        }
+
+        fn to_element(&self) -> Result<Element, ValueError> {
+            if self.0 > 100 {
+                return Err(ValueError::new(
+                    "number",
+                    &self.0.to_string(),
+                    "a number up to 100",
+                ));
+            }
+            Ok(Self::empty_element().with_text(self.0.to_string()))
+        }
+    }
+
+    impl ExtensionOf<Tuple> for Number {}
+    impl ExtensionOf<Presence> for Number {}
+
+    fn number(text: &str) -> Element {
+        Number::empty_element().with_text(text)
+    }
+
+    #[test]
+    fn the_first_usable_value_is_taken_and_the_place_kept() {
+        let other = Element::new("urn:example:other", "number").with_text("1");
+        let mut tuple = Tuple::open("a");
+        tuple.extensions = vec![
+            other.clone(),
+            number("x"),
+            number("2"),
+            other.clone(),
+            number("3"),
+        ];
+        assert_eq!(tuple.get::<Number>(), Some(Number(2)));
+        let all: Vec<Number> = tuple.all().collect();
+        assert_eq!(all, [Number(2), Number(3)]);
+
+        let before = tuple.clone();
+        let refused = tuple.set(&Number(101)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "number: \"101\" is not a number up to 100"
+        );
+        assert_eq!(tuple, before);
+        assert!(tuple.add(&Number(101)).is_err());
+        assert_eq!(tuple, before);
+
+        tuple.set(&Number(4)).unwrap();
+        assert_eq!(
+            tuple.extensions,
+            [other.clone(), number("4"), other.clone()]
+        );
+        tuple.add(&Number(5)).unwrap();
+        assert_eq!(tuple.extensions.len(), 4);
+        assert_eq!(tuple.remove::<Number>(), 2);
+        assert_eq!(tuple.extensions, [other.clone(), other]);
+        assert_eq!(tuple.get::<Number>(), None);
+    }
+
+    // PIDF-24
+    #[test]
+    fn what_has_to_be_understood_and_is_not_hides_the_extension_around_it() {
+        let mut marked = Element::new("urn:example:more", "precision");
+        Understood::require(&mut marked);
+        let mut presence = Presence::new("sip:dora@example.com");
+        presence.extensions = vec![number("1").with_child(marked.clone()), number("2")];
+        assert_eq!(presence.get::<Number>(), Some(Number(2)));
+        assert_eq!(
+            marked.attributes.get(namespace::PIDF, "mustUnderstand"),
+            Some("true")
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! Simple values as XML Schema writes them (XML Schema part 2).
+
+use crate::xml::trim;
+
+/// An xs:boolean.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match trim(text) {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// An xs:integer that fits; a leading `+` and zeros are allowed.
+pub(super) fn integer(text: &str) -> Option<i64> {
+    let text = trim(text);
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits.then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans() {
+        for (text, value) in [
+            ("true", Some(true)),
+            (" 1\n", Some(true)),
+            ("false", Some(false)),
+            ("0", Some(false)),
+            ("TRUE", None),
+            ("yes", None),
+            ("", None),
+            ("01", None),
+        ] {
+            assert_eq!(boolean(text), value, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn integers() {
+        for (text, value) in [
+            ("0", Some(0)),
+            (" -60 ", Some(-60)),
+            ("+0060", Some(60)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("9223372036854775808", None),
+            ("", None),
+            ("-", None),
+            ("--1", None),
+            ("1.0", None),
+            ("1 2", None),
+        ] {
+            assert_eq!(integer(text), value, "{text:?}");
+        }
+    }
+}
