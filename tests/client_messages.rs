@@ -160,11 +160,7 @@ fn one_that_makes_a_call_of_its_own_for_each_publish() {
     let told = document(notify);
     assert_eq!(basics(&told), [("t4", "open")]);
     // The person stood before the tuple; the schema has it behind, and it is kept with all of it.
-    let person = told.extensions.first().unwrap();
-    assert_eq!(
-        (person.local(), person.attribute("id")),
-        ("person", Some("p17"))
-    );
+    assert_eq!(told.persons[0].id, "p17");
     assert!(
         body_of(notify).contains("activities/></"),
         "{}",
@@ -477,11 +473,7 @@ fn one_with_addresses_without_brackets_and_another_tuple_each_time() {
         [("pj2AUi8.l0Ue", "open")],
         "one tuple, not two"
     );
-    let person = told.extensions.first().unwrap();
-    assert_eq!(
-        (person.local(), person.attribute("id")),
-        ("person", Some("pj2-5z.V"))
-    );
+    assert_eq!(told.persons[0].id, "pj2-5z.V");
     assert_eq!(body_of(outputs.notify()).matches("on the phone").count(), 2);
 
     // A document that it does not like costs neither the subscription nor the next one.

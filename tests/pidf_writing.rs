@@ -11,9 +11,10 @@
 mod corpus;
 
 use presentity::pidf::{
-    Basic, Contact, IdOwner, Note, Presence, Priority, ReadOptions, Repair, Tuple, WriteError,
+    Basic, Contact, Device, DeviceId, IdOwner, Note, Person, Presence, Priority, ReadOptions,
+    Repair, Tuple, WriteError,
 };
-use presentity::xml::{Element, Name, Node, XmlWriteError, namespace};
+use presentity::xml::{Element, Layout, Name, Node, XmlWriteError, namespace};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -42,12 +43,10 @@ fn at(seconds: i64) -> OffsetDateTime {
 
 /// A model with something in every place.
 fn full() -> Presence {
-    let person = Element::new(namespace::DATA_MODEL, "person")
-        .with_attribute("id", "dora")
-        .with_child(
-            Element::new(namespace::RPID, "activities")
-                .with_child(Element::new(namespace::RPID, "busy")),
-        );
+    let person = Person::new("dora").with_extension(
+        Element::new(namespace::RPID, "activities")
+            .with_child(Element::new(namespace::RPID, "busy")),
+    );
     let own = |local: &str| Element::named(Name::with_prefix("urn:example:own", local, "own"));
     let mut tuple = Tuple::open("phone")
         .with_status_extension(own("mode").with_text("quiet"))
@@ -63,7 +62,7 @@ fn full() -> Presence {
         .with_tuple(tuple)
         .with_tuple(Tuple::closed("pager"))
         .with_note("Away")
-        .with_extension(person)
+        .with_person(person)
 }
 
 // PIDF-02, PIDF-04, PIDF-06, PIDF-07, PIDF-12
@@ -202,11 +201,11 @@ fn ids_are_names_and_occur_once() {
     let twice = Err(WriteError::DuplicateId { id: "a".to_owned() });
     let one = Presence::new(ENTITY).with_tuple(Tuple::open("a"));
     assert_eq!(one.clone().with_tuple(Tuple::open("a")).write(), twice);
-    for (namespace, local) in [
-        (namespace::DATA_MODEL, "person"),
-        (namespace::DATA_MODEL, "device"),
-        (namespace::RPID, "mood"),
-    ] {
+    let person = one.clone().with_person(Person::new("a"));
+    assert_eq!(person.write(), twice);
+    let device = Device::new("a", DeviceId::new("urn:example:d"));
+    assert_eq!(one.clone().with_device(device).write(), twice);
+    for (namespace, local) in [(namespace::RPID, "mood"), (namespace::RPID, "class")] {
         let element = Element::new(namespace, local).with_attribute("id", "a");
         assert_eq!(one.clone().with_extension(element.clone()).write(), twice);
         let inside = Element::new("urn:example:x", "e").with_child(element);
@@ -457,6 +456,68 @@ fn a_customary_prefix_that_some_content_uses_otherwise_is_nobodys() {
     }
 }
 
+// PIDF-31, PIDF-35
+#[test]
+fn devices_have_an_identifier() {
+    let nameless = full().with_device(Device::default());
+    let expected = WriteError::NoDeviceId { id: String::new() };
+    assert!(matches!(nameless.write(), Err(WriteError::Id { .. })));
+    let mut device = Device::default();
+    device.id = "d".to_owned();
+    assert_eq!(
+        full().with_device(device.clone()).write(),
+        Err(WriteError::NoDeviceId { id: "d".to_owned() })
+    );
+    assert_ne!(nameless.write(), Err(expected));
+    device.set_device_id(DeviceId::new("urn:example:d"));
+    check(&full().with_device(device));
+}
+
+#[test]
+fn parts_of_the_model_are_no_extensions_where_they_have_a_field() {
+    let no_extension = |local: &str| {
+        Err(WriteError::NoExtension {
+            local: local.to_owned(),
+        })
+    };
+    let own = |local: &str| Element::new(namespace::DATA_MODEL, local);
+    for local in ["person", "device"] {
+        let document = full().with_extension(own(local));
+        assert_eq!(document.write(), no_extension(local));
+    }
+    for local in ["note", "timestamp", "deviceID", "other"] {
+        let person = Person::new("p").with_extension(own(local));
+        assert_eq!(full().with_person(person).write(), no_extension(local));
+    }
+    let tuple = Tuple::open("t").with_extension(own("deviceID").with_text("urn:example:d"));
+    check(&full().with_tuple(tuple));
+}
+
+// White space is all that a layout adds, where it means nothing.
+#[test]
+fn a_pretty_document_reads_as_the_compact_one() {
+    let mixed = Element::new("urn:example:x", "mixed")
+        .with_text("a ")
+        .with_child(Element::new("urn:example:x", "b").with_child(Element::new("", "c")));
+    let document = full()
+        .with_device(Device::new("d", DeviceId::new("urn:example:d")).with_note(" x "))
+        .with_extension(Element::new("urn:example:x", "e").with_child(mixed));
+    let pretty = document.write_as(Layout::Pretty).unwrap();
+    assert_eq!(strictly(&pretty), document);
+    let text = String::from_utf8(pretty.to_vec()).unwrap();
+    for line in [
+        "\n  <tuple id=\"phone\" own:rank=\"1\">\n    <status>\n      <basic>open</basic>\n",
+        "\n    <contact priority=\"0.25\">sip:dora@example.com</contact>\n",
+        "\n  <dm:person id=\"dora\">\n    <rpid:activities>\n      <rpid:busy/>\n    </rpid:activities>\n",
+        "\n    <dm:note> x </dm:note>\n  </dm:device>\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    assert!(text.ends_with("\n</presence>\n"), "{text}");
+    let compact = document.write().unwrap();
+    assert_eq!(Presence::read(&pretty).unwrap().write().unwrap(), compact);
+}
+
 #[test]
 fn what_makes_a_document_another() {
     assert_eq!(full(), full());
@@ -471,7 +532,8 @@ fn what_makes_a_document_another() {
     differs(&|presence| presence.tuples[0].contact = None);
     differs(&|presence| presence.tuples[0].notes[0].lang = None);
     differs(&|presence| presence.tuples[0].set_timestamp(Some(at(1_800_000_001))));
-    differs(&|presence| presence.extensions[0].push_text("x"));
+    differs(&|presence| presence.persons[0].extensions[0].push_text("x"));
+    differs(&|presence| presence.persons[0].id.push('x'));
     differs(&|presence| presence.tuples.reverse());
     differs(&|presence| presence.notes.clear());
 }
@@ -536,6 +598,30 @@ fn note() -> impl Strategy<Value = Note> {
     })
 }
 
+fn person() -> impl Strategy<Value = Person> {
+    (
+        vec(extension(), 0..2),
+        vec(note(), 0..2),
+        option::of(0i64..1_000_000),
+    )
+        .prop_map(|(extensions, notes, changed)| {
+            let mut person = Person::new("");
+            person.extensions = extensions;
+            person.notes = notes;
+            person.set_timestamp(changed.map(at));
+            person
+        })
+}
+
+fn device() -> impl Strategy<Value = Device> {
+    ("[!-~]{0,12}", person()).prop_map(|(id, like)| {
+        let mut device = Device::new("", DeviceId::new(id));
+        device.extensions = like.extensions;
+        device.notes = like.notes;
+        device
+    })
+}
+
 fn tuple() -> impl Strategy<Value = Tuple> {
     let contact = ("[!-~]{0,12}", option::of(0u16..=1000));
     (
@@ -572,14 +658,20 @@ proptest! {
     fn any_document_survives(
         tuples in vec(tuple(), 0..4),
         notes in vec(note(), 0..3),
+        persons in vec(person(), 0..3),
+        devices in vec(device(), 0..3),
         extensions in vec(extension(), 0..3),
     ) {
         let mut presence = Presence::new(ENTITY);
         presence.tuples = tuples;
         presence.notes = notes;
+        presence.persons = persons;
+        presence.devices = devices;
         presence.extensions = extensions;
         presence.repair();
         check(&presence);
+        let pretty = presence.write_as(Layout::Pretty).unwrap();
+        prop_assert_eq!(Presence::read(&pretty).unwrap(), presence);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub enum Fault {
     /// The document uses the namespace of the drafts before RFC 3863. Read as the present one.
     #[error("expected the namespace of RFC 3863, found that of its drafts")]
     OldNamespace,
-    /// The document does not say whom it is about. The default entity is taken.
+    /// The document does not say whom it is about. The default entity is taken, or an empty one.
     #[error("expected an entity attribute")]
     NoEntity,
     /// The entity is no absolute URI. Kept.
@@ -20,7 +20,7 @@ pub enum Fault {
         /// What is there.
         value: String,
     },
-    /// A tuple has no id, or an empty one. The tuple is left out.
+    /// A tuple, person or device has no id, or an empty one. Kept, with an empty id.
     #[error("expected an id attribute")]
     NoId,
     /// An id is no xs:ID. Kept.
@@ -64,6 +64,22 @@ pub enum Fault {
     BadTimestamp {
         /// What is there.
         value: String,
+    },
+    /// A device has no identifier element.
+    #[error("expected a deviceID element")]
+    NoDeviceId,
+    /// The identifier of a device is no absolute URI. Kept; counts as none.
+    #[error("expected a URI as deviceID, found {value:?}")]
+    BadDeviceId {
+        /// What is there.
+        value: String,
+    },
+    /// A part of a person or device is in the namespace of PIDF. Read as if it were in that of
+    /// the data model.
+    #[error("expected the namespace of the data model for {element}, found that of PIDF")]
+    WrongNamespace {
+        /// Its name.
+        element: String,
     },
     /// The language (`xml:lang`) of an element that holds others has more octets than any
     /// language tag, 64. Left out.
@@ -125,6 +141,10 @@ impl fmt::Display for Tolerated {
 pub enum PidfLimit {
     /// Tuples.
     Tuples,
+    /// Persons.
+    Persons,
+    /// Devices.
+    Devices,
     /// Notes.
     Notes,
 }
@@ -133,6 +153,8 @@ impl fmt::Display for PidfLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tuples => "tuples",
+            Self::Persons => "persons",
+            Self::Devices => "devices",
             Self::Notes => "notes",
         })
     }
@@ -239,8 +261,15 @@ pub enum WriteError {
         /// The tuple's id.
         id: String,
     },
-    /// An extension is an element of PIDF's own namespace.
-    #[error("element {local} of the namespace of PIDF is no extension")]
+    /// A device has no identifier (RFC 4479, 5.1.2).
+    #[error("device {id:?} has no deviceID")]
+    NoDeviceId {
+        /// The device's id.
+        id: String,
+    },
+    /// An element in a list of extensions belongs to what it would extend: PIDF has a field for
+    /// it, or no place.
+    #[error("element {local} of the namespace of PIDF or of its data model is no extension here")]
     NoExtension {
         /// Its local name.
         local: String,

@@ -36,6 +36,11 @@ pub enum Repair {
         /// Its id.
         id: String,
     },
+    /// A device without identifier was left out.
+    DroppedDevice {
+        /// Its id.
+        id: String,
+    },
 }
 
 impl Presence {
@@ -46,14 +51,19 @@ impl Presence {
         for tuple in &self.tuples {
             ids.push((IdOwner::Tuple, &tuple.id));
         }
-        for tuple in &self.tuples {
-            for extension in tuple.status.extensions.iter().chain(&tuple.extensions) {
-                collect(extension, &mut ids);
-            }
-        }
-        for extension in &self.extensions {
+        let tuples = self.tuples.iter();
+        for extension in tuples.flat_map(|it| it.status.extensions.iter().chain(&it.extensions)) {
             collect(extension, &mut ids);
         }
+        for person in &self.persons {
+            ids.push((IdOwner::Person, &person.id));
+            collect_all(&person.extensions, &mut ids);
+        }
+        for device in &self.devices {
+            ids.push((IdOwner::Device, &device.id));
+            collect_all(&device.extensions, &mut ids);
+        }
+        collect_all(&self.extensions, &mut ids);
         ids
     }
 
@@ -70,6 +80,18 @@ impl Presence {
                 visit_ids(extension, &mut visit);
             }
         }
+        for person in &mut self.persons {
+            visit(IdOwner::Person, &mut person.id);
+            for extension in &mut person.extensions {
+                visit_ids(extension, &mut visit);
+            }
+        }
+        for device in &mut self.devices {
+            visit(IdOwner::Device, &mut device.id);
+            for extension in &mut device.extensions {
+                visit_ids(extension, &mut visit);
+            }
+        }
         for extension in &mut self.extensions {
             visit_ids(extension, &mut visit);
         }
@@ -77,7 +99,8 @@ impl Presence {
 
     /// Makes a document that was read fit to be written, so that one odd publication does not
     /// spoil what is composed of many: ids that are no xs:ID or not unique are replaced, always
-    /// the same way for the same document, and tuples without any status value are left out.
+    /// the same way for the same document, and tuples without any status value and devices without
+    /// identifier are left out.
     /// The entity is the caller's to set.
     pub fn repair(&mut self) -> Vec<Repair> {
         let mut repairs = Vec::new();
@@ -86,6 +109,14 @@ impl Presence {
             if !keep {
                 let id = tuple.id.clone();
                 repairs.push(Repair::DroppedTuple { id });
+            }
+            keep
+        });
+        self.devices.retain(|device| {
+            let keep = device.device_id.is_some();
+            if !keep {
+                let id = device.id.clone();
+                repairs.push(Repair::DroppedDevice { id });
             }
             keep
         });
@@ -151,6 +182,12 @@ pub(super) fn of_element(element: &Element) -> Vec<(IdOwner, &str)> {
     ids
 }
 
+fn collect_all<'p>(extensions: &'p [Element], ids: &mut Vec<(IdOwner, &'p str)>) {
+    for extension in extensions {
+        collect(extension, ids);
+    }
+}
+
 fn collect<'p>(element: &'p Element, ids: &mut Vec<(IdOwner, &'p str)>) {
     if let Some(owner) = owner(element)
         && let Some(id) = element.attribute("id")
@@ -176,13 +213,11 @@ fn visit_ids(element: &mut Element, visit: &mut impl FnMut(IdOwner, &mut String)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pidf::Tuple;
+    use crate::pidf::{Device, DeviceId, Person, Tuple};
 
-    fn person(id: &str) -> Element {
+    fn person(id: &str) -> Person {
         let activities = Element::new(namespace::RPID, "activities").with_attribute("id", "act");
-        Element::new(namespace::DATA_MODEL, "person")
-            .with_attribute("id", id)
-            .with_child(activities)
+        Person::new(id).with_extension(activities)
     }
 
     // PIDF-30
@@ -190,7 +225,8 @@ mod tests {
     fn one_space_for_all() {
         let document = Presence::new("sip:dora@example.com")
             .with_tuple(Tuple::open("a"))
-            .with_extension(person("p"))
+            .with_person(person("p"))
+            .with_device(Device::new("d", DeviceId::new("urn:example:d")))
             .with_extension(Element::new("urn:example:x", "y").with_attribute("id", "z"));
         let ids = document.ids();
         assert_eq!(
@@ -198,7 +234,8 @@ mod tests {
             [
                 (IdOwner::Tuple, "a"),
                 (IdOwner::Person, "p"),
-                (IdOwner::RichPresence, "act")
+                (IdOwner::RichPresence, "act"),
+                (IdOwner::Device, "d")
             ]
         );
     }
@@ -210,8 +247,9 @@ mod tests {
         for id in ["a", "1a", "_1a", "a", "a-2", "b c", "", "a"] {
             document = document.with_tuple(Tuple::open(id));
         }
-        document = document.with_extension(person("a"));
+        document = document.with_person(person("a"));
         document.tuples.push(Tuple::new("silent"));
+        document.devices.push(Device::default());
         let mut again = document.clone();
         let repairs = document.repair();
         let ids: Vec<&str> = document.ids().into_iter().map(|(_, id)| id).collect();
@@ -221,7 +259,7 @@ mod tests {
                 "a", "_1a-2", "_1a", "a-3", "a-2", "b_c", "_", "a-4", "a-5", "act"
             ]
         );
-        assert_eq!(repairs.len(), 7);
+        assert_eq!(repairs.len(), 8);
         assert!(document.write().is_ok());
         assert_eq!(again.repair(), repairs);
         assert!(document.repair().is_empty());

@@ -21,16 +21,46 @@ use crate::xml::{Element, Name, namespace};
 /// assert!(understood.contains("urn:example:mood", "anything"));
 /// assert!(!understood.contains("urn:example:other", "anything"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Understood {
+    /// Everything that this crate has types for.
+    standard: bool,
     namespaces: Vec<String>,
     names: Vec<(String, String)>,
+}
+
+/// What [`Understood::standard`] stands for.
+const STANDARD: [&str; 6] = [
+    namespace::DATA_MODEL,
+    namespace::RPID,
+    namespace::CIPID,
+    namespace::CAPS,
+    namespace::LOCATION_TYPE,
+    "urn:ietf:id:schubert-simple-pidf-cert-00",
+];
+
+/// The same as [`Understood::standard`].
+impl Default for Understood {
+    fn default() -> Self {
+        Self::standard()
+    }
 }
 
 impl Understood {
     /// Nothing but the elements of RFC 3863 itself.
     pub const fn core() -> Self {
         Self {
+            standard: false,
+            namespaces: Vec::new(),
+            names: Vec::new(),
+        }
+    }
+
+    /// All that this crate has types for: the data model, rich presence, contact information,
+    /// capabilities with location types and `certs` (RFC 4479, 4480, 4482, 5196, 4589).
+    pub const fn standard() -> Self {
+        Self {
+            standard: true,
             namespaces: Vec::new(),
             names: Vec::new(),
         }
@@ -53,6 +83,7 @@ impl Understood {
     /// Whether an element of this name is understood.
     pub fn contains(&self, namespace: &str, local: &str) -> bool {
         namespace == namespace::PIDF
+            || (self.standard && STANDARD.contains(&namespace))
             || self.namespaces.iter().any(|known| known == namespace)
             || self
                 .names

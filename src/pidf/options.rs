@@ -10,7 +10,7 @@ pub enum Strictness {
     /// Take what can be used (RFC 3863, 4.4; RFC 4479, 5): known elements in any order, the first
     /// of several where one is allowed, odd ids, values and times (kept, and nothing to typed
     /// access), unknown elements of PIDF's own namespace (passed over), and the namespace of the
-    /// drafts before the RFC. A tuple without id is left out. All this is reported.
+    /// drafts before the RFC. All this is reported.
     #[default]
     Tolerant,
     /// Refuse whatever [`Strictness::Tolerant`] would report as a fault of the document.
@@ -38,13 +38,13 @@ pub struct ReadOptions {
     /// Bounds. Default: those of [`PidfLimits`].
     pub limits: PidfLimits,
     /// Which extensions the reader's user understands, for the report of those that may not be
-    /// used. Default: none.
+    /// used. Default: those that this crate has types for.
     pub understood: Understood,
     /// The charset parameter of the body's media type; it wins over the XML declaration
     /// (RFC 3863, 4.1), and a byte order mark over both. Default: none.
     pub charset: Option<String>,
     /// Whom the document is about when it does not say, in tolerant reading: a watcher knows
-    /// whom it asked for. Default: none, so that such a document is refused.
+    /// whom it asked for. Default: none, so that the entity is empty then.
     pub default_entity: Option<String>,
 }
 
@@ -64,10 +64,16 @@ impl ReadOptions {
 pub struct PidfLimits {
     /// Bounds that any XML has to keep.
     pub xml: XmlLimits,
-    /// Tuples of the document. Default 1,024: a presentity has a handful of devices, each with a
-    /// few services.
+    /// Tuples of the document. Default 16,384: a presentity has a handful of devices, each with a
+    /// few services, but a gateway may speak for thousands.
     pub tuples: usize,
-    /// Notes of the document and its tuples together. Default 1,024.
+    /// Persons of the document. Default 1,024: one is the rule, and every publication that is part
+    /// of it may have its own.
+    pub persons: usize,
+    /// Devices of the document. Default 16,384, as many as tuples.
+    pub devices: usize,
+    /// Notes of the document, its tuples, persons and devices together. Default
+    /// 65,536.
     pub notes: usize,
     /// How many tolerated faults are reported; more are tolerated without a word. Default 32.
     pub reports: usize,
@@ -77,8 +83,10 @@ impl Default for PidfLimits {
     fn default() -> Self {
         Self {
             xml: XmlLimits::default(),
-            tuples: 1024,
-            notes: 1024,
+            tuples: 16_384,
+            persons: 1024,
+            devices: 16_384,
+            notes: 65_536,
             reports: 32,
         }
     }

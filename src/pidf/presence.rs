@@ -9,7 +9,7 @@ use super::options::ReadOptions;
 use super::person::Person;
 use super::tuple::Tuple;
 use super::{reader, uri, writer};
-use crate::xml::{Attributes, Element};
+use crate::xml::{Attributes, Element, Layout};
 
 /// A presence document: `application/pidf+xml` (RFC 3863).
 ///
@@ -60,8 +60,8 @@ impl Presence {
     ///
     /// # Errors
     ///
-    /// The bytes are no well-formed document, its root is not `presence` of RFC 3863 or names
-    /// nobody, or it exceeds a bound.
+    /// The bytes are no well-formed document, its root is not `presence` of RFC 3863, or it
+    /// exceeds a bound.
     pub fn read(document: &[u8]) -> Result<Self, ReadError> {
         Self::read_with(document, &ReadOptions::default()).map(|(presence, _)| presence)
     }
@@ -88,12 +88,21 @@ impl Presence {
     /// Something in it may not be sent: an entity that is no absolute URI, an id that is no
     /// xs:ID or occurs twice, a tuple without status, a name or character that XML does not allow.
     pub fn write(&self) -> Result<Bytes, WriteError> {
-        writer::write(self, &self.entity)
+        self.write_as(Layout::Compact)
+    }
+
+    /// The same, laid out as asked.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Presence::write`].
+    pub fn write_as(&self, layout: Layout) -> Result<Bytes, WriteError> {
+        writer::write(self, &self.entity, layout)
     }
 
     /// The same for another entity, without a copy.
     pub(crate) fn write_for(&self, entity: &str) -> Result<Bytes, WriteError> {
-        writer::write(self, entity)
+        writer::write(self, entity, Layout::Compact)
     }
 
     /// The document with one more tuple.

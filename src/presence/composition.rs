@@ -41,6 +41,8 @@ pub(super) fn unite<'p>(parts: &[(u64, &'p Presence)], renamed: &mut Renamed) ->
         });
         united.tuples.append(&mut part.tuples);
         united.notes.append(&mut part.notes);
+        united.persons.append(&mut part.persons);
+        united.devices.append(&mut part.devices);
         united.extensions.append(&mut part.extensions);
         for attribute in part.attributes.iter() {
             let name = &attribute.name;

@@ -242,10 +242,20 @@ fn written(mut document: Presence) -> Option<Bytes> {
 pub(super) fn fit(document: &mut Presence) {
     document.tuples.shrink_to_fit();
     document.notes.shrink_to_fit();
+    document.persons.shrink_to_fit();
+    document.devices.shrink_to_fit();
     document.extensions.shrink_to_fit();
     for tuple in &mut document.tuples {
         tuple.notes.shrink_to_fit();
         tuple.extensions.shrink_to_fit();
         tuple.status.extensions.shrink_to_fit();
+    }
+    for person in &mut document.persons {
+        person.notes.shrink_to_fit();
+        person.extensions.shrink_to_fit();
+    }
+    for device in &mut document.devices {
+        device.notes.shrink_to_fit();
+        device.extensions.shrink_to_fit();
     }
 }

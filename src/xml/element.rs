@@ -262,7 +262,7 @@ impl Element {
     }
 
     /// Whether elements are all that matters in its content.
-    fn has_elements_only(&self) -> bool {
+    pub(super) fn has_elements_only(&self) -> bool {
         let mut elements = false;
         for node in &self.children {
             match node {

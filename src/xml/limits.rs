@@ -4,8 +4,9 @@
 ///
 /// Each bound is checked before memory is spent on what it bounds. The defaults leave ample room
 /// for what presence software sends (documents of a few kilobytes, six levels deep, with fewer
-/// than ten namespaces) and keep the worst document from costing more than some tens of megabytes
-/// for the moment of its reading.
+/// than ten namespaces) and for those of gateways that speak for thousands, and keep the worst
+/// document from costing more than a few hundred megabytes for the moment of its reading. Whoever
+/// reads what strangers send bounds the bytes more tightly, as an agent does.
 ///
 /// ```
 /// use presentity::xml::XmlLimits;
@@ -16,25 +17,25 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct XmlLimits {
-    /// Length of the document in bytes. Default 1 MiB: a thousand times an ordinary document, and
-    /// more than a message over a datagram transport can carry.
+    /// Length of the document in bytes. Default 16 MiB: a document of two thousand tuples
+    /// has one.
     pub bytes: usize,
-    /// Levels of elements, the root being level 1. Default 64: the deepest extension in use stays
-    /// below twenty. Values above [`XmlLimits::MAX_DEPTH`] count as that.
+    /// Levels of elements, the root being level 1. Default 256, which is also the most
+    /// that can be allowed ([`XmlLimits::MAX_DEPTH`]).
     pub depth: usize,
-    /// Attributes of one element, namespace declarations not counted. Default 64.
+    /// Attributes of one element, namespace declarations not counted. Default 256.
     pub attributes: usize,
     /// Different namespaces in the document; at one place up to twice as many declarations may be
-    /// in scope. Default 64.
+    /// in scope. Default 128.
     pub namespaces: usize,
     /// Length in bytes of one name, of its prefix, or of the target of a processing instruction.
     /// Default 256.
     pub name: usize,
     /// Length in bytes of one run of text or of one attribute value, references expanded.
-    /// Default 256 KiB: a picture inlined as a `data:` URI fits.
+    /// Default 1 MiB: a picture inlined as a `data:` URI fits.
     pub text: usize,
-    /// Elements and attributes in the whole document. Default 65,536: bounds the memory of a tree
-    /// of the smallest possible elements to about 15 MB.
+    /// Elements and attributes in the whole document. Default 1,048,576: bounds the memory of a
+    /// tree of the smallest possible elements to about 250 MB.
     pub nodes: usize,
 }
 
@@ -51,13 +52,13 @@ impl XmlLimits {
 impl Default for XmlLimits {
     fn default() -> Self {
         Self {
-            bytes: 1024 * 1024,
-            depth: 64,
-            attributes: 64,
-            namespaces: 64,
+            bytes: 16 * 1024 * 1024,
+            depth: Self::MAX_DEPTH,
+            attributes: 256,
+            namespaces: 128,
             name: 256,
-            text: 256 * 1024,
-            nodes: 65_536,
+            text: 1024 * 1024,
+            nodes: 1_048_576,
         }
     }
 }

@@ -29,6 +29,7 @@ pub use element::{Element, Node};
 pub use error::{Location, XmlError, XmlErrorKind, XmlLimit, XmlWriteError};
 pub use limits::XmlLimits;
 pub use name::Name;
+pub use writer::Layout;
 
 pub(crate) use error::excerpt;
 pub(crate) use name::{is_blank, is_nc_name, trim};

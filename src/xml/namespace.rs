@@ -45,6 +45,7 @@ impl NamespaceId {
     pub(crate) const XML: Self = Self(1);
     pub(crate) const XMLNS: Self = Self(2);
     pub(crate) const PIDF: Self = Self(3);
+    pub(crate) const DATA_MODEL: Self = Self(4);
 
     pub(super) fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)

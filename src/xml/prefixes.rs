@@ -8,7 +8,7 @@ use super::element::Element;
 use super::error::XmlWriteError;
 use super::limits::XmlLimits;
 use super::name::{Name, is_nc_name};
-use super::namespace::{self, find_known};
+use super::namespace::{self, NamespaceId, find_known};
 
 /// Collects the namespaces of a document, then gives each one prefix for the whole of it.
 ///
@@ -99,6 +99,18 @@ impl<'m> Prefixes<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Takes note of a well-known namespace, whose names somebody will write by themselves.
+    pub(crate) fn collect_known(&mut self, id: NamespaceId) {
+        if let Some(known) = id.known()
+            && self.position(&known.namespace).is_none()
+        {
+            self.insert(Entry {
+                namespace: &known.namespace,
+                prefix: Cow::Borrowed(&known.prefix),
+            });
+        }
     }
 
     fn add(&mut self, name: &'m Name) -> Result<(), XmlWriteError> {

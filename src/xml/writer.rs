@@ -26,7 +26,7 @@ pub(super) fn write_document(root: &Element) -> Result<Bytes, XmlWriteError> {
     let mut prefixes = Prefixes::new(default);
     prefixes.collect(root)?;
     prefixes.assign();
-    let mut writer = Writer::new(prefixes, 1024);
+    let mut writer = Writer::new(prefixes, 1024, Layout::Compact);
     writer.element_at(root, XmlLimits::MAX_DEPTH, true)?;
     Ok(writer.finish())
 }
@@ -40,11 +40,25 @@ pub(crate) struct Writer<'m> {
     declared: Vec<(&'m str, &'m str)>,
     /// An open element has no namespace, so that there is no default one.
     default_undone: bool,
+    layout: Layout,
+    /// Open elements whose content has lines of its own.
+    level: usize,
+}
+
+/// How a document is laid out. White space means nothing where elements contain only elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Layout {
+    /// Everything in one line, after the XML declaration.
+    #[default]
+    Compact,
+    /// A line for every element that does not stand in text, indented by two blanks a level.
+    Pretty,
 }
 
 impl<'m> Writer<'m> {
     /// Begins a document of about `size` bytes: the XML declaration is written.
-    pub(crate) fn new(prefixes: Prefixes<'m>, size: usize) -> Self {
+    pub(crate) fn new(prefixes: Prefixes<'m>, size: usize, layout: Layout) -> Self {
         let mut out = Vec::with_capacity(size);
         out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         Self {
@@ -52,6 +66,8 @@ impl<'m> Writer<'m> {
             prefixes,
             declared: Vec::new(),
             default_undone: false,
+            layout,
+            level: 0,
         }
     }
 
@@ -59,6 +75,29 @@ impl<'m> Writer<'m> {
     #[inline]
     pub(crate) fn markup(&mut self, markup: &str) {
         self.out.extend_from_slice(markup.as_bytes());
+    }
+
+    /// Begins a line for what comes next, where the layout has lines.
+    #[inline]
+    pub(crate) fn line(&mut self) {
+        if self.layout == Layout::Pretty {
+            self.out.push(b'\n');
+            for _ in 0..self.level {
+                self.out.extend_from_slice(b"  ");
+            }
+        }
+    }
+
+    /// What follows is the content of one more element.
+    #[inline]
+    pub(crate) fn indent(&mut self) {
+        self.level = self.level.saturating_add(1);
+    }
+
+    /// The content of the innermost element is complete.
+    #[inline]
+    pub(crate) fn outdent(&mut self) {
+        self.level = self.level.saturating_sub(1);
     }
 
     /// Text, escaped.
@@ -115,10 +154,13 @@ impl<'m> Writer<'m> {
 
     /// An element with everything in it. Its names must have been collected before.
     pub(crate) fn element(&mut self, element: &'m Element) -> Result<(), XmlWriteError> {
-        self.element_at(element, XmlLimits::MAX_DEPTH, false)
+        // What a reader would refuse is not written.
+        let levels = XmlLimits::MAX_DEPTH.saturating_sub(self.level);
+        self.element_at(element, levels, false)
     }
 
-    fn prefix(&mut self, namespace: &str) {
+    /// The prefix of a namespace that was collected, and a colon.
+    pub(crate) fn prefix(&mut self, namespace: &str) {
         if let Some(prefix) = self.prefixes.get(namespace) {
             self.out.extend_from_slice(prefix.as_bytes());
             self.out.push(b':');
@@ -162,11 +204,22 @@ impl<'m> Writer<'m> {
             self.out.extend_from_slice(b"/>");
         } else {
             self.out.push(b'>');
+            let in_lines = element.has_elements_only();
+            self.indent();
             for part in content {
                 match part {
-                    Content::Element(child) => self.element_at(child, levels, false)?,
+                    Content::Element(child) => {
+                        if in_lines {
+                            self.line();
+                        }
+                        self.element_at(child, levels, false)?;
+                    }
                     Content::Text(text) => self.text(&text)?,
                 }
+            }
+            self.outdent();
+            if in_lines {
+                self.line();
             }
             self.out.extend_from_slice(b"</");
             self.out.extend_from_within(name_start..name_end);

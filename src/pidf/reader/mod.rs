@@ -1,16 +1,17 @@
 //! Reads documents: a descent over the tokens, by namespace and name.
 
+mod data_model;
+mod tuple;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use super::contact::{Contact, Priority};
 use super::error::{Fault, PidfLimit, ReadError, Tolerated};
 use super::leaf::Leaf;
 use super::note::Note;
 use super::options::{ReadOptions, Strictness};
 use super::presence::Presence;
-use super::tuple::{Status, Tuple};
 use super::{ids, timestamp, uri};
 use crate::xml::{
     Attributes, Element, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions, excerpt,
@@ -119,12 +120,9 @@ impl<'a> Reader<'a, '_> {
                 Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
                     "tuple" => {
                         self.in_order(&mut order, 0, tag)?;
-                        if presence.tuples.len() >= self.options.limits.tuples {
-                            return Err(self.over(PidfLimit::Tuples, self.options.limits.tuples));
-                        }
-                        if let Some(tuple) = self.tuple(lang)? {
-                            presence.tuples.push(tuple);
-                        }
+                        self.has_room(PidfLimit::Tuples, presence.tuples.len())?;
+                        let tuple = self.tuple(lang)?;
+                        presence.tuples.push(tuple);
                     }
                     "note" => {
                         self.in_order(&mut order, 1, tag)?;
@@ -135,12 +133,37 @@ impl<'a> Reader<'a, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 2, tag)?;
-                    let extension = self.extension(tag, lang)?;
-                    presence.extensions.push(extension);
+                    self.component(tag, lang, &mut presence)?;
                 }
                 Token::End | Token::Eof => return Ok(presence),
             }
         }
+    }
+
+    /// What stands beside tuples and notes.
+    fn component(
+        &mut self,
+        tag: StartTag<'a>,
+        lang: Lang<'_>,
+        presence: &mut Presence,
+    ) -> Result<(), ReadError> {
+        match (tag.namespace, tag.local) {
+            (NamespaceId::DATA_MODEL, "person") => {
+                self.has_room(PidfLimit::Persons, presence.persons.len())?;
+                let person = self.person(lang)?;
+                presence.persons.push(person);
+            }
+            (NamespaceId::DATA_MODEL, "device") => {
+                self.has_room(PidfLimit::Devices, presence.devices.len())?;
+                let device = self.device(lang)?;
+                presence.devices.push(device);
+            }
+            _ => {
+                let extension = self.extension(tag, lang)?;
+                presence.extensions.push(extension);
+            }
+        }
+        Ok(())
     }
 
     fn entity(&mut self, entity: Option<Cow<'a, str>>) -> Result<String, ReadError> {
@@ -153,154 +176,12 @@ impl<'a> Reader<'a, '_> {
             }
             return Ok(entity.to_owned());
         }
-        match &self.options.default_entity {
-            Some(default) if !self.strict => {
-                self.fault(|| Fault::NoEntity)?;
-                Ok(default.clone())
-            }
-            _ => Err(ReadError::NoEntity {
-                location: self.tokenizer.location(),
-            }),
-        }
-    }
-
-    /// A tuple, or none when it has no id.
-    fn tuple(&mut self, lang: Lang<'_>) -> Result<Option<Tuple>, ReadError> {
-        let mut tuple = Tuple::default();
-        let (id, own_lang, attributes) = self.attributes(Some("id"), false);
-        tuple.attributes = attributes;
-        let own_lang = self.handed_down(own_lang)?;
-        let lang = own_lang.as_deref().or(lang);
-        let id = id.as_deref().map(trim).unwrap_or_default();
-        let has_id = !id.is_empty();
-        if has_id {
-            id.clone_into(&mut tuple.id);
-            self.id(id)?;
-        } else {
-            self.fault(|| Fault::NoId)?;
-        }
-
-        let mut order = Order::default();
-        let mut has_status = false;
-        loop {
-            match self.tokenizer.next_in_structure()? {
-                Token::Text(text) => self.between_elements(&text)?,
-                Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
-                    "status" if has_status => self.repeated("status")?,
-                    "status" => {
-                        self.in_order(&mut order, 0, tag)?;
-                        has_status = true;
-                        tuple.status = self.status(lang)?;
-                    }
-                    "contact" if tuple.contact.is_some() => self.repeated("contact")?,
-                    "contact" => {
-                        self.in_order(&mut order, 2, tag)?;
-                        tuple.contact = Some(self.contact()?);
-                    }
-                    "note" => {
-                        self.in_order(&mut order, 3, tag)?;
-                        let note = self.note(lang)?;
-                        tuple.notes.push(note);
-                    }
-                    "timestamp" if tuple.timestamp.is_some() => self.repeated("timestamp")?,
-                    "timestamp" => {
-                        self.in_order(&mut order, 4, tag)?;
-                        tuple.timestamp = Some(self.timestamp()?);
-                    }
-                    _ => self.unexpected(tag)?,
-                },
-                Token::Start(tag) => {
-                    self.in_order(&mut order, 1, tag)?;
-                    let extension = self.extension(tag, lang)?;
-                    tuple.extensions.push(extension);
-                }
-                Token::End | Token::Eof => break,
-            }
-        }
-        if !has_status {
-            self.fault(|| Fault::NoStatus)?;
-        }
-        Ok(has_id.then_some(tuple))
-    }
-
-    fn status(&mut self, lang: Lang<'_>) -> Result<Status, ReadError> {
-        let mut status = Status::default();
-        let (_, own_lang, attributes) = self.attributes(None, false);
-        status.attributes = attributes;
-        let own_lang = self.handed_down(own_lang)?;
-        let lang = own_lang.as_deref().or(lang);
-        let mut order = Order::default();
-        loop {
-            match self.tokenizer.next_in_structure()? {
-                Token::Text(text) => self.between_elements(&text)?,
-                Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
-                    "basic" if status.basic.is_some() => self.repeated("basic")?,
-                    "basic" => {
-                        self.in_order(&mut order, 0, tag)?;
-                        status.basic = Some(self.basic()?);
-                    }
-                    _ => self.unexpected(tag)?,
-                },
-                Token::Start(tag) => {
-                    self.in_order(&mut order, 1, tag)?;
-                    let extension = self.extension(tag, lang)?;
-                    status.extensions.push(extension);
-                }
-                Token::End | Token::Eof => break,
-            }
-        }
-        if status.is_empty() {
-            self.fault(|| Fault::EmptyStatus)?;
-        }
-        Ok(status)
-    }
-
-    fn basic(&mut self) -> Result<Leaf, ReadError> {
-        let (_, _, attributes) = self.attributes(None, true);
-        let text = self.simple_content()?;
-        let text = match trim(&text) {
-            "open" => Cow::Borrowed("open"),
-            "closed" => Cow::Borrowed("closed"),
-            other => {
-                self.fault(|| Fault::BadBasic {
-                    value: excerpt(other),
-                })?;
-                Cow::Owned(other.to_owned())
-            }
-        };
-        Ok(Leaf { text, attributes })
-    }
-
-    fn contact(&mut self) -> Result<Contact, ReadError> {
-        let (priority, _, attributes) = self.attributes(Some("priority"), true);
-        let priority = priority.as_deref().map(trim);
-        if let Some(text) = priority
-            && Priority::parse(text).is_none()
-        {
-            self.fault(|| Fault::BadPriority {
-                value: excerpt(text),
-            })?;
-        }
-        let priority = priority.map(str::to_owned);
-        let text = self.simple_content()?;
-        let uri = trim(&text);
-        // Empty ones have a meaning in rich presence.
-        if !uri.is_empty() && !uri::is_absolute(uri) {
-            self.fault(|| Fault::BadContact {
-                value: excerpt(uri),
-            })?;
-        }
-        Ok(Contact {
-            uri: uri.to_owned(),
-            priority,
-            attributes,
-        })
+        self.fault(|| Fault::NoEntity)?;
+        Ok(self.options.default_entity.clone().unwrap_or_default())
     }
 
     fn note(&mut self, lang: Lang<'_>) -> Result<Note, ReadError> {
-        if self.notes >= self.options.limits.notes {
-            return Err(self.over(PidfLimit::Notes, self.options.limits.notes));
-        }
+        self.has_room(PidfLimit::Notes, self.notes)?;
         self.notes = self.notes.saturating_add(1);
         let (_, own_lang, attributes) = self.attributes(None, false);
         let lang = own_lang.or_else(|| lang.map(str::to_owned));
@@ -443,6 +324,17 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
+    /// The id that a tuple, person or device has to have; empty when it has none.
+    fn own_id(&mut self, id: Option<Cow<'a, str>>) -> Result<String, ReadError> {
+        let id = id.as_deref().map(trim).unwrap_or_default();
+        if id.is_empty() {
+            self.fault(|| Fault::NoId)?;
+        } else {
+            self.id(id)?;
+        }
+        Ok(id.to_owned())
+    }
+
     fn id(&mut self, id: &str) -> Result<(), ReadError> {
         if !self.heeds_faults() {
             return Ok(());
@@ -481,12 +373,23 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn over(&mut self, limit: PidfLimit, max: usize) -> ReadError {
-        ReadError::Limit {
+    /// Refuses one more of what there are `used` of already.
+    fn has_room(&mut self, limit: PidfLimit, used: usize) -> Result<(), ReadError> {
+        let limits = &self.options.limits;
+        let max = match limit {
+            PidfLimit::Tuples => limits.tuples,
+            PidfLimit::Persons => limits.persons,
+            PidfLimit::Devices => limits.devices,
+            PidfLimit::Notes => limits.notes,
+        };
+        if used < max {
+            return Ok(());
+        }
+        Err(ReadError::Limit {
             limit,
             max,
             location: self.tokenizer.location(),
-        }
+        })
     }
 }
 

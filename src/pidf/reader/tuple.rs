@@ -1,0 +1,138 @@
+//! Tuples and what is in them (RFC 3863, 4.1.2 to 4.1.5).
+
+use std::borrow::Cow;
+
+use super::{Lang, Order, Reader};
+use crate::pidf::contact::{Contact, Priority};
+use crate::pidf::error::{Fault, ReadError};
+use crate::pidf::leaf::Leaf;
+use crate::pidf::tuple::{Status, Tuple};
+use crate::pidf::uri;
+use crate::xml::{NamespaceId, Token, excerpt, trim};
+
+impl Reader<'_, '_> {
+    pub(super) fn tuple(&mut self, lang: Lang<'_>) -> Result<Tuple, ReadError> {
+        let mut tuple = Tuple::default();
+        let (id, own_lang, attributes) = self.attributes(Some("id"), false);
+        tuple.attributes = attributes;
+        let own_lang = self.handed_down(own_lang)?;
+        let lang = own_lang.as_deref().or(lang);
+        tuple.id = self.own_id(id)?;
+
+        let mut order = Order::default();
+        let mut has_status = false;
+        loop {
+            match self.tokenizer.next_in_structure()? {
+                Token::Text(text) => self.between_elements(&text)?,
+                Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
+                    "status" if has_status => self.repeated("status")?,
+                    "status" => {
+                        self.in_order(&mut order, 0, tag)?;
+                        has_status = true;
+                        tuple.status = self.status(lang)?;
+                    }
+                    "contact" if tuple.contact.is_some() => self.repeated("contact")?,
+                    "contact" => {
+                        self.in_order(&mut order, 2, tag)?;
+                        tuple.contact = Some(self.contact()?);
+                    }
+                    "note" => {
+                        self.in_order(&mut order, 3, tag)?;
+                        let note = self.note(lang)?;
+                        tuple.notes.push(note);
+                    }
+                    "timestamp" if tuple.timestamp.is_some() => self.repeated("timestamp")?,
+                    "timestamp" => {
+                        self.in_order(&mut order, 4, tag)?;
+                        tuple.timestamp = Some(self.timestamp()?);
+                    }
+                    _ => self.unexpected(tag)?,
+                },
+                Token::Start(tag) => {
+                    self.in_order(&mut order, 1, tag)?;
+                    let extension = self.extension(tag, lang)?;
+                    tuple.extensions.push(extension);
+                }
+                Token::End | Token::Eof => break,
+            }
+        }
+        if !has_status {
+            self.fault(|| Fault::NoStatus)?;
+        }
+        Ok(tuple)
+    }
+
+    fn status(&mut self, lang: Lang<'_>) -> Result<Status, ReadError> {
+        let mut status = Status::default();
+        let (_, own_lang, attributes) = self.attributes(None, false);
+        status.attributes = attributes;
+        let own_lang = self.handed_down(own_lang)?;
+        let lang = own_lang.as_deref().or(lang);
+        let mut order = Order::default();
+        loop {
+            match self.tokenizer.next_in_structure()? {
+                Token::Text(text) => self.between_elements(&text)?,
+                Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
+                    "basic" if status.basic.is_some() => self.repeated("basic")?,
+                    "basic" => {
+                        self.in_order(&mut order, 0, tag)?;
+                        status.basic = Some(self.basic()?);
+                    }
+                    _ => self.unexpected(tag)?,
+                },
+                Token::Start(tag) => {
+                    self.in_order(&mut order, 1, tag)?;
+                    let extension = self.extension(tag, lang)?;
+                    status.extensions.push(extension);
+                }
+                Token::End | Token::Eof => break,
+            }
+        }
+        if status.is_empty() {
+            self.fault(|| Fault::EmptyStatus)?;
+        }
+        Ok(status)
+    }
+
+    fn basic(&mut self) -> Result<Leaf, ReadError> {
+        let (_, _, attributes) = self.attributes(None, true);
+        let text = self.simple_content()?;
+        let text = match trim(&text) {
+            "open" => Cow::Borrowed("open"),
+            "closed" => Cow::Borrowed("closed"),
+            other => {
+                self.fault(|| Fault::BadBasic {
+                    value: excerpt(other),
+                })?;
+                Cow::Owned(other.to_owned())
+            }
+        };
+        Ok(Leaf { text, attributes })
+    }
+
+    fn contact(&mut self) -> Result<Contact, ReadError> {
+        let (priority, _, attributes) = self.attributes(Some("priority"), true);
+        let priority = priority.as_deref().map(trim);
+        if let Some(text) = priority
+            && Priority::parse(text).is_none()
+        {
+            self.fault(|| Fault::BadPriority {
+                value: excerpt(text),
+            })?;
+        }
+        let priority = priority.map(str::to_owned);
+        let text = self.simple_content()?;
+        let uri = trim(&text);
+        // Empty ones have a meaning in rich presence.
+        if !uri.is_empty() && !uri::is_absolute(uri) {
+            self.fault(|| Fault::BadContact {
+                value: excerpt(uri),
+            })?;
+        }
+        Ok(Contact {
+            uri: uri.to_owned(),
+            priority,
+            attributes,
+        })
+    }
+}
