@@ -8,6 +8,7 @@
 
 mod contact;
 mod device;
+mod difference;
 mod error;
 mod extension;
 mod ids;
@@ -19,6 +20,7 @@ mod options;
 mod person;
 mod presence;
 mod reader;
+mod staleness;
 mod timestamp;
 mod tuple;
 mod uri;
@@ -26,6 +28,7 @@ mod writer;
 
 pub use contact::{Contact, Priority};
 pub use device::{Device, DeviceId};
+pub use difference::{Change, Difference};
 pub use error::{Fault, PidfLimit, ReadError, Tolerated, WriteError};
 pub use extension::{Extension, ExtensionOf, ValueError};
 pub use ids::{IdOwner, Repair};
@@ -34,4 +37,5 @@ pub use note::Note;
 pub use options::{PidfLimits, ReadOptions, Strictness};
 pub use person::Person;
 pub use presence::Presence;
+pub use staleness::{Outdated, Staleness};
 pub use tuple::{Basic, Status, Tuple};

@@ -187,6 +187,15 @@ impl Presence {
         tuples
     }
 
+    /// Every extension of the document and its parts, in the order in which they are written.
+    pub fn extensions_of_all(&self) -> impl Iterator<Item = &Element> {
+        let tuples = self.tuples.iter();
+        let tuples = tuples.flat_map(|it| it.status.extensions.iter().chain(&it.extensions));
+        let persons = self.persons.iter().flat_map(|it| &it.extensions);
+        let devices = self.devices.iter().flat_map(|it| &it.extensions);
+        tuples.chain(persons).chain(devices).chain(&self.extensions)
+    }
+
     /// The newest of the tuples' timestamps.
     pub fn newest_timestamp(&self) -> Option<time::OffsetDateTime> {
         self.tuples.iter().filter_map(Tuple::timestamp).max()

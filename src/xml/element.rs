@@ -8,6 +8,7 @@ use super::attribute::Attributes;
 use super::error::{XmlError, XmlWriteError};
 use super::limits::XmlLimits;
 use super::name::{Name, is_blank};
+use super::writer::Layout;
 use super::{tree_reader, writer};
 
 /// An element with its attributes and all it contains, whatever namespace it is from.
@@ -87,7 +88,16 @@ impl Element {
     ///
     /// A name or a character is not allowed in XML.
     pub fn write(&self) -> Result<Bytes, XmlWriteError> {
-        writer::write_document(self)
+        self.write_as(Layout::Compact)
+    }
+
+    /// The same, laid out as asked.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Element::write`].
+    pub fn write_as(&self, layout: Layout) -> Result<Bytes, XmlWriteError> {
+        writer::write_document(self, layout)
     }
 
     /// The element's name.

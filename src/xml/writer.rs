@@ -11,7 +11,7 @@ use super::namespace;
 use super::prefixes::Prefixes;
 
 /// A whole document with this element as its root.
-pub(super) fn write_document(root: &Element) -> Result<Bytes, XmlWriteError> {
+pub(super) fn write_document(root: &Element, layout: Layout) -> Result<Bytes, XmlWriteError> {
     let declared = root.declarations().find(|(prefix, _)| prefix.is_empty());
     let default = match declared {
         // A root without namespace leaves no room for a default one.
@@ -26,7 +26,7 @@ pub(super) fn write_document(root: &Element) -> Result<Bytes, XmlWriteError> {
     let mut prefixes = Prefixes::new(default);
     prefixes.collect(root)?;
     prefixes.assign();
-    let mut writer = Writer::new(prefixes, 1024, Layout::Compact);
+    let mut writer = Writer::new(prefixes, 1024, layout);
     writer.element_at(root, XmlLimits::MAX_DEPTH, true)?;
     Ok(writer.finish())
 }
