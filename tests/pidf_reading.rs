@@ -255,12 +255,7 @@ fn an_old_namespace_counts_only_at_the_root() {
 // PIDF-05
 #[test]
 fn the_entity_is_needed() {
-    for entity in [
-        "",
-        "entity=''",
-        "entity=' \n'",
-        "p:entity='sip:dora@example.com'",
-    ] {
+    for entity in ["", "entity=''", "entity=' \n'"] {
         let nobody = format!(
             "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:p='urn:ietf:params:xml:ns:pidf' {entity}/>"
         );
@@ -349,12 +344,7 @@ fn order_is_tolerated() {
 // PIDF-08
 #[test]
 fn ids_of_tuples() {
-    for no_id in [
-        "<tuple>",
-        "<tuple id=''>",
-        "<tuple id=' '>",
-        "<tuple p:id='t'>",
-    ] {
+    for no_id in ["<tuple>", "<tuple id=''>", "<tuple id=' '>"] {
         let inside = format!(
             "<tuple id='a'>{OPEN}</tuple>{no_id}{OPEN}</tuple><tuple id='b'>{OPEN}</tuple>"
         );
@@ -362,6 +352,12 @@ fn ids_of_tuples() {
         let ids: Vec<&str> = presence.ids().into_iter().map(|(_, id)| id).collect();
         assert_eq!(ids, ["a", "", "b"]);
     }
+    // That is another attribute.
+    let (presence, faults) = tolerate(document(&format!("<tuple p:id='t'>{OPEN}</tuple>")));
+    assert_eq!(
+        (presence.tuples[0].id.as_str(), &faults[..]),
+        ("", &[Fault::NoId][..])
+    );
     let twice = |value: &str| Fault::DuplicateId {
         value: value.to_owned(),
     };
@@ -935,7 +931,8 @@ fn persons_and_devices() {
          <d:device id='desk'><x:e/><d:deviceID> urn:example:desk </d:deviceID><d:note>New</d:note>\
          <d:timestamp>2026-03-04T05:06:08Z</d:timestamp></d:device><x:other/>",
     );
-    let presence = strictly(&text).unwrap();
+    let (presence, faults) = tolerate(&text);
+    assert_eq!(faults, []);
     let person = presence.person("dora").unwrap();
     assert_eq!(person.extensions.len(), 2);
     assert_eq!(person.attributes.get("urn:example:x", "a"), Some("1"));
@@ -1018,4 +1015,54 @@ fn odd_persons_and_devices() {
     }
     let (presence, _) = tolerate(model("<d:person id='a'><note>In</note></d:person>"));
     assert_eq!(presence.persons[0].notes[0].text, "In");
+}
+
+// What no schema foresees on elements of PIDF and of its data model.
+#[test]
+fn attributes_of_others() {
+    for inside in [
+        format!("<tuple id='a' x:a=''>{OPEN}</tuple>"),
+        format!("<tuple id='a' a=''>{OPEN}</tuple>"),
+        "<tuple id='a'><status x:a=''><basic>open</basic></status></tuple>".to_owned(),
+        "<tuple id='a'><status><basic p:mustUnderstand='1'>open</basic></status></tuple>"
+            .to_owned(),
+        "<note x:a=''>x</note>".to_owned(),
+        "<d:person id='a' x:a=''/>".to_owned(),
+    ] {
+        let text = model(&inside);
+        let (presence, faults) = tolerate(&text);
+        assert_eq!(faults, [], "{inside}");
+        let written = presence.write().unwrap();
+        assert_eq!(read(&written), presence);
+        assert!(matches!(
+            strictly(&text),
+            Err(ReadError::Fault(found)) if matches!(found.fault, Fault::Attribute { .. })
+        ));
+    }
+    let of_the_schema_language = document("").replace(
+        "<presence ",
+        "<presence xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:schemaLocation='a b' ",
+    );
+    assert!(strictly(&of_the_schema_language).is_ok());
+}
+
+// PIDF-36, PIDF-43: typed access gives nothing for what strict reading refuses.
+#[test]
+fn extensions_that_are_not_as_their_schemas_want_them() {
+    let sphere = model(
+        "<d:person id='a'><r:sphere xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'>bowling</r:sphere></d:person>",
+    );
+    let (presence, faults) = tolerate(&sphere);
+    assert_eq!(faults, []);
+    assert_eq!(presence.persons[0].extensions[0].text(), "bowling");
+    let Err(ReadError::Fault(found)) = strictly(&sphere) else {
+        panic!("read");
+    };
+    assert_eq!(
+        found.fault,
+        Fault::BadExtension {
+            element: "{urn:ietf:params:xml:ns:pidf:rpid}sphere".to_owned(),
+            expected: "no text beside elements".to_owned(),
+        }
+    );
 }

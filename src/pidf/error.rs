@@ -88,6 +88,13 @@ pub enum Fault {
         /// What is there, shortened.
         value: String,
     },
+    /// An element of PIDF or of its data model has an attribute that the schemas do not foresee.
+    /// Looked for in strict reading only; kept otherwise.
+    #[error("expected no attribute {name}")]
+    Attribute {
+        /// Its name, as `{namespace}local`.
+        name: String,
+    },
     /// An element that may occur once occurs again. Left out.
     #[error("a second {element} element")]
     Repeated {
@@ -110,6 +117,16 @@ pub enum Fault {
     /// Text where only elements belong. Left out.
     #[error("text where only elements belong")]
     StrayText,
+    /// An extension of rich presence, contact information, capabilities or `certs` is not what its
+    /// schema allows. Looked for in strict reading only: typed access gives nothing for what it
+    /// cannot use.
+    #[error("expected {expected}, in extension element {element}")]
+    BadExtension {
+        /// The element at fault, as `{namespace}local`.
+        element: String,
+        /// What was expected of it.
+        expected: String,
+    },
     /// An extension has an element that must be understood and is not. Kept, but not to be used.
     /// The document is not at fault: strict reading reports this as well.
     #[error("extension {element} has to be understood and is not")]

@@ -11,12 +11,16 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// Whether the text, trimmed, is an xs:integer: digits, perhaps after a sign, however many.
+pub(super) fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// An xs:integer that fits; a leading `+` and zeros are allowed.
 pub(super) fn integer(text: &str) -> Option<i64> {
     let text = trim(text);
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    all_digits.then(|| text.parse().ok())?
+    is_integer(text).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod options;
 mod person;
 mod presence;
 mod reader;
+mod schema;
 mod staleness;
 mod timestamp;
 mod tuple;

@@ -36,7 +36,7 @@ const STANDARD: [&str; 6] = [
     namespace::CIPID,
     namespace::CAPS,
     namespace::LOCATION_TYPE,
-    "urn:ietf:id:schubert-simple-pidf-cert-00",
+    namespace::CERTS,
 ];
 
 /// The same as [`Understood::standard`].

@@ -12,6 +12,34 @@ pub(super) fn is_absolute(text: &str) -> bool {
     scheme_is_good && !rest.is_empty() && rest.bytes().all(is_uri_byte)
 }
 
+/// Whether the text may stand where a schema wants a URI: an absolute or relative reference, with
+/// escapes that are complete (RFC 3986, 4.1).
+pub(super) fn is_reference(text: &str) -> bool {
+    let mut fragments = text.split('#');
+    let (Some(first), fragment, None) = (fragments.next(), fragments.next(), fragments.next())
+    else {
+        return false;
+    };
+    let mut parts = [first, fragment.unwrap_or_default()].into_iter();
+    parts.all(|part| part.bytes().all(is_uri_byte) && escapes_are_complete(part))
+}
+
+fn escapes_are_complete(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        let mut digits = after.bytes();
+        let mut is_digit = || digits.next().is_some_and(|digit| digit.is_ascii_hexdigit());
+        is_digit() && is_digit()
+    })
+}
+
+/// Whether a certificate may be said to be there: an absolute URI of one of four schemes.
+pub(super) fn is_certificate_source(text: &str) -> bool {
+    const SCHEMES: [&str; 4] = ["sip", "sips", "http", "https"];
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
+    is_absolute(text)
+        && scheme.is_some_and(|scheme| SCHEMES.iter().any(|it| it.eq_ignore_ascii_case(scheme)))
+}
+
 /// Unreserved and reserved characters and `%`, without `#`: a fragment names no presentity.
 fn is_uri_byte(byte: u8) -> bool {
     matches!(byte,

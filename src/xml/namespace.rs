@@ -18,6 +18,9 @@ pub const RPID: &str = "urn:ietf:params:xml:ns:pidf:rpid";
 pub const CIPID: &str = "urn:ietf:params:xml:ns:pidf:cipid";
 /// Capabilities of services and devices (RFC 5196).
 pub const CAPS: &str = "urn:ietf:params:xml:ns:pidf:caps";
+/// The `certs` capability, named after the draft that describes it as RFC 2648 wants it: none was
+/// ever registered.
+pub const CERTS: &str = "urn:ietf:id:schubert-simple-pidf-cert-00";
 /// Partial presence documents (RFC 5262).
 pub const PIDF_DIFF: &str = "urn:ietf:params:xml:ns:pidf-diff";
 /// Errors of patch operations (RFC 5261, 5).
@@ -93,7 +96,7 @@ pub(super) static KNOWN: [Qualifier; 18] = [
     known(COMMON_POLICY, "cp"),
     known(PRES_RULES, "pr"),
     known(XSI, "xsi"),
-    known("urn:ietf:id:schubert-simple-pidf-cert-00", "cert"),
+    known(CERTS, "cert"),
 ];
 
 /// The number of a known namespace.

@@ -11,7 +11,7 @@ use crate::xml::{NamespaceId, StartTag, Token, excerpt, trim};
 impl Reader<'_, '_> {
     pub(super) fn person(&mut self, lang: Lang<'_>) -> Result<Person, ReadError> {
         let mut person = Person::default();
-        let (id, own_lang, attributes) = self.attributes(Some("id"), false);
+        let (id, own_lang, attributes) = self.attributes(Some("id"), false)?;
         person.attributes = attributes;
         let own_lang = self.handed_down(own_lang)?;
         let lang = own_lang.as_deref().or(lang);
@@ -46,7 +46,7 @@ impl Reader<'_, '_> {
 
     pub(super) fn device(&mut self, lang: Lang<'_>) -> Result<Device, ReadError> {
         let mut device = Device::default();
-        let (id, own_lang, attributes) = self.attributes(Some("id"), false);
+        let (id, own_lang, attributes) = self.attributes(Some("id"), false)?;
         device.attributes = attributes;
         let own_lang = self.handed_down(own_lang)?;
         let lang = own_lang.as_deref().or(lang);
@@ -98,7 +98,7 @@ impl Reader<'_, '_> {
     }
 
     fn device_id(&mut self) -> Result<Leaf, ReadError> {
-        let (_, _, attributes) = self.attributes(None, true);
+        let (_, _, attributes) = self.attributes(None, true)?;
         let text = self.simple_content()?;
         let text = trim(&text);
         if !uri::is_absolute(text) {

@@ -12,7 +12,7 @@ use super::leaf::Leaf;
 use super::note::Note;
 use super::options::{ReadOptions, Strictness};
 use super::presence::Presence;
-use super::{ids, timestamp, uri};
+use super::{ids, schema, timestamp, uri};
 use crate::xml::{
     Attributes, Element, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions, excerpt,
     is_blank, is_nc_name, namespace, trim,
@@ -107,7 +107,7 @@ impl<'a> Reader<'a, '_> {
             self.fault(|| Fault::OldNamespace)?;
         }
         let mut presence = Presence::default();
-        let (entity, lang, attributes) = self.attributes(Some("entity"), false);
+        let (entity, lang, attributes) = self.attributes(Some("entity"), false)?;
         presence.attributes = attributes;
         let lang = self.handed_down(lang)?;
         let lang = lang.as_deref();
@@ -183,7 +183,7 @@ impl<'a> Reader<'a, '_> {
     fn note(&mut self, lang: Lang<'_>) -> Result<Note, ReadError> {
         self.has_room(PidfLimit::Notes, self.notes)?;
         self.notes = self.notes.saturating_add(1);
-        let (_, own_lang, attributes) = self.attributes(None, false);
+        let (_, own_lang, attributes) = self.attributes(None, false)?;
         let lang = own_lang.or_else(|| lang.map(str::to_owned));
         let text = self.simple_content()?.into_owned();
         Ok(Note {
@@ -194,7 +194,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn timestamp(&mut self) -> Result<Leaf, ReadError> {
-        let (_, _, attributes) = self.attributes(None, true);
+        let (_, _, attributes) = self.attributes(None, true)?;
         let text = self.simple_content()?;
         let text = trim(&text);
         if self.heeds_faults() && timestamp::parse(text).is_none() {
@@ -220,6 +220,14 @@ impl<'a> Reader<'a, '_> {
         for (_, id) in ids::of_element(&extension) {
             self.id(id)?;
         }
+        if self.strict
+            && let Err(violation) = schema::check(&extension)
+        {
+            self.fault(|| Fault::BadExtension {
+                element: violation.element,
+                expected: violation.expected,
+            })?;
+        }
         if !self.options.understood.may_use(&extension) {
             let element = excerpt(&extension.name().to_string());
             self.report(Fault::NotUnderstood { element });
@@ -229,11 +237,15 @@ impl<'a> Reader<'a, '_> {
 
     /// The attribute named, the language, and all the others; the language is one of the others
     /// for an element whose content is in none.
-    fn attributes(&mut self, known: Option<&str>, lang_is_foreign: bool) -> Named<'a> {
+    fn attributes(
+        &mut self,
+        known: Option<&str>,
+        lang_is_foreign: bool,
+    ) -> Result<Named<'a>, ReadError> {
         let mut value = None;
         let mut lang: Option<Cow<'a, str>> = None;
         if self.tokenizer.attributes().is_empty() {
-            return (value, None, Attributes::new());
+            return Ok((value, None, Attributes::new()));
         }
         let attributes = self.tokenizer.own_attributes_but(|attribute| {
             if attribute.namespace == NamespaceId::NONE && Some(attribute.local) == known {
@@ -249,7 +261,17 @@ impl<'a> Reader<'a, '_> {
             }
             false
         });
-        (value, lang.map(Cow::into_owned), attributes)
+        // The schemas foresee no others, save those of XML and of the schema language.
+        let known_ones = [namespace::XML, namespace::XSI];
+        let mut names = attributes.iter().map(|attribute| &attribute.name);
+        if self.strict
+            && let Some(name) = names.find(|name| !known_ones.contains(&name.namespace()))
+        {
+            self.fault(|| Fault::Attribute {
+                name: excerpt(&name.to_string()),
+            })?;
+        }
+        Ok((value, lang.map(Cow::into_owned), attributes))
     }
 
     /// The language of an element that holds others. One that is none is left out: it would go to

@@ -13,7 +13,7 @@ use crate::xml::{NamespaceId, Token, excerpt, trim};
 impl Reader<'_, '_> {
     pub(super) fn tuple(&mut self, lang: Lang<'_>) -> Result<Tuple, ReadError> {
         let mut tuple = Tuple::default();
-        let (id, own_lang, attributes) = self.attributes(Some("id"), false);
+        let (id, own_lang, attributes) = self.attributes(Some("id"), false)?;
         tuple.attributes = attributes;
         let own_lang = self.handed_down(own_lang)?;
         let lang = own_lang.as_deref().or(lang);
@@ -64,7 +64,7 @@ impl Reader<'_, '_> {
 
     fn status(&mut self, lang: Lang<'_>) -> Result<Status, ReadError> {
         let mut status = Status::default();
-        let (_, own_lang, attributes) = self.attributes(None, false);
+        let (_, own_lang, attributes) = self.attributes(None, false)?;
         status.attributes = attributes;
         let own_lang = self.handed_down(own_lang)?;
         let lang = own_lang.as_deref().or(lang);
@@ -95,7 +95,7 @@ impl Reader<'_, '_> {
     }
 
     fn basic(&mut self) -> Result<Leaf, ReadError> {
-        let (_, _, attributes) = self.attributes(None, true);
+        let (_, _, attributes) = self.attributes(None, true)?;
         let text = self.simple_content()?;
         let text = match trim(&text) {
             "open" => Cow::Borrowed("open"),
@@ -111,7 +111,7 @@ impl Reader<'_, '_> {
     }
 
     fn contact(&mut self) -> Result<Contact, ReadError> {
-        let (priority, _, attributes) = self.attributes(Some("priority"), true);
+        let (priority, _, attributes) = self.attributes(Some("priority"), true)?;
         let priority = priority.as_deref().map(trim);
         if let Some(text) = priority
             && Priority::parse(text).is_none()

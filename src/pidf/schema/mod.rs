@@ -1,0 +1,449 @@
+//! What the schemas of known extensions allow, for strict reading.
+//!
+//! Elements that nobody here has a schema for are passed over, but not what is known inside them.
+
+mod caps;
+mod rpid;
+
+use super::{lexical, timestamp, uri};
+use crate::xml::{Attribute, Element, Node, excerpt, is_blank, is_nc_name, namespace, trim};
+
+/// What an element may carry.
+#[derive(Debug)]
+struct Rule {
+    content: Content,
+    attributes: &'static [Named],
+    /// Whether it may have any attribute beside those.
+    open: bool,
+}
+
+/// An attribute without namespace.
+#[derive(Debug)]
+struct Named {
+    local: &'static str,
+    value: Value,
+    required: bool,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// Nothing, not even white space.
+    Nothing,
+    /// Text.
+    Value(Value),
+    /// Elements, as one of these sequences wants them.
+    Elements(&'static [&'static [Slot]]),
+}
+
+/// A place in a sequence of elements.
+#[derive(Debug)]
+struct Slot {
+    /// Elements of the parent's namespace that may stand here.
+    choice: &'static [(&'static str, &'static Rule)],
+    /// Whether those of other namespaces may.
+    foreign: bool,
+    least: usize,
+    most: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Value {
+    Text,
+    Boolean,
+    Integer,
+    PositiveInteger,
+    Time,
+    Id,
+    Uri,
+    OneOf(&'static [&'static str]),
+    /// Where a certificate is.
+    Source,
+}
+
+impl Rule {
+    /// Text of this kind, and no attributes.
+    const fn value(value: Value) -> Self {
+        Self {
+            content: Content::Value(value),
+            attributes: &[],
+            open: false,
+        }
+    }
+
+    /// These elements, and no attributes.
+    const fn elements(sequences: &'static [&'static [Slot]]) -> Self {
+        Self {
+            content: Content::Elements(sequences),
+            attributes: &[],
+            open: false,
+        }
+    }
+}
+
+impl Slot {
+    /// Up to one of the elements.
+    const fn optional(choice: &'static [(&'static str, &'static Rule)]) -> Self {
+        Self {
+            choice,
+            foreign: false,
+            least: 0,
+            most: 1,
+        }
+    }
+
+    /// Exactly one of them.
+    const fn one(choice: &'static [(&'static str, &'static Rule)]) -> Self {
+        Self {
+            choice,
+            foreign: false,
+            least: 1,
+            most: 1,
+        }
+    }
+
+    /// Any number of them.
+    const fn many(choice: &'static [(&'static str, &'static Rule)]) -> Self {
+        Self {
+            choice,
+            foreign: false,
+            least: 0,
+            most: usize::MAX,
+        }
+    }
+
+    /// Elements of other namespaces.
+    const fn foreign(least: usize) -> Self {
+        Self {
+            choice: &[],
+            foreign: true,
+            least,
+            most: usize::MAX,
+        }
+    }
+}
+
+static NOTHING: Rule = Rule {
+    content: Content::Nothing,
+    attributes: &[],
+    open: false,
+};
+
+static TEXT: Rule = Rule::value(Value::Text);
+
+static URI: Rule = Rule::value(Value::Uri);
+
+static BOOLEAN: Rule = Rule::value(Value::Boolean);
+
+/// A text for people, perhaps in a stated language: that attribute is allowed everywhere here.
+static NOTE: Rule = Rule::value(Value::Text);
+
+static CERTS: Rule = Rule {
+    content: Content::Elements(&[&[Slot::foreign(0)]]),
+    attributes: &[Named {
+        local: "src",
+        value: Value::Source,
+        required: false,
+    }],
+    open: true,
+};
+
+/// A departure from a schema.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Violation {
+    /// The element, as `{namespace}local`.
+    pub(super) element: String,
+    /// What was expected of it.
+    pub(super) expected: String,
+}
+
+/// Checks an extension and all that is known inside it.
+pub(super) fn check(element: &Element) -> Result<(), Violation> {
+    match rule_for(element) {
+        Some(rule) => check_by(element, rule),
+        // Extensions that were read are nested no deeper than the reader's bound.
+        None => element.elements().try_for_each(check),
+    }
+}
+
+fn rule_for(element: &Element) -> Option<&'static Rule> {
+    match (element.namespace(), element.local()) {
+        (namespace::RPID, local) => find(rpid::GLOBAL, local),
+        (namespace::CAPS, local) => find(caps::GLOBAL, local),
+        (namespace::CIPID, "display-name") => Some(&NOTE),
+        (namespace::CIPID, "card" | "homepage" | "icon" | "map" | "sound")
+        | (namespace::DATA_MODEL, "deviceID") => Some(&URI),
+        (namespace::CERTS, "certs") => Some(&CERTS),
+        _ => None,
+    }
+}
+
+fn find(names: &[(&str, &'static Rule)], local: &str) -> Option<&'static Rule> {
+    let mut names = names.iter();
+    let found = names.find(|(name, _)| *name == local);
+    found.map(|(_, rule)| *rule)
+}
+
+fn check_by(element: &Element, rule: &Rule) -> Result<(), Violation> {
+    for attribute in &element.attributes {
+        check_attribute(element, rule, attribute)?;
+    }
+    let mut required = rule.attributes.iter().filter(|named| named.required);
+    if let Some(missing) = required.find(|named| element.attribute(named.local).is_none()) {
+        return Err(violation(element, format!("attribute {}", missing.local)));
+    }
+    match &rule.content {
+        Content::Nothing if element.children().is_empty() => Ok(()),
+        Content::Nothing => Err(violation(element, "no content".to_owned())),
+        Content::Value(value) => {
+            if let Some(child) = element.elements().next() {
+                return Err(unexpected(element, child));
+            }
+            match value.expects(&element.text()) {
+                None => Ok(()),
+                Some(expected) => Err(violation(element, expected)),
+            }
+        }
+        Content::Elements(sequences) => check_elements(element, sequences),
+    }
+}
+
+fn check_attribute(element: &Element, rule: &Rule, attribute: &Attribute) -> Result<(), Violation> {
+    let name = &attribute.name;
+    let value = match (name.namespace(), name.local()) {
+        ("", local) => match rule.attributes.iter().find(|named| named.local == local) {
+            Some(named) => named.value,
+            None if rule.open => return Ok(()),
+            None => {
+                return Err(violation(
+                    element,
+                    format!("no attribute {}", excerpt(local)),
+                ));
+            }
+        },
+        (namespace::PIDF, "mustUnderstand") => Value::Boolean,
+        (namespace::XML | namespace::XSI, _) => return Ok(()),
+        _ if rule.open => return Ok(()),
+        _ => {
+            return Err(violation(
+                element,
+                format!("no attribute {}", excerpt(&name.to_string())),
+            ));
+        }
+    };
+    match value.expects(&attribute.value) {
+        None => Ok(()),
+        Some(expected) => Err(violation(
+            element,
+            format!("{expected} as attribute {}", name.local()),
+        )),
+    }
+}
+
+fn check_elements(element: &Element, sequences: &[&[Slot]]) -> Result<(), Violation> {
+    let text = element.children().iter().find_map(|node| match node {
+        Node::Text(text) if !is_blank(text) => Some(text),
+        _ => None,
+    });
+    if text.is_some() {
+        return Err(violation(element, "no text beside elements".to_owned()));
+    }
+    let mut first = None;
+    for sequence in sequences {
+        match check_sequence(element, sequence) {
+            Ok(()) => return Ok(()),
+            Err(violation) => {
+                first.get_or_insert(violation);
+            }
+        }
+    }
+    match first {
+        Some(violation) => Err(violation),
+        None => Ok(()),
+    }
+}
+
+fn check_sequence(element: &Element, sequence: &[Slot]) -> Result<(), Violation> {
+    let mut children = element.elements().peekable();
+    for slot in sequence {
+        let mut found = 0usize;
+        while found < slot.most
+            && let Some(child) = children.peek()
+        {
+            if child.namespace() == element.namespace() {
+                let Some(rule) = find(slot.choice, child.local()) else {
+                    break;
+                };
+                check_by(child, rule)?;
+            } else if slot.foreign && !child.namespace().is_empty() {
+                check(child)?;
+            } else {
+                break;
+            }
+            found = found.saturating_add(1);
+            children.next();
+        }
+        if found < slot.least {
+            let expected = match slot.choice {
+                [] => "an element of another namespace".to_owned(),
+                [(name, _)] => format!("the element {name}"),
+                _ => "one of its values".to_owned(),
+            };
+            return Err(violation(element, expected));
+        }
+    }
+    match children.next() {
+        None => Ok(()),
+        Some(child) => Err(unexpected(element, child)),
+    }
+}
+
+fn violation(element: &Element, expected: String) -> Violation {
+    Violation {
+        element: excerpt(&element.name().to_string()),
+        expected,
+    }
+}
+
+fn unexpected(element: &Element, child: &Element) -> Violation {
+    let child = excerpt(&child.name().to_string());
+    violation(element, format!("no element {child} at its place"))
+}
+
+impl Value {
+    /// What was expected, if the text is not that.
+    fn expects(self, text: &str) -> Option<String> {
+        let text = trim(text);
+        let (good, expected) = match self {
+            Self::Text => (true, ""),
+            Self::Boolean => (lexical::boolean(text).is_some(), "true or false"),
+            Self::Integer => (lexical::is_integer(text), "an integer"),
+            Self::PositiveInteger => {
+                let positive = text.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+                let good = lexical::is_integer(text) && positive && !text.starts_with('-');
+                (good, "a positive integer")
+            }
+            // The schema does not ask for an offset.
+            Self::Time => {
+                let good = timestamp::parse(text).is_some()
+                    || timestamp::parse(&format!("{text}Z")).is_some();
+                (good, "a date and time")
+            }
+            Self::Id => (is_nc_name(text), "a name"),
+            Self::Uri => (uri::is_reference(text), "a URI"),
+            Self::OneOf(values) => {
+                let good = values.contains(&text);
+                return (!good).then(|| values.join(" or "));
+            }
+            Self::Source => (
+                uri::is_certificate_source(text),
+                "an absolute URI of scheme sip, sips, http or https",
+            ),
+        };
+        (!good).then(|| expected.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::XmlLimits;
+
+    fn checked(inside: &str) -> Result<(), String> {
+        let document = format!(
+            "<outer xmlns='urn:example:outer' xmlns:r='{}' xmlns:c='{}' xmlns:ci='{}' \
+             xmlns:dm='{}' xmlns:cert='{}' xmlns:x='urn:example:x'>{inside}</outer>",
+            namespace::RPID,
+            namespace::CAPS,
+            namespace::CIPID,
+            namespace::DATA_MODEL,
+            namespace::CERTS,
+        );
+        let tree = Element::read(document.as_bytes(), &XmlLimits::default()).unwrap();
+        check(&tree).map_err(|violation| violation.expected)
+    }
+
+    // PIDF-36, PIDF-38, PIDF-42, PIDF-43, PIDF-45
+    #[test]
+    fn what_the_schemas_allow() {
+        for inside in [
+            "<r:activities/>",
+            "<r:activities><r:note>x</r:note><r:unknown/></r:activities>",
+            "<r:activities r:id='1' id='a' from='2026-01-01T00:00:00' x:y=''><r:busy/><x:y/><r:other>z</r:other></r:activities>",
+            "<r:mood><r:in_awe/></r:mood>",
+            "<r:class> any </r:class>",
+            "<r:place-is><r:audio><r:ok/></r:audio><r:text><r:unknown/></r:text></r:place-is>",
+            "<r:place-type><x:hall/><x:way/></r:place-type>",
+            "<r:privacy><r:audio/><r:video/><x:y/></r:privacy>",
+            "<r:relationship/>",
+            "<r:relationship><r:other xml:lang='en'>kin</r:other></r:relationship>",
+            "<r:service-class><r:postal/></r:service-class>",
+            "<r:sphere/>",
+            "<r:sphere><x:y><r:sphere><r:home/></r:sphere></x:y></r:sphere>",
+            "<r:status-icon until='2026-01-01T00:00:00+01:00'>http://example.com/#a</r:status-icon>",
+            "<r:time-offset description='x'>-0060</r:time-offset>",
+            "<r:user-input idle-threshold='600' last-input='2026-01-01T00:00:00Z'>idle</r:user-input>",
+            "<c:servcaps a='1'><c:audio> 1 </c:audio><c:type>text/plain</c:type><c:type/><x:y/></c:servcaps>",
+            "<c:servcaps><c:class><c:supported><c:business/><x:y/></c:supported></c:class></c:servcaps>",
+            "<c:servcaps><c:languages><c:notsupported><c:l>en</c:l><c:l>de</c:l></c:notsupported></c:languages></c:servcaps>",
+            "<c:servcaps><c:priority><c:supported><c:equals value='1'/><c:range minvalue='1' maxvalue='+2'/></c:supported></c:priority></c:servcaps>",
+            "<c:devcaps><c:description xml:lang='en'>x</c:description><c:mobility/></c:devcaps>",
+            "<ci:card>http://example.com/card</ci:card><ci:display-name xml:lang='en'>D</ci:display-name>",
+            "<dm:deviceID>urn:example:a</dm:deviceID>",
+            "<cert:certs/><cert:certs src='SIPS:dora@example.com' x:y=''><x:y/></cert:certs>",
+            "<c:other><anything/></c:other>",
+        ] {
+            assert_eq!(checked(inside), Ok(()), "{inside}");
+        }
+    }
+
+    // PIDF-36, PIDF-38, PIDF-42, PIDF-43, PIDF-45, CERT-05, CERT-06
+    #[test]
+    fn what_the_schemas_refuse() {
+        for inside in [
+            "<r:activities>text</r:activities>",
+            "<r:activities><r:lunch/></r:activities>",
+            "<r:activities><r:unknown/><r:busy/></r:activities>",
+            "<r:activities><r:busy/><r:note>x</r:note></r:activities>",
+            "<r:activities><r:busy>x</r:busy></r:activities>",
+            "<r:activities><r:busy a=''/></r:activities>",
+            "<r:activities><none xmlns=''/></r:activities>",
+            "<r:activities from='now'><r:busy/></r:activities>",
+            "<r:activities id='1'><r:busy/></r:activities>",
+            "<r:mood/>",
+            "<r:class a=''>x</r:class>",
+            "<r:class><r:x/></r:class>",
+            "<r:place-is><r:audio/></r:place-is>",
+            "<r:place-is><r:audio><r:dark/></r:audio></r:place-is>",
+            "<r:place-is><r:text><r:ok/></r:text><r:audio><r:ok/></r:audio></r:place-is>",
+            "<r:place-type/>",
+            "<r:privacy><r:unknown/><r:audio/></r:privacy>",
+            "<r:relationship><r:friend/><r:self/></r:relationship>",
+            "<r:relationship from='2026-01-01T00:00:00Z'/>",
+            "<r:service-class/>",
+            "<r:sphere>bowling</r:sphere>",
+            "<r:sphere><r:home/><r:work/></r:sphere>",
+            "<r:time-offset>1.5</r:time-offset>",
+            "<r:user-input>busy</r:user-input>",
+            "<r:user-input idle-threshold='0'>idle</r:user-input>",
+            "<x:y><r:sphere>deep</r:sphere></x:y>",
+            "<c:servcaps><c:audio>yes</c:audio></c:servcaps>",
+            "<c:servcaps><c:video>true</c:video><c:audio>true</c:audio></c:servcaps>",
+            "<c:servcaps><c:audio>true</c:audio><c:audio>true</c:audio></c:servcaps>",
+            "<c:servcaps><x:y/><c:audio>true</c:audio></c:servcaps>",
+            "<c:servcaps><c:methods><c:supported><c:BYE/><c:ACK/></c:supported></c:methods></c:servcaps>",
+            "<c:servcaps><c:methods><c:notsupported/><c:supported/></c:methods></c:servcaps>",
+            "<c:servcaps><c:schemes><c:supported/></c:schemes></c:servcaps>",
+            "<c:servcaps><c:priority><c:supported><c:equals/></c:supported></c:priority></c:servcaps>",
+            "<c:servcaps><c:priority><c:supported><c:higherhan minvalue='1'/></c:supported></c:priority></c:servcaps>",
+            "<c:devcaps><c:mobility/><c:description/></c:devcaps>",
+            "<ci:card>not a URI</ci:card>",
+            "<ci:display-name><x:y/></ci:display-name>",
+            "<dm:deviceID>a b</dm:deviceID>",
+            "<cert:certs src='mailto:dora@example.com'/>",
+            "<cert:certs src='dora.cer'/>",
+            "<cert:certs>text</cert:certs>",
+        ] {
+            assert!(checked(inside).is_err(), "{inside}");
+        }
+    }
+}
