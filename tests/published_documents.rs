@@ -1,0 +1,185 @@
+//! Documents that others published, and schemas that say what is valid.
+//!
+//! Neither is part of this project. The tests run when `PRESENTITY_SPEC` names a folder with
+//! `vectors/INDEX.md`, a table of files with what is known of them, and `schemas/`; what holds a
+//! document against the schemas is `xmllint`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use presentity::pidf::{Presence, ReadError, ReadOptions};
+use presentity::xml::{Element, XmlLimits, namespace};
+
+fn spec() -> Option<PathBuf> {
+    let spec = std::env::var_os("PRESENTITY_SPEC").map(PathBuf::from);
+    if spec.is_none() {
+        println!("PRESENTITY_SPEC is not set");
+    }
+    spec
+}
+
+/// A line of the index.
+struct Published {
+    name: String,
+    octets: Vec<u8>,
+    well_formed: bool,
+    /// Unknown where no schema applies.
+    valid: Option<bool>,
+}
+
+fn published(spec: &Path) -> Vec<Published> {
+    let vectors = spec.join("vectors");
+    let index = std::fs::read_to_string(vectors.join("INDEX.md")).unwrap();
+    let mut all = Vec::new();
+    for line in index.lines() {
+        let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+        let &["", name, _, well_formed, schema, ..] = columns.as_slice() else {
+            continue;
+        };
+        if !name.ends_with(".xml") {
+            continue;
+        }
+        all.push(Published {
+            name: name.to_owned(),
+            octets: std::fs::read(vectors.join(name)).unwrap(),
+            well_formed: match well_formed {
+                "yes" => true,
+                "NO" => false,
+                other => panic!("{name}: {other}"),
+            },
+            valid: match schema {
+                "valid" => Some(true),
+                "INVALID" => Some(false),
+                _ => None,
+            },
+        });
+    }
+    assert!(all.len() > 100, "{} documents", all.len());
+    all
+}
+
+fn is_presence(tree: &Element) -> bool {
+    tree.local() == "presence"
+        && (tree.namespace() == namespace::PIDF || tree.namespace().contains("cpim-pidf"))
+}
+
+fn strictly(octets: &[u8]) -> Result<Presence, ReadError> {
+    Presence::read_with(octets, &ReadOptions::strict()).map(|(presence, _)| presence)
+}
+
+#[test]
+fn documents_behave_as_the_index_says() {
+    let Some(spec) = spec() else {
+        return;
+    };
+    let mut presence_documents = 0;
+    for Published {
+        name,
+        octets,
+        well_formed,
+        valid,
+    } in published(&spec)
+    {
+        let tree = Element::read(&octets, &XmlLimits::default());
+        // What has a document type declaration is refused for that.
+        let has_type = String::from_utf8_lossy(&octets).contains("<!DOCTYPE");
+        assert_eq!(tree.is_ok(), well_formed && !has_type, "{name}: {tree:?}");
+        let Ok(tree) = tree else {
+            assert!(Presence::read(&octets).is_err(), "{name}");
+            continue;
+        };
+        // Layout and prefixes are all that writing changes.
+        let again = Element::read(&tree.write().unwrap(), &XmlLimits::default()).unwrap();
+        assert_eq!(again, tree, "{name}");
+        let tolerant = Presence::read(&octets);
+        if !is_presence(&tree) {
+            assert!(
+                matches!(tolerant, Err(ReadError::WrongRoot { .. })),
+                "{name}"
+            );
+            continue;
+        }
+        presence_documents += 1;
+        let mut presence = tolerant.unwrap_or_else(|error| panic!("{name}: {error}"));
+        // The schema cannot say that a status has a value.
+        let by_prose = presence.tuples.iter().all(|tuple| !tuple.status.is_empty());
+        let strict = strictly(&octets);
+        assert_eq!(
+            strict.is_ok(),
+            valid == Some(true) && by_prose,
+            "{name}: {strict:?}"
+        );
+        if let Ok(strict) = strict {
+            assert_eq!(strict, presence, "{name}");
+            let written = presence.write().unwrap();
+            assert_eq!(Presence::read(&written).as_ref(), Ok(&presence), "{name}");
+        }
+        presence.repair();
+        if presence.entity_uri().is_none() {
+            presence.entity = "sip:dora@example.com".to_owned();
+        }
+        let written = presence.write().unwrap();
+        assert_eq!(Presence::read(&written), Ok(presence), "{name}");
+    }
+    assert!(presence_documents > 30, "{presence_documents}");
+}
+
+/// Which of the documents are valid, by their names.
+fn validated(spec: &Path, documents: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, bool> {
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("valid-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, octets) in documents {
+        std::fs::write(folder.join(name), octets).unwrap();
+    }
+    let output = Command::new("xmllint")
+        .args(["--nonet", "--noout", "--schema"])
+        .arg(
+            spec.join("schemas/all-presence.xsd")
+                .canonicalize()
+                .unwrap(),
+        )
+        .args(documents.keys())
+        .current_dir(&folder)
+        .output()
+        .expect("xmllint is installed");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let verdicts: BTreeMap<String, bool> = documents
+        .keys()
+        .map(|name| {
+            let good = said.contains(&format!("{name} validates\n"));
+            let bad = said.contains(&format!("{name} fails to validate\n"));
+            assert!(good != bad, "{name}: {said}");
+            if bad {
+                let why: Vec<&str> = said
+                    .lines()
+                    .filter(|line| line.starts_with(&**name))
+                    .collect();
+                println!("{}", why.join("\n"));
+            }
+            (name.clone(), good)
+        })
+        .collect();
+    verdicts
+}
+
+#[test]
+fn valid_documents_are_written_as_valid_ones() {
+    let Some(spec) = spec() else {
+        return;
+    };
+    let mut written = BTreeMap::new();
+    for document in published(&spec) {
+        if let Ok(presence) = strictly(&document.octets) {
+            written.insert(document.name, presence.write().unwrap().to_vec());
+        }
+    }
+    let verdicts = validated(&spec, &written);
+    let invalid: Vec<&String> = verdicts
+        .iter()
+        .filter_map(|(name, valid)| (!valid).then_some(name))
+        .collect();
+    assert!(invalid.is_empty(), "{invalid:?}");
+}
