@@ -1,4 +1,6 @@
-//! What may stand where a document names somebody.
+//! What may stand where a document names somebody, or something to look at.
+
+use crate::xml::trim;
 
 /// Whether the text is an absolute URI and nothing else (RFC 3986, 4.3): a scheme, a colon, and
 /// at least one character of those that URIs are made of.
@@ -10,6 +12,40 @@ pub(super) fn is_absolute(text: &str) -> bool {
     let scheme_is_good = scheme.next().is_some_and(|b| b.is_ascii_alphabetic())
         && scheme.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
     scheme_is_good && !rest.is_empty() && rest.bytes().all(is_uri_byte)
+}
+
+/// Whether the text is a URI that may point into what it names (RFC 3986, 3): an absolute one,
+/// perhaps with a fragment, where `%` stands before two hexadecimal digits and nowhere else.
+pub(super) fn is_uri(text: &str) -> bool {
+    let (whole, fragment) = text.split_once('#').unwrap_or((text, ""));
+    is_absolute(whole)
+        && fragment.bytes().all(is_uri_byte)
+        && text.split('%').skip(1).all(|after| {
+            let mut digits = after.bytes();
+            let mut is_digit = || digits.next().is_some_and(|b| b.is_ascii_hexdigit());
+            is_digit() && is_digit()
+        })
+}
+
+/// The URI that an xs:anyURI stands for: characters that no URI is made of are escaped as UTF-8
+/// (XML Schema part 2, 3.2.17). None for a relative one, which nothing here gives a base.
+pub(super) fn of_any_uri(text: &str) -> Option<String> {
+    let mut uri = String::with_capacity(text.len());
+    for c in trim(text).chars() {
+        if c.is_ascii()
+            && !matches!(
+                c,
+                ' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}'
+            )
+        {
+            uri.push(c);
+        } else {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                uri.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    is_uri(&uri).then_some(uri)
 }
 
 /// Unreserved and reserved characters and `%`, without `#`: a fragment names no presentity.
@@ -54,6 +90,57 @@ mod tests {
             "s_p:dora@example.com",
         ] {
             assert!(!is_absolute(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn uris_that_may_have_a_fragment() {
+        for good in [
+            "https://example.com/dora%20x?size=9#top",
+            "https://example.com/#",
+            "cid:icon@example.com",
+            "data:image/png;base64,AAAA",
+            "https://[2001:db8::1]/x",
+        ] {
+            assert!(is_uri(good), "{good}");
+        }
+        for bad in [
+            "",
+            "#top",
+            "icon.png",
+            "//example.com/x",
+            "https:",
+            "https:#x",
+            "https://example.com/#a#b",
+            "https://example.com/a b",
+            "https://example.com/%",
+            "https://example.com/%4",
+            "https://example.com/%zz",
+            "https://example.com/#%g0",
+            "https://example.com/\u{F6}",
+        ] {
+            assert!(!is_uri(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_schemas_take_for_a_uri() {
+        for (text, uri) in [
+            (" https://example.com/a\n", Some("https://example.com/a")),
+            (
+                "https://example.com/B\u{FC}ro 3",
+                Some("https://example.com/B%C3%BCro%203"),
+            ),
+            (
+                "https://example.com/%20#x",
+                Some("https://example.com/%20#x"),
+            ),
+            ("https://example.com/100%", None),
+            ("icon.png", None),
+            ("", None),
+            ("https://example.com/a\nb", None),
+        ] {
+            assert_eq!(of_any_uri(text).as_deref(), uri, "{text:?}");
         }
     }
 }
