@@ -1,5 +1,7 @@
 //! What may stand where a document names somebody, or something to look at.
 
+use std::net::Ipv6Addr;
+
 use crate::xml::trim;
 
 /// Whether the text is an absolute URI and nothing else (RFC 3986, 4.3): a scheme, a colon, and
@@ -15,16 +17,48 @@ pub(super) fn is_absolute(text: &str) -> bool {
 }
 
 /// Whether the text is a URI that may point into what it names (RFC 3986, 3): an absolute one,
-/// perhaps with a fragment, where `%` stands before two hexadecimal digits and nowhere else.
+/// perhaps with a fragment, where `%` stands before two hexadecimal digits and brackets around an
+/// address, and neither anywhere else.
 pub(super) fn is_uri(text: &str) -> bool {
     let (whole, fragment) = text.split_once('#').unwrap_or((text, ""));
+    let Some((_, rest)) = whole.split_once(':') else {
+        return false;
+    };
+    let authority = rest
+        .strip_prefix("//")
+        .and_then(|rest| rest.split(['/', '?']).next());
+    let path = match authority {
+        Some(authority) => rest.get(authority.len().saturating_add(2)..),
+        None => Some(rest),
+    };
+    let has_brackets = |part: &str| part.contains(['[', ']']);
     is_absolute(whole)
         && fragment.bytes().all(is_uri_byte)
+        && authority.is_none_or(is_authority)
+        && path.is_some_and(|path| !has_brackets(path))
+        && !has_brackets(fragment)
         && text.split('%').skip(1).all(|after| {
             let mut digits = after.bytes();
             let mut is_digit = || digits.next().is_some_and(|b| b.is_ascii_hexdigit());
             is_digit() && is_digit()
         })
+}
+
+/// User, host and port (RFC 3986, 3.2), of bytes that URIs are made of.
+fn is_authority(text: &str) -> bool {
+    let (user, host) = text.split_once('@').unwrap_or(("", text));
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (host, "0"),
+    };
+    let is_host = match host.strip_prefix('[') {
+        Some(address) => address
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.contains(['[', ']', ':', '@']),
+    };
+    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    !user.contains(['[', ']']) && is_host && is_port
 }
 
 /// The URI that an xs:anyURI stands for: characters that no URI is made of are escaped as UTF-8
@@ -101,6 +135,10 @@ mod tests {
             "cid:icon@example.com",
             "data:image/png;base64,AAAA",
             "https://[2001:db8::1]/x",
+            "https://dora:x@[2001:db8::1]:8443?x",
+            "https://example.com:8443",
+            "file:///icon.png",
+            "a:?b:c@d#e:f@g/?",
         ] {
             assert!(is_uri(good), "{good}");
         }
@@ -117,6 +155,19 @@ mod tests {
             "https://example.com/%4",
             "https://example.com/%zz",
             "https://example.com/#%g0",
+            "https://example.com/[x]",
+            "https://example.com/#[x]",
+            "https://example.com:x/",
+            "https://example.com:/",
+            "https://example.com:65536/",
+            "https://a:b:c/",
+            "https://a@b@c/",
+            "https://[2001:db8::x]/",
+            "https://[2001:db8::1/",
+            "https://2001:db8::1/",
+            "https://[::1]x/",
+            "https://[@example.com/",
+            "sip:dora@[2001:db8::1]",
             "https://example.com/\u{F6}",
         ] {
             assert!(!is_uri(bad), "{bad}");

@@ -21,45 +21,32 @@ pub(super) fn put_id(element: &mut Element, id: Option<&str>) -> Result<(), Valu
     Ok(())
 }
 
-/// The attributes that nobody asked for. Those that say how a schema is to be applied describe
-/// the document they come from and stay there.
+/// The attributes that nobody asked for. The language goes to what is in that language; and those
+/// that say how a schema is to be applied describe the document they come from and stay there.
 pub(super) fn read_others(element: &Element, own: &[&str]) -> Attributes {
-    let others = element.attributes.iter().filter(|attribute| {
-        let name = &attribute.name;
-        is_other(name, own) && !(is_lang(name) && read_lang(&attribute.value).is_none())
-    });
-    others.cloned().collect()
+    let others = element.attributes.iter();
+    others
+        .filter(|attribute| is_other(&attribute.name, own))
+        .cloned()
+        .collect()
 }
 
 /// Writes the attributes that have no field of their own.
-pub(super) fn put_others(
-    element: &mut Element,
-    others: &Attributes,
-    own: &[&str],
-) -> Result<(), ValueError> {
+pub(super) fn put_others(element: &mut Element, others: &Attributes, own: &[&str]) {
     for attribute in others {
-        if !is_other(&attribute.name, own) {
-            continue;
+        if is_other(&attribute.name, own) {
+            let value = attribute.value.as_str();
+            element.attributes.set(attribute.name.clone(), value);
         }
-        if is_lang(&attribute.name) && !is_language(&attribute.value) {
-            return Err(not_a_language(&attribute.value));
-        }
-        let value = attribute.value.as_str();
-        element.attributes.set(attribute.name.clone(), value);
     }
-    Ok(())
 }
 
 fn is_other(name: &Name, own: &[&str]) -> bool {
-    match name.namespace() {
-        "" => !own.contains(&name.local()),
-        namespace::XSI => false,
+    match (name.namespace(), name.local()) {
+        ("", local) => !own.contains(&local),
+        (namespace::XML, "lang") | (namespace::XSI, _) => false,
         _ => true,
     }
-}
-
-fn is_lang(name: &Name) -> bool {
-    name.is(namespace::XML, "lang")
 }
 
 /// The language of an element's content, if it says so.
@@ -69,10 +56,6 @@ pub(in crate::pidf) fn lang(element: &Element) -> Option<&str> {
 
 fn read_lang(text: &str) -> Option<&str> {
     Some(trim(text)).filter(|tag| is_language(tag))
-}
-
-fn not_a_language(tag: &str) -> ValueError {
-    ValueError::new("xml:lang", tag, "a language tag")
 }
 
 /// Whether the text is an xs:language (XML Schema part 2, 3.3.3).
@@ -116,7 +99,7 @@ pub(in crate::pidf) fn put_lang(
         return Ok(());
     };
     if !is_language(tag) {
-        return Err(not_a_language(tag));
+        return Err(ValueError::new("xml:lang", tag, "a language tag"));
     }
     let name = Name::with_prefix(namespace::XML, "lang", "xml");
     element.attributes.set(name, tag);
@@ -140,10 +123,28 @@ pub(super) fn put_notes(element: &mut Element, notes: &[Note]) -> Result<(), Val
     Ok(())
 }
 
+/// Whether the element is of another namespace.
+pub(super) fn is_foreign(element: &Element) -> bool {
+    !matches!(element.namespace(), "" | namespace::RPID)
+}
+
+/// An element of another namespace. Its content is in the language around it when nothing else
+/// is said.
+pub(super) fn read_foreign(element: &Element, around: Option<&str>) -> Element {
+    let mut foreign = element.clone();
+    if let Some(lang) = around
+        && !element.children().is_empty()
+        && element.attributes.get(namespace::XML, "lang").is_none()
+    {
+        let name = Name::with_prefix(namespace::XML, "lang", "xml");
+        foreign.attributes.set(name, lang);
+    }
+    foreign
+}
+
 /// An element of another namespace, where `within` takes such.
-pub(super) fn foreign(within: &'static str, element: &Element) -> Result<Element, ValueError> {
-    let is_foreign = !matches!(element.namespace(), "" | namespace::RPID);
-    if !is_foreign || !is_nc_name(element.local()) {
+pub(super) fn put_foreign(within: &'static str, element: &Element) -> Result<Element, ValueError> {
+    if !is_foreign(element) || !is_nc_name(element.local()) {
         let name = excerpt(&element.name().to_string());
         let expected = "the name of an element of another namespace";
         return Err(ValueError::new(within, &name, expected));
@@ -258,8 +259,12 @@ mod tests {
             notes,
             [("eins", Some("de")), ("two", Some("en")), ("3", None)]
         );
-        let written = read.to_element().unwrap();
-        assert_eq!(written.attributes.get(namespace::XML, "lang"), Some("de"));
+        writes(
+            &read,
+            "<r:activities><r:note xml:lang='de'>eins</r:note><r:note xml:lang='en'>two</r:note>\
+             <r:note>3</r:note><r:busy/><p:note xml:lang='de'>not of this namespace</p:note>\
+             </r:activities>",
+        );
     }
 
     #[test]
@@ -284,9 +289,6 @@ mod tests {
         let refused = refuses(&busy().with_note(Note::new("x").in_language("e n")));
         assert_eq!(refused, "xml:lang: \"e n\" is not a language tag");
         assert_eq!(refuses(&busy().with_id("1")), "id: \"1\" is not an xs:ID");
-        let mut odd = busy();
-        odd.attributes.set(Name::new(namespace::XML, "lang"), "");
-        assert!(refuses(&odd).starts_with("xml:lang"));
         let mut note = Note::new("x");
         note.attributes.set(Name::new("", "kind"), "y");
         assert!(refuses(&busy().with_note(note)).starts_with("note"));
@@ -296,7 +298,7 @@ mod tests {
         }
         let unnamed = Element::new("urn:example:x", "a b");
         refuses(&Activities::of([Activity::Foreign(unnamed)]));
-        // What has a field of its own is not taken from elsewhere.
+        // What has a field of its own is not taken from elsewhere, nor is a language.
         let mut twice = busy().with_id("a");
         twice.attributes.set(Name::new("", "id"), "b");
         assert_eq!(twice.to_element().unwrap().attribute("id"), Some("a"));

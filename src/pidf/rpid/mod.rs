@@ -72,3 +72,119 @@ pub use status_icon::StatusIcon;
 pub use time_offset::TimeOffset;
 pub use timed::{Timed, in_force};
 pub use user_input::{InputState, UserInput};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::{select, subsequence};
+
+    use super::frame::testing::tree;
+    use super::*;
+    use crate::pidf::Extension;
+    use crate::xml::Element;
+
+    const NAMES: &[&str] = &[
+        "activities",
+        "class",
+        "mood",
+        "place-is",
+        "place-type",
+        "privacy",
+        "relationship",
+        "service-class",
+        "sphere",
+        "status-icon",
+        "time-offset",
+        "user-input",
+    ];
+    const ATTRIBUTES: &[&str] = &[
+        "id='a'",
+        "id='1'",
+        "from='2026-03-01T09:00:00Z'",
+        "from='x'",
+        "until='2026-03-01T09:00:00+01:00'",
+        "until='9999-12-31T23:59:59.5-02:00'",
+        "xml:lang='de'",
+        "xml:lang=''",
+        "x:y='z'",
+        "plain='1'",
+        "description='d'",
+        "idle-threshold='60'",
+        "idle-threshold='0'",
+        "last-input='2026-03-01T09:00:00Z'",
+    ];
+    const CONTENT: &[&str] = &[
+        "<r:note>n</r:note>",
+        "<r:note xml:lang=''>n</r:note>",
+        "<r:note xml:lang='en' x:y='z'><x:b/></r:note>",
+        "<r:other xml:lang='e n'>o</r:other>",
+        "<r:other/>",
+        "<r:unknown/>",
+        "<r:busy id='b'>x</r:busy>",
+        "<r:sad/>",
+        "<r:friend/>",
+        "<r:home/>",
+        "<r:postal/>",
+        "<r:audio/>",
+        "<r:audio><r:ok/></r:audio>",
+        "<r:text><x:z/><r:ok x:y='z'/></r:text>",
+        "<r:video><r:dark/><r:ok/></r:video>",
+        "<x:a/>",
+        "<x:a xml:lang='fr'>1<r:busy/></x:a>",
+        "<lt:bus>2</lt:bus>",
+        "<all/>",
+        " ",
+        "idle",
+        " -60\n",
+        "https://example.com/",
+    ];
+
+    prop_compose! {
+        fn documents()(
+            name in select(NAMES),
+            attributes in subsequence(ATTRIBUTES, 0..5),
+            content in subsequence(CONTENT, 0..5).prop_shuffle(),
+        ) -> String {
+            let mut names = Vec::new();
+            let attributes: Vec<&str> = attributes
+                .into_iter()
+                .filter(|attribute| {
+                    let name = attribute.split('=').next();
+                    let is_new = !names.contains(&name);
+                    names.push(name);
+                    is_new
+                })
+                .collect();
+            format!("<r:{name} {}>{}</r:{name}>", attributes.join(" "), content.concat())
+        }
+    }
+
+    fn means_the_same<T: Extension + PartialEq + std::fmt::Debug>(element: &Element) {
+        if element.local() == T::LOCAL
+            && let Some(value) = T::read(element)
+            && let Ok(written) = value.to_element()
+        {
+            assert_eq!(T::read(&written), Some(value));
+            assert_eq!(written.name(), element.name());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_means_what_was_read(document in documents()) {
+            let element = tree(&document);
+            means_the_same::<Activities>(&element);
+            means_the_same::<Class>(&element);
+            means_the_same::<Mood>(&element);
+            means_the_same::<PlaceIs>(&element);
+            means_the_same::<PlaceType>(&element);
+            means_the_same::<Privacy>(&element);
+            means_the_same::<Relationship>(&element);
+            means_the_same::<ServiceClass>(&element);
+            means_the_same::<Sphere>(&element);
+            means_the_same::<StatusIcon>(&element);
+            means_the_same::<TimeOffset>(&element);
+            means_the_same::<UserInput>(&element);
+        }
+    }
+}

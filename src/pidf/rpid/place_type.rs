@@ -44,14 +44,14 @@ impl Value for PlaceKind {
         match (element.namespace(), element.local()) {
             (namespace::RPID, "other") => Some(Self::Other(frame::read_note(element, lang))),
             (namespace::RPID | "", _) => None,
-            _ => Some(Self::Foreign(element.clone())),
+            _ => Some(Self::Foreign(frame::read_foreign(element, lang))),
         }
     }
 
     fn to_element(&self, within: &'static str) -> Result<Element, ValueError> {
         match self {
             Self::Other(note) => frame::note_element("other", note),
-            Self::Foreign(element) => frame::foreign(within, element),
+            Self::Foreign(element) => frame::put_foreign(within, element),
         }
     }
 }
@@ -81,7 +81,7 @@ pub struct PlaceType {
     pub until: Option<OffsetDateTime>,
     /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these.
+    /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
 }
 

@@ -29,7 +29,7 @@ pub struct Privacy {
     pub until: Option<OffsetDateTime>,
     /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these.
+    /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
 }
 
@@ -80,6 +80,7 @@ impl Extension for Privacy {
     fn read(element: &Element) -> Option<Self> {
         let mut privacy = Self::read_attributes(element);
         privacy.notes = frame::read_notes(element);
+        let lang = frame::lang(element);
         for child in element.elements() {
             match (child.namespace(), child.local()) {
                 (namespace::RPID, "unknown") => privacy.unknown = true,
@@ -87,7 +88,7 @@ impl Extension for Privacy {
                 (namespace::RPID, "text") => privacy.text = true,
                 (namespace::RPID, "video") => privacy.video = true,
                 (namespace::RPID | "", _) => {}
-                _ => privacy.further.push(child.clone()),
+                _ => privacy.further.push(frame::read_foreign(child, lang)),
             }
         }
         privacy.unknown = privacy.unknown && !privacy.says_something();
@@ -112,7 +113,7 @@ impl Extension for Privacy {
             }
         }
         for more in &self.further {
-            element.push_child(frame::foreign(Self::LOCAL, more)?);
+            element.push_child(frame::put_foreign(Self::LOCAL, more)?);
         }
         Ok(element)
     }

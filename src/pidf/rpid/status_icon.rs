@@ -17,7 +17,7 @@ pub struct StatusIcon {
     pub until: Option<OffsetDateTime>,
     /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these.
+    /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
 }
 

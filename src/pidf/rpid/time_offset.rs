@@ -2,6 +2,7 @@
 
 use time::{OffsetDateTime, UtcOffset};
 
+use super::frame;
 use crate::pidf::{Extension, ExtensionOf, Person, ValueError, lexical};
 use crate::xml::{Attributes, Element, Name, namespace};
 
@@ -13,13 +14,16 @@ pub struct TimeOffset {
     pub minutes: i32,
     /// Words for people, such as the name of the time zone.
     pub description: Option<String>,
+    /// The language of the description (`xml:lang`, a tag of RFC 5646), or that of the elements
+    /// around it in the document it was read from.
+    pub lang: Option<String>,
     /// From when it is so.
     pub from: Option<OffsetDateTime>,
     /// Until when it is so.
     pub until: Option<OffsetDateTime>,
     /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these.
+    /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
 }
 
@@ -39,6 +43,13 @@ impl TimeOffset {
         self
     }
 
+    /// The same with the description said to be in a language.
+    #[must_use]
+    pub fn in_language(mut self, tag: impl Into<String>) -> Self {
+        self.lang = Some(tag.into());
+        self
+    }
+
     /// The same to reckon with; none from 26 hours on, which are nowhere.
     pub fn offset(&self) -> Option<UtcOffset> {
         UtcOffset::from_whole_seconds(self.minutes.checked_mul(60)?).ok()
@@ -54,6 +65,7 @@ impl Extension for TimeOffset {
         Some(Self {
             minutes: i32::try_from(minutes).ok()?,
             description: element.attribute("description").map(str::to_owned),
+            lang: frame::lang(element).map(str::to_owned),
             ..Self::read_attributes(element)
         })
     }
@@ -64,6 +76,7 @@ impl Extension for TimeOffset {
             let name = Name::new("", "description");
             element.attributes.set(name, description.as_str());
         }
+        frame::put_lang(&mut element, self.lang.as_deref())?;
         Ok(element.with_text(self.minutes.to_string()))
     }
 }
@@ -72,23 +85,24 @@ impl ExtensionOf<Person> for TimeOffset {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::testing::{read, writes};
+    use super::super::frame::testing::{read, refuses, writes};
     use super::*;
 
     #[test]
     fn offsets_are_read_and_written() {
         let read_offset: TimeOffset =
-            read("<r:time-offset description=' Somewhere' x:y='z'>\n -0300 </r:time-offset>")
+            read("<r:time-offset description=' Somewhere' xml:lang='en' x:y='z'>\n -0300 </r:time-offset>")
                 .unwrap();
         assert_eq!(read_offset.offset(), UtcOffset::from_hms(-5, 0, 0).ok());
         writes(
             &read_offset,
-            "<r:time-offset description=' Somewhere' x:y='z'>-300</r:time-offset>",
+            "<r:time-offset description=' Somewhere' xml:lang='en' x:y='z'>-300</r:time-offset>",
         );
         writes(
             &TimeOffset::new(i32::MIN).with_description(""),
             "<r:time-offset description=''>-2147483648</r:time-offset>",
         );
+        refuses(&TimeOffset::new(0).in_language(""));
         assert_eq!(TimeOffset::new(i32::MIN).offset(), None);
         assert_eq!(TimeOffset::new(26 * 60).offset(), None);
         for nothing in ["", "+1:00", "1.5", "2147483648", "one"] {

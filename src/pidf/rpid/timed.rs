@@ -140,7 +140,7 @@ macro_rules! timed {
                 let mut element = <Self as $crate::pidf::Extension>::empty_element();
                 $crate::pidf::rpid::frame::put_id(&mut element, self.id.as_deref())?;
                 put_period(&mut element, self.from, self.until)?;
-                $crate::pidf::rpid::frame::put_others(&mut element, &self.attributes, Self::OWN)?;
+                $crate::pidf::rpid::frame::put_others(&mut element, &self.attributes, Self::OWN);
                 Ok(element)
             }
         }

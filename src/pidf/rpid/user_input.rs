@@ -42,7 +42,7 @@ pub struct UserInput {
     pub last_input: Option<OffsetDateTime>,
     /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these.
+    /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
 }
 
@@ -128,7 +128,7 @@ impl Extension for UserInput {
             element.attributes.set(name, text);
         }
         put_time(&mut element, "last-input", self.last_input)?;
-        frame::put_others(&mut element, &self.attributes, Self::OWN)?;
+        frame::put_others(&mut element, &self.attributes, Self::OWN);
         Ok(element)
     }
 }

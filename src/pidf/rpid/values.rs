@@ -82,7 +82,9 @@ macro_rules! values {
                     })?
                     ($crate::xml::namespace::RPID, name) => Self::from_name(name),
                     ("", _) => None,
-                    _ => FOREIGN.first().map(|foreign| foreign(element.clone())),
+                    _ => FOREIGN.first().map(|foreign| {
+ foreign($crate::pidf::rpid::frame::read_foreign(element, _lang))
+ }),
                 }
             }
 
@@ -95,7 +97,7 @@ macro_rules! values {
                         $crate::pidf::rpid::frame::note_element("other", note)
                     })?
                     $(Self::$foreign(element) => {
-                        $crate::pidf::rpid::frame::foreign(_within, element)
+                        $crate::pidf::rpid::frame::put_foreign(_within, element)
                     })?
                     named => Ok($crate::xml::Element::new(
                         $crate::xml::namespace::RPID,
@@ -156,11 +158,11 @@ pub(super) fn read_choice<V: Value>(element: &Element) -> Option<(V, Vec<Element
     let mut children = element.elements();
     let (value, is_foreign) = children.find_map(|child| {
         let value = V::read(child, lang)?;
-        Some((value, child.namespace() != namespace::RPID))
+        Some((value, frame::is_foreign(child)))
     })?;
     let further = children
-        .filter(|child| is_foreign && !matches!(child.namespace(), "" | namespace::RPID))
-        .cloned()
+        .filter(|child| is_foreign && frame::is_foreign(child))
+        .map(|child| frame::read_foreign(child, lang))
         .collect();
     Some((value, further))
 }
@@ -173,13 +175,13 @@ pub(super) fn put_choice<V: Value>(
     further: &[Element],
 ) -> Result<(), ValueError> {
     let child = value.to_element(within)?;
-    if child.namespace() == namespace::RPID && !further.is_empty() {
+    if !frame::is_foreign(&child) && !further.is_empty() {
         let expected = "a value that others stand beside";
         return Err(ValueError::new(within, child.local(), expected));
     }
     element.push_child(child);
     for more in further {
-        element.push_child(frame::foreign(within, more)?);
+        element.push_child(frame::put_foreign(within, more)?);
     }
     Ok(())
 }
