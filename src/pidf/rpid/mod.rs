@@ -80,7 +80,7 @@ mod tests {
 
     use super::frame::testing::tree;
     use super::*;
-    use crate::pidf::Extension;
+    use crate::pidf::{Device, DeviceId, Extension, ExtensionOf, Person, Tuple};
     use crate::xml::Element;
 
     const NAMES: &[&str] = &[
@@ -186,5 +186,32 @@ mod tests {
             means_the_same::<TimeOffset>(&element);
             means_the_same::<UserInput>(&element);
         }
+    }
+
+    // PIDF-36
+    #[test]
+    fn everything_stands_where_it_belongs() {
+        fn person<T: ExtensionOf<Person>>() {}
+        fn tuple<T: ExtensionOf<Tuple>>() {}
+        fn device<T: ExtensionOf<Device>>() {}
+        person::<Activities>();
+        person::<Class>();
+        tuple::<Class>();
+        device::<Class>();
+        tuple::<DeviceId>();
+        person::<Mood>();
+        person::<PlaceIs>();
+        person::<PlaceType>();
+        person::<Privacy>();
+        tuple::<Privacy>();
+        tuple::<Relationship>();
+        tuple::<ServiceClass>();
+        person::<Sphere>();
+        person::<StatusIcon>();
+        tuple::<StatusIcon>();
+        person::<TimeOffset>();
+        person::<UserInput>();
+        tuple::<UserInput>();
+        device::<UserInput>();
     }
 }

@@ -154,10 +154,12 @@ mod tests {
     #[test]
     fn places_are_read_and_written() {
         let place: PlaceType = read(
-            "<r:place-type><lt:bus/><r:note>line 9</r:note><r:bus/><r:other>moving</r:other>\
-             <x:vehicle wheels='6'/></r:place-type>",
+            "<r:place-type xml:lang='en'><lt:bus/><r:note xml:lang=''>line 9</r:note>\
+             <r:bus/><r:other>moving</r:other><x:vehicle wheels='6'/></r:place-type>",
         )
         .unwrap();
+        // It has no content that could be in a language.
+        assert_eq!(place.values[0], PlaceKind::location("bus"));
         assert!(place.is_location("bus") && !place.is_location("vehicle"));
         writes(
             &place,

@@ -87,7 +87,7 @@ pub(super) fn put_period(
         && from > until
     {
         let text = element.attribute("until").unwrap_or_default();
-        return Err(ValueError::new("until", text, "a time after `from`"));
+        return Err(ValueError::new("until", text, "`from` or later"));
     }
     Ok(())
 }
@@ -171,6 +171,7 @@ timed!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pidf::Extension;
     use crate::pidf::rpid::frame::testing::{read, refuses, writes};
     use crate::pidf::rpid::{Activities, Activity};
 
@@ -253,9 +254,11 @@ mod tests {
     fn times_that_may_not_be_written() {
         let [from, until] = ["2026-03-01T09:00:00Z", "2026-03-01T08:59:59Z"].map(at);
         let busy = Activities::of([Activity::Busy]);
+        let never = busy.clone().since(from).until(from);
+        assert!(never.to_element().is_ok() && !never.is_in_force(from));
         assert_eq!(
             refuses(&busy.clone().since(from).until(until)),
-            "until: \"2026-03-01T08:59:59Z\" is not a time after `from`"
+            "until: \"2026-03-01T08:59:59Z\" is not `from` or later"
         );
         assert!(refuses(&busy.clone().since(at("0000-12-31T23:59:59Z"))).starts_with("from"));
         assert!(refuses(&busy.until(at("9999-12-31T23:59:59-01:00"))).starts_with("until"));
