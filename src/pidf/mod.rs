@@ -27,6 +27,9 @@ mod tuple;
 mod uri;
 mod writer;
 
+pub mod cipid;
+pub mod rpid;
+
 pub use contact::{Contact, Priority};
 pub use device::{Device, DeviceId};
 pub use difference::{Change, Difference};

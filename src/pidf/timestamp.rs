@@ -26,7 +26,7 @@ macro_rules! timestamped {
                 self.timestamp.as_ref().map(|leaf| leaf.text.as_ref())
             }
 
-            /// Sets or removes the time of the last change. It is written in UTC; a year beyond 0
+            /// Sets or removes the time of the last change. It is written in UTC; a year beyond 1
             /// to 9999 removes it.
             pub fn set_timestamp(&mut self, changed: Option<OffsetDateTime>) {
                 self.timestamp = changed.and_then(format).map(Leaf::from);
@@ -89,10 +89,10 @@ pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
 
 /// Writes a time in UTC with as many decimals as it needs: none, three, six or nine.
 ///
-/// None for a year that four digits cannot show.
+/// None for a year that four digits cannot show, and for the year 0, which XML Schema has not.
 pub(crate) fn format(moment: OffsetDateTime) -> Option<String> {
     let utc = moment.checked_to_offset(UtcOffset::UTC)?;
-    if !(0..=9999).contains(&utc.year()) {
+    if !(1..=9999).contains(&utc.year()) {
         return None;
     }
     let mut text = format!(
@@ -229,14 +229,14 @@ mod tests {
             "2026-01-02T03:04:05.600Z",
             "2026-01-02T03:04:05.000600Z",
             "2026-01-02T03:04:05.000000001Z",
-            "0000-01-01T00:00:00Z",
+            "0001-01-01T00:00:00Z",
             "9999-12-31T23:59:59.999999999Z",
         ] {
             assert_eq!(format(parse(text).unwrap()).as_deref(), Some(text));
         }
         let east = parse("2026-01-02T03:04:05+02:00").unwrap();
         assert_eq!(format(east).as_deref(), Some("2026-01-02T01:04:05Z"));
-        let too_early = parse("0000-01-01T00:00:00+01:00").unwrap();
+        let too_early = parse("0001-01-01T00:00:00+01:00").unwrap();
         assert_eq!(format(too_early), None);
     }
 }

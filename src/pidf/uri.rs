@@ -1,4 +1,8 @@
-//! What may stand where a document names somebody.
+//! What may stand where a document names somebody, or something to look at.
+
+use std::net::Ipv6Addr;
+
+use crate::xml::trim;
 
 /// Whether the text is an absolute URI and nothing else (RFC 3986, 4.3): a scheme, a colon, and
 /// at least one character of those that URIs are made of.
@@ -38,6 +42,68 @@ pub(super) fn is_certificate_source(text: &str) -> bool {
     let scheme = text.split_once(':').map(|(scheme, _)| scheme);
     is_absolute(text)
         && scheme.is_some_and(|scheme| SCHEMES.iter().any(|it| it.eq_ignore_ascii_case(scheme)))
+}
+
+/// Whether the text is a URI that may point into what it names (RFC 3986, 3): an absolute one,
+/// perhaps with a fragment, where `%` stands before two hexadecimal digits and brackets around an
+/// address, and neither anywhere else.
+pub(super) fn is_uri(text: &str) -> bool {
+    let (whole, fragment) = text.split_once('#').unwrap_or((text, ""));
+    let Some((_, rest)) = whole.split_once(':') else {
+        return false;
+    };
+    let authority = rest
+        .strip_prefix("//")
+        .and_then(|rest| rest.split(['/', '?']).next());
+    let path = match authority {
+        Some(authority) => rest.get(authority.len().saturating_add(2)..),
+        None => Some(rest),
+    };
+    let has_brackets = |part: &str| part.contains(['[', ']']);
+    is_absolute(whole)
+        && fragment.bytes().all(is_uri_byte)
+        && authority.is_none_or(is_authority)
+        && path.is_some_and(|path| !has_brackets(path))
+        && !has_brackets(fragment)
+        && escapes_are_complete(text)
+}
+
+/// User, host and port (RFC 3986, 3.2), of bytes that URIs are made of.
+fn is_authority(text: &str) -> bool {
+    let (user, host) = text.split_once('@').unwrap_or(("", text));
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (host, "0"),
+    };
+    let is_host = match host.strip_prefix('[') {
+        Some(address) => address
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.contains(['[', ']', ':', '@']),
+    };
+    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    !user.contains(['[', ']']) && is_host && is_port
+}
+
+/// The URI that an xs:anyURI stands for: characters that no URI is made of are escaped as UTF-8
+/// (XML Schema part 2, 3.2.17). None for a relative one, which nothing here gives a base.
+pub(super) fn of_any_uri(text: &str) -> Option<String> {
+    let mut uri = String::with_capacity(text.len());
+    for c in trim(text).chars() {
+        if c.is_ascii()
+            && !matches!(
+                c,
+                ' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}'
+            )
+        {
+            uri.push(c);
+        } else {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                uri.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    is_uri(&uri).then_some(uri)
 }
 
 /// Unreserved and reserved characters and `%`, without `#`: a fragment names no presentity.
@@ -82,6 +148,74 @@ mod tests {
             "s_p:dora@example.com",
         ] {
             assert!(!is_absolute(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn uris_that_may_have_a_fragment() {
+        for good in [
+            "https://example.com/dora%20x?size=9#top",
+            "https://example.com/#",
+            "cid:icon@example.com",
+            "data:image/png;base64,AAAA",
+            "https://[2001:db8::1]/x",
+            "https://dora:x@[2001:db8::1]:8443?x",
+            "https://example.com:8443",
+            "file:///icon.png",
+            "a:?b:c@d#e:f@g/?",
+        ] {
+            assert!(is_uri(good), "{good}");
+        }
+        for bad in [
+            "",
+            "#top",
+            "icon.png",
+            "//example.com/x",
+            "https:",
+            "https:#x",
+            "https://example.com/#a#b",
+            "https://example.com/a b",
+            "https://example.com/%",
+            "https://example.com/%4",
+            "https://example.com/%zz",
+            "https://example.com/#%g0",
+            "https://example.com/[x]",
+            "https://example.com/#[x]",
+            "https://example.com:x/",
+            "https://example.com:/",
+            "https://example.com:65536/",
+            "https://a:b:c/",
+            "https://a@b@c/",
+            "https://[2001:db8::x]/",
+            "https://[2001:db8::1/",
+            "https://2001:db8::1/",
+            "https://[::1]x/",
+            "https://[@example.com/",
+            "sip:dora@[2001:db8::1]",
+            "https://example.com/\u{F6}",
+        ] {
+            assert!(!is_uri(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_schemas_take_for_a_uri() {
+        for (text, uri) in [
+            (" https://example.com/a\n", Some("https://example.com/a")),
+            (
+                "https://example.com/B\u{FC}ro 3",
+                Some("https://example.com/B%C3%BCro%203"),
+            ),
+            (
+                "https://example.com/%20#x",
+                Some("https://example.com/%20#x"),
+            ),
+            ("https://example.com/100%", None),
+            ("icon.png", None),
+            ("", None),
+            ("https://example.com/a\nb", None),
+        ] {
+            assert_eq!(of_any_uri(text).as_deref(), uri, "{text:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// Elements and attributes of RFC 3863, 4479, 4480, 4482, 5196 and the `certs` capability.
 #[rustfmt::skip]
-static NAMES: [&str; 233] = [
+static NAMES: [&str; 234] = [
     "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
     "REFER", "REGISTER", "SUBSCRIBE", "Siemens-RTP-Stats", "UPDATE", "activities", "actor",
     "afraid", "amazed", "angry", "annoyed", "anxious", "application", "appointment", "ashamed",
@@ -22,17 +22,17 @@ static NAMES: [&str; 233] = [
     "minvalue", "mobile", "mobility", "mood", "moody", "msg-taker", "mustUnderstand", "nervous",
     "neutral", "noisy", "norefersub", "note", "notsupported", "offended", "ok", "on-the-phone",
     "other", "path", "performance", "permanent-absence", "person", "personal", "place-is",
-    "place-type", "playing", "poc-settings", "postal", "precondition", "pref", "presence",
-    "presentation", "principal", "priority", "privacy", "proud", "quiet", "range", "receive-only",
-    "recipient-list-invite", "recipient-list-subscribe", "refer", "reg", "rel100", "relationship",
-    "relieved", "remorseful", "replaces", "resource-priority", "restless", "s", "sad", "sarcastic",
-    "schemes", "sdp-anat", "sec-agree", "self", "send-only", "serious", "servcaps",
-    "service-class", "shocked", "shopping", "shy", "sick", "sleeping", "sleepy", "sound",
-    "spectator", "sphere", "spirits-INDPs", "spirits-user-prof", "src", "status", "status-icon",
-    "steering", "stressed", "supervisor", "supported", "surprised", "tdialog", "text", "thirsty",
-    "time-offset", "timer", "timestamp", "tired", "toobright", "travel", "tuple", "tv", "type",
-    "uncomfortable", "unknown", "until", "user-input", "vacation", "video", "winfo", "work",
-    "working", "worried", "worship",
+    "place-type", "playful", "playing", "poc-settings", "postal", "precondition", "pref",
+    "presence", "presentation", "principal", "priority", "privacy", "proud", "quiet", "range",
+    "receive-only", "recipient-list-invite", "recipient-list-subscribe", "refer", "reg", "rel100",
+    "relationship", "relieved", "remorseful", "replaces", "resource-priority", "restless", "s",
+    "sad", "sarcastic", "schemes", "sdp-anat", "sec-agree", "self", "send-only", "serious",
+    "servcaps", "service-class", "shocked", "shopping", "shy", "sick", "sleeping", "sleepy",
+    "sound", "spectator", "sphere", "spirits-INDPs", "spirits-user-prof", "src", "status",
+    "status-icon", "steering", "stressed", "supervisor", "supported", "surprised", "tdialog",
+    "text", "thirsty", "time-offset", "timer", "timestamp", "tired", "toobright", "travel",
+    "tuple", "tv", "type", "uncomfortable", "unknown", "until", "user-input", "vacation", "video",
+    "winfo", "work", "working", "worried", "worship",
 ];
 
 /// Twice the room that the names need, a power of two.
