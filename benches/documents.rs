@@ -1,0 +1,210 @@
+//! Presence documents read and written, beside what others spend on the same octets.
+//!
+//! `cargo bench --bench documents` prints a table for documents of about 400 octets, 6 KB (ten
+//! tuples with rich presence and capabilities) and 1 MB (some two thousand such tuples). Reading is
+//! held against quick-xml's `NsReader`, which resolves names and builds nothing, and against
+//! roxmltree, which builds a tree that borrows its text; `benches/beside_libxml2/run` adds libxml2
+//! with a walk over the tree, the way C servers read presence.
+//!
+//! Contestants take turns, so that a busy moment of the machine hits all of them. Times are CPU
+//! time of the thread: the least and the median of all turns. Allocations are those of one run.
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "no part of the library; prints its findings"
+)]
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use allocation_counter::measure;
+use cpu_time::ThreadTime;
+use presentity::pidf::{Presence, ReadOptions};
+use quick_xml::NsReader;
+use quick_xml::events::Event;
+
+/// A document of one tuple with what phones send.
+fn small() -> String {
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+     <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:dora@example.com\">\n \
+     <tuple id=\"t7f3a19\">\n  <status><basic>open</basic></status>\n  \
+     <contact priority=\"0.8\">sip:dora@192.0.2.7:5070;transport=tcp</contact>\n  \
+     <note xml:lang=\"en\">At my desk until noon</note>\n  \
+     <timestamp>2026-03-04T05:06:07Z</timestamp>\n </tuple>\n</presence>\n"
+        .to_owned()
+}
+
+/// One person and so many tuples, each with rich presence and capabilities.
+fn rich(tuples: usize) -> String {
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
+         xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" \
+         xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" \
+         xmlns:caps=\"urn:ietf:params:xml:ns:pidf:caps\" entity=\"sip:dora@example.com\">\n",
+    );
+    for at in 0..tuples {
+        write!(
+            text,
+            "  <tuple id=\"t{at}\">\n    <status><basic>open</basic></status>\n    \
+             <rpid:user-input idle-threshold=\"600\">active</rpid:user-input>\n    \
+             <caps:servcaps><caps:audio>true</caps:audio>\
+             <caps:methods><caps:supported><caps:INVITE/><caps:MESSAGE/></caps:supported></caps:methods>\
+             <caps:video>false</caps:video></caps:servcaps>\n    \
+             <dm:deviceID>urn:uuid:7c9e6679-7425-40de-944b-{at:012}</dm:deviceID>\n    \
+             <contact priority=\"0.{}\">sip:dora@192.0.2.{}:5060</contact>\n    \
+             <timestamp>2026-03-04T05:06:{:02}Z</timestamp>\n  </tuple>\n",
+            at % 10,
+            at % 250,
+            at % 60
+        )
+        .expect("text grows");
+    }
+    text.push_str(
+        "  <note xml:lang=\"en\">Back tomorrow</note>\n  <dm:person id=\"dora\">\n    \
+         <rpid:activities from=\"2026-03-04T05:00:00Z\"><rpid:meeting/><rpid:travel/></rpid:activities>\n    \
+         <rpid:mood><rpid:happy/></rpid:mood>\n    \
+         <dm:timestamp>2026-03-04T05:06:07Z</dm:timestamp>\n  </dm:person>\n</presence>\n",
+    );
+    text
+}
+
+/// What quick-xml spends on looking at everything, names resolved.
+fn ns_reader(document: &[u8]) -> usize {
+    let mut reader = NsReader::from_reader(document);
+    let mut elements = 0;
+    loop {
+        match reader.read_resolved_event().expect("well-formed") {
+            (_, Event::Eof) => return elements,
+            (name, Event::Start(_) | Event::Empty(_)) => {
+                black_box(name);
+                elements += 1;
+            }
+            (_, event) => {
+                black_box(event);
+            }
+        }
+    }
+}
+
+fn roxmltree(document: &str) -> usize {
+    let tree = roxmltree::Document::parse(document).expect("well-formed");
+    black_box(&tree).descendants().count()
+}
+
+/// Runs long enough to be measured, and how long one takes.
+struct Contestant<'d> {
+    name: &'static str,
+    run: Box<dyn FnMut() + 'd>,
+    turns: Vec<Duration>,
+    allocations: u64,
+}
+
+impl<'d> Contestant<'d> {
+    fn new(name: &'static str, mut run: impl FnMut() + 'd) -> Self {
+        run();
+        let allocations = measure(&mut run).count_total;
+        Self {
+            name,
+            run: Box::new(run),
+            turns: Vec::new(),
+            allocations,
+        }
+    }
+
+    fn turn(&mut self, times: u32) {
+        let start = ThreadTime::now();
+        for _ in 0..times {
+            (self.run)();
+        }
+        self.turns.push(start.elapsed() / times);
+    }
+}
+
+const TURNS: usize = 41;
+
+fn compete(size: &str, text: &str) {
+    let octets = text.as_bytes();
+    let document = Presence::read(octets).expect("readable");
+    let strict = ReadOptions::strict();
+    Presence::read_with(octets, &strict).expect("valid");
+    let mut contestants = [
+        Contestant::new("NsReader, events only", || {
+            black_box(ns_reader(black_box(octets)));
+        }),
+        Contestant::new("Presence::read", || {
+            black_box(Presence::read(black_box(octets)).expect("readable"));
+        }),
+        Contestant::new("the same, strict", || {
+            black_box(Presence::read_with(black_box(octets), &strict).expect("valid"));
+        }),
+        Contestant::new("roxmltree, tree", || {
+            black_box(roxmltree(black_box(text)));
+        }),
+        Contestant::new("Presence::write", || {
+            black_box(black_box(&document).write().expect("writable"));
+        }),
+    ];
+    let times = u32::try_from(4_000_000 / octets.len()).expect("few").max(1);
+    for _ in 0..TURNS {
+        for contestant in &mut contestants {
+            contestant.turn(times);
+        }
+    }
+    let least = |turns: &[Duration]| turns.iter().min().copied().unwrap_or_default();
+    let baseline = least(&contestants[0].turns).as_nanos() as f64;
+    for contestant in &mut contestants {
+        contestant.turns.sort_unstable();
+        let (best, median) = (least(&contestant.turns), contestant.turns[TURNS / 2]);
+        println!(
+            "{size:>8} {:<24} {:>10.2} {:>10.2} {:>8.2} {:>12}",
+            contestant.name,
+            best.as_nanos() as f64 / 1_000.0,
+            median.as_nanos() as f64 / 1_000.0,
+            best.as_nanos() as f64 / baseline,
+            contestant.allocations
+        );
+    }
+    if let Some(walk) = std::env::var_os("LIBXML2_WALK") {
+        libxml2(size, octets, times, baseline, &PathBuf::from(walk));
+    }
+}
+
+/// A program that prints the least and the median CPU time of its turns, in nanoseconds.
+fn libxml2(size: &str, octets: &[u8], times: u32, baseline: f64, walk: &PathBuf) {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("document-{size}.xml"));
+    std::fs::write(&file, octets).expect("written");
+    let output = Command::new(walk)
+        .arg(&file)
+        .args([times.to_string(), TURNS.to_string()])
+        .output()
+        .expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let times: Vec<f64> = said
+        .split_whitespace()
+        .map(|number| number.parse().expect("a number"))
+        .collect();
+    println!(
+        "{size:>8} {:<24} {:>10.2} {:>10.2} {:>8.2} {:>12}",
+        "libxml2, tree and walk",
+        times[0] / 1_000.0,
+        times[1] / 1_000.0,
+        times[0] / baseline,
+        ""
+    );
+}
+
+fn main() {
+    println!(
+        "{:>8} {:<24} {:>10} {:>10} {:>8} {:>12}",
+        "octets", "", "least, us", "median", "to first", "allocations"
+    );
+    for text in [small(), rich(10), rich(1_750)] {
+        compete(&text.len().to_string(), &text);
+    }
+}
