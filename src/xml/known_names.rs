@@ -2,7 +2,7 @@
 
 /// Elements and attributes of RFC 3863, 4479, 4480, 4482, 5196 and the `certs` capability.
 #[rustfmt::skip]
-static NAMES: [&str; 233] = [
+static NAMES: [&str; 234] = [
     "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
     "REFER", "REGISTER", "SUBSCRIBE", "Siemens-RTP-Stats", "UPDATE", "activities", "actor",
     "afraid", "amazed", "angry", "annoyed", "anxious", "application", "appointment", "ashamed",
@@ -31,8 +31,8 @@ static NAMES: [&str; 233] = [
     "spectator", "sphere", "spirits-INDPs", "spirits-user-prof", "src", "status", "status-icon",
     "steering", "stressed", "supervisor", "supported", "surprised", "tdialog", "text", "thirsty",
     "time-offset", "timer", "timestamp", "tired", "toobright", "travel", "tuple", "tv", "type",
-    "uncomfortable", "unknown", "until", "user-input", "vacation", "video", "winfo", "work",
-    "working", "worried", "worship",
+    "uncomfortable", "unknown", "until", "user-input", "vacation", "value", "video", "winfo",
+    "work", "working", "worried", "worship",
 ];
 
 /// Twice the room that the names need, a power of two.

@@ -18,6 +18,9 @@ pub const RPID: &str = "urn:ietf:params:xml:ns:pidf:rpid";
 pub const CIPID: &str = "urn:ietf:params:xml:ns:pidf:cipid";
 /// Capabilities of services and devices (RFC 5196).
 pub const CAPS: &str = "urn:ietf:params:xml:ns:pidf:caps";
+/// The capability `certs` (draft-schubert-simple-pidf-cert-00). The draft wants a namespace and names
+/// none; this is the URN that RFC 2648 gives the draft itself.
+pub const CERTS: &str = "urn:ietf:id:schubert-simple-pidf-cert-00";
 /// Partial presence documents (RFC 5262).
 pub const PIDF_DIFF: &str = "urn:ietf:params:xml:ns:pidf-diff";
 /// Errors of patch operations (RFC 5261, 5).
@@ -92,7 +95,7 @@ pub(super) static KNOWN: [Qualifier; 18] = [
     known(COMMON_POLICY, "cp"),
     known(PRES_RULES, "pr"),
     known(XSI, "xsi"),
-    known("urn:ietf:id:schubert-simple-pidf-cert-00", "cert"),
+    known(CERTS, "cert"),
 ];
 
 /// The number of a known namespace.
