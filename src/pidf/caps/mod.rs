@@ -32,7 +32,6 @@
 mod description;
 mod devcaps;
 mod feature_parameters;
-mod feature_values;
 mod priority;
 mod servcaps;
 mod support;

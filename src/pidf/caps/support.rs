@@ -325,7 +325,7 @@ mod tests {
         let mut schemes: Support<String> = Support::new();
         schemes.read_first(&element(
             "schemes",
-            "<c:supported><c:s> SIP </c:s><c:s/><c:s>tel</c:s><x:s>xmpp</x:s></c:supported>\
+            "<c:supported><c:s> SIP </c:s><c:s/><c:s>tel</c:s><x:s>xmpp</x:s><c:z>xmpp</c:z></c:supported>\
              <c:notsupported><c:s>h323</c:s></c:notsupported>",
         ));
         assert_eq!(schemes.supported, ["SIP", "tel"]);
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn long_lists_take_one_pass() {
-        let many: Vec<String> = (0..50_000).map(|n| format!("s{n}")).collect();
+        let many: Vec<String> = (0..10_000).map(|n| format!("s{n}")).collect();
         let support = Support::of(many.clone()).without(many);
         assert!(written(&support, "schemes").is_ok());
     }

@@ -199,6 +199,28 @@ mod tests {
             .collect()
     }
 
+    // CERT-03, CERT-10
+    #[test]
+    fn a_document_tells_it_before_any_session_and_stays_what_it_is() {
+        let document = b"<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='pres:dora@example.com'>\
+            <tuple id='t'><status><basic>open</basic></status>\
+            <c:servcaps xmlns:c='urn:ietf:params:xml:ns:pidf:caps'><c:text>1</c:text>\
+            <certs xmlns='urn:ietf:id:schubert-simple-pidf-cert-00' src='mailto:dora@example.com'/>\
+            <certs xmlns='urn:ietf:id:schubert-simple-pidf-cert-00'/></c:servcaps></tuple></presence>";
+        let document = Presence::read(document).unwrap();
+        assert!(document.secure_signalling());
+        let uri = "sip:dora@example.com".to_owned();
+        assert_eq!(
+            document.certificate_sources(&document.tuples[0]),
+            [CertificateSource::Subscribe { uri }]
+        );
+        let caps = document.tuples[0].get::<Servcaps>().unwrap();
+        assert_eq!(caps.text, Some(true));
+        let again = Presence::read(&document.write().unwrap()).unwrap();
+        assert_eq!(again, document);
+        assert_eq!(again.faulty_certs().count(), 1);
+    }
+
     // CERT-01, CERT-02, CERT-06
     #[test]
     fn stanzas_are_found_where_they_belong_and_elsewhere() {
