@@ -152,7 +152,7 @@ mod tests {
             ("#<=-0.5", Some(AtMost(-1))),
             ("#1:5", Some(Between(1, 5))),
             ("#5:5", Some(Between(5, 5))),
-            ("#-4:+5.125", Some(Between(-4, 5))),
+            ("#-3:+7.25", Some(Between(-3, 7))),
             ("#5:1", None),
             ("#1.2:1.8", None),
             ("#=99999999999999999999", None),

@@ -302,7 +302,7 @@ mod tests {
         let (service, device) = read(
             ";expires=60;+sip.instance=\"<urn:uuid:0>\";q=0.5;audio;Video=\"false\";automata=\"!TRUE\"\
              ;ACTOR=\"Msg-Taker,!principal\";mobility=\"fixed\";duplex=\"full, half\";class=personal\
-             ;events=\"!presence,message-summary,presence.winfo\";methods=\"invite,PONG\"\
+             ;events=\"!dialog,message-summary,presence.winfo\";methods=\"invite,PONG\"\
              ;extensions=\"100rel,histinfo,outbound\";schemes=\"sip,tel\";language=\"en,de-AT\"\
              ;priority=\"#>=30,!#<=10\";type=\"<Application/SDP>\";+sip.message\
              ;description=\"<A \\\"phone\\\", with; keys>\"",
@@ -331,7 +331,7 @@ mod tests {
             .with_type("application/sdp")
             .with_description("A \"phone\", with; keys");
         expected.actor.notsupported = vec![Actor::Principal];
-        expected.event_packages.notsupported = vec![EventPackage::Presence];
+        expected.event_packages.notsupported = vec![EventPackage::Dialog];
         expected.priority.notsupported = vec![LowerThan(10)];
         assert_eq!(service, expected);
         assert_eq!(device, Devcaps::new().with_mobility([Mobility::Fixed]));
