@@ -57,6 +57,12 @@ pub trait Extension: Sized {
         namespace == Self::NAMESPACE
     }
 
+    /// Whether an element is one of this type, by its name. Of types that are met under names of
+    /// older drafts too, those count as well when documents are read and elements replaced.
+    fn is_named(element: &Element) -> bool {
+        element.is(Self::NAMESPACE, Self::LOCAL)
+    }
+
     /// An element of its name without content, to build on.
     fn empty_element() -> Element {
         Element::new(Self::NAMESPACE, Self::LOCAL)
@@ -92,21 +98,17 @@ impl ValueError {
     }
 }
 
-fn is_of<T: Extension>(element: &Element) -> bool {
-    element.is(T::NAMESPACE, T::LOCAL)
-}
-
 /// The typed values among the elements, without those that nobody may use.
 pub(super) fn all<T: Extension>(elements: &[Element]) -> impl Iterator<Item = T> {
     elements.iter().filter_map(|element| {
-        let usable = is_of::<T>(element) && Understood::may_use_by(element, &T::understands);
+        let usable = T::is_named(element) && Understood::may_use_by(element, &T::understands);
         usable.then(|| T::read(element))?
     })
 }
 
 /// Puts the element where the first of its name was, or at the end; others of the name go.
 pub(super) fn set<T: Extension>(elements: &mut Vec<Element>, new: Element) {
-    let at = elements.iter().position(is_of::<T>);
+    let at = elements.iter().position(T::is_named);
     remove::<T>(elements);
     elements.insert(at.unwrap_or(elements.len()), new);
 }
@@ -114,7 +116,7 @@ pub(super) fn set<T: Extension>(elements: &mut Vec<Element>, new: Element) {
 /// Takes all elements of the name out and tells how many there were.
 pub(super) fn remove<T: Extension>(elements: &mut Vec<Element>) -> usize {
     let before = elements.len();
-    elements.retain(|element| !is_of::<T>(element));
+    elements.retain(|element| !T::is_named(element));
     before.saturating_sub(elements.len())
 }
 

@@ -2,15 +2,15 @@
 
 /// Elements and attributes of RFC 3863, 4479, 4480, 4482, 5196 and the `certs` capability.
 #[rustfmt::skip]
-static NAMES: [&str; 234] = [
+static NAMES: [&str; 235] = [
     "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
     "REFER", "REGISTER", "SUBSCRIBE", "Siemens-RTP-Stats", "UPDATE", "activities", "actor",
     "afraid", "amazed", "angry", "annoyed", "anxious", "application", "appointment", "ashamed",
     "assistant", "associate", "attendant", "audio", "automata", "away", "basic", "bored", "brave",
     "breakfast", "bright", "business", "busy", "calm", "card", "certs", "class", "cold",
     "conference", "confused", "contact", "contented", "control", "courier", "cranky", "curious",
-    "dark", "data", "depressed", "description", "devcaps", "device", "deviceID", "dialog",
-    "dinner", "disappointed", "disgusted", "display-name", "distracted", "duplex", "early-session",
+    "dark", "data", "depressed", "description", "devcaps", "device", "deviceID", "dialog", "dinner",
+    "disappointed", "disgusted", "display-name", "distracted", "duplex", "early-session",
     "electronic", "embarrassed", "entity", "equals", "event-packages", "eventlist", "excited",
     "extensions", "family", "fixed", "flirtatious", "freight", "friend", "from", "from-change",
     "frustrated", "full", "grumpy", "gruu", "guilty", "half", "happy", "higherthan", "hist-info",
@@ -30,8 +30,8 @@ static NAMES: [&str; 234] = [
     "servcaps", "service-class", "shocked", "shopping", "shy", "sick", "sleeping", "sleepy",
     "sound", "spectator", "sphere", "spirits-INDPs", "spirits-user-prof", "src", "status",
     "status-icon", "steering", "stressed", "supervisor", "supported", "surprised", "tdialog",
-    "text", "thirsty", "time-offset", "timer", "timestamp", "tired", "toobright", "travel",
-    "tuple", "tv", "type", "uncomfortable", "unknown", "until", "user-input", "vacation", "video",
+    "text", "thirsty", "time-offset", "timer", "timestamp", "tired", "toobright", "travel", "tuple",
+    "tv", "type", "uncomfortable", "unknown", "until", "user-input", "vacation", "value", "video",
     "winfo", "work", "working", "worried", "worship",
 ];
 

@@ -18,8 +18,8 @@ pub const RPID: &str = "urn:ietf:params:xml:ns:pidf:rpid";
 pub const CIPID: &str = "urn:ietf:params:xml:ns:pidf:cipid";
 /// Capabilities of services and devices (RFC 5196).
 pub const CAPS: &str = "urn:ietf:params:xml:ns:pidf:caps";
-/// The `certs` capability, named after the draft that describes it as RFC 2648 wants it: none was
-/// ever registered.
+/// The capability `certs` (draft-schubert-simple-pidf-cert-00). The draft wants a namespace and names
+/// none; this is the URN that RFC 2648 gives the draft itself.
 pub const CERTS: &str = "urn:ietf:id:schubert-simple-pidf-cert-00";
 /// Partial presence documents (RFC 5262).
 pub const PIDF_DIFF: &str = "urn:ietf:params:xml:ns:pidf-diff";
