@@ -1,12 +1,12 @@
 //! The strict, namespace-true tokenizer.
 //!
-//! quick-xml finds where markup and text begin and end and matches end tags with start tags.
-//! Everything else that makes a document well-formed is checked here, on slices of the document.
+//! quick-xml finds where tags, comments, sections, instructions and references end. Everything else
+//! that makes a document well-formed is checked here, on slices of the document.
 
 use std::borrow::Cow;
-use std::io::BufRead;
 
 use quick_xml::events::Event;
+use quick_xml::parser::{ElementParser, Parser};
 use quick_xml::reader::Reader;
 
 use super::byte_search::{find_markup, skip_space};
@@ -14,7 +14,7 @@ use super::document::Document;
 use super::error::{Location, XmlError, XmlErrorKind, XmlLimit, excerpt};
 use super::limits::XmlLimits;
 use super::line_cursor::LineCursor;
-use super::name::is_space;
+use super::name::{is_space, trim};
 use super::namespace::NamespaceId;
 use super::reference::expand;
 use super::refusal::{Checked, Refusal, over, quick_refusal, refuse, syntax};
@@ -65,10 +65,9 @@ pub(crate) struct TokenizerOptions<'o> {
 ///
 /// After an error the same error comes again, for ever.
 pub(crate) struct Tokenizer<'a> {
-    reader: Reader<&'a [u8]>,
     source: Source<'a>,
-    /// Where in the text the reader's input began.
-    base: usize,
+    /// How far it was read.
+    at: usize,
     has_carriage_return: bool,
     has_bracket: bool,
     stage: Stage,
@@ -88,7 +87,7 @@ pub(crate) struct Tokenizer<'a> {
 impl core::fmt::Debug for Tokenizer<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Tokenizer")
-            .field("position", &self.position())
+            .field("at", &self.at)
             .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
@@ -111,15 +110,12 @@ impl<'a> Tokenizer<'a> {
             }
         };
         let body = document.text.get(document.body..).unwrap_or_default();
-        let mut reader = Reader::from_reader(body.as_bytes());
-        reader.config_mut().check_comments = true;
         let mut tokenizer = Self {
-            reader,
             source: Source {
                 text: document.text,
                 limits: *options.limits,
             },
-            base: document.body,
+            at: document.body,
             has_carriage_return: document.has_carriage_return,
             has_bracket: document.has_bracket,
             stage: Stage::Prolog,
@@ -133,7 +129,7 @@ impl<'a> Tokenizer<'a> {
             lines: LineCursor::default(),
             scratch: Scratch::default(),
         };
-        // quick-xml would skip a second byte order mark without counting it.
+        // A second byte order mark is no such thing.
         if body.starts_with('\u{FEFF}') {
             let refusal = Refusal::new(XmlErrorKind::TextOutsideRoot, document.body);
             return Err(tokenizer.fail(refusal));
@@ -146,7 +142,7 @@ impl<'a> Tokenizer<'a> {
     pub(crate) fn next_in_structure(&mut self) -> Result<Token<'a>, XmlError> {
         if !self.end_owed && self.stage == Stage::Root && self.failed.is_none() {
             let bytes = self.source.text.as_bytes();
-            let start = self.position();
+            let start = self.at;
             let mut end = start;
             skip_space(bytes, &mut end, bytes.len());
             // Not before a comment or a reference, which text may follow.
@@ -154,7 +150,7 @@ impl<'a> Tokenizer<'a> {
                 && let Some([b'<', behind]) = bytes.get(end..end.saturating_add(2))
                 && !matches!(behind, b'!' | b'?')
             {
-                self.reader.stream().consume(end - start);
+                self.at = end;
             }
         }
         self.next()
@@ -248,12 +244,6 @@ impl<'a> Tokenizer<'a> {
         Location { line, column, path }
     }
 
-    #[inline]
-    fn position(&self) -> usize {
-        let read = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX);
-        self.base.saturating_add(read)
-    }
-
     fn token(&mut self) -> Checked<Token<'a>> {
         if self.end_owed {
             self.end_owed = false;
@@ -261,7 +251,7 @@ impl<'a> Tokenizer<'a> {
             return Ok(Token::End);
         }
         loop {
-            let start = self.position();
+            let start = self.at;
             self.token_start = start;
             match self.source.byte(start) {
                 None => return self.end_of_input(start),
@@ -303,12 +293,64 @@ impl<'a> Tokenizer<'a> {
     }
 
     fn end_tag(&mut self, start: usize) -> Checked<()> {
-        match self.reader.read_event() {
-            Ok(Event::End(_)) => {
-                self.close();
-                Ok(())
+        let bytes = self.source.text.as_bytes();
+        let name = self.open.last().map_or("", |open| open.name);
+        let mut at = start.saturating_add("</".len());
+        let rest = bytes.get(at..).unwrap_or_default();
+        if !name.is_empty() && rest.starts_with(name.as_bytes()) {
+            at = at.saturating_add(name.len());
+            if self.source.byte(at).is_some_and(is_space) {
+                skip_space(bytes, &mut at, bytes.len());
             }
-            Ok(_) => syntax("an end tag", start),
+            if self.source.byte(at) == Some(b'>') {
+                self.at = at.saturating_add(1);
+                self.close();
+                return Ok(());
+            }
+        }
+        self.wrong_end(name, start)
+    }
+
+    /// An end tag that does not belong here, or none at all.
+    #[cold]
+    fn wrong_end(&self, expected: &str, start: usize) -> Checked<()> {
+        let from = start.saturating_add("</".len());
+        let end = self.end_of_markup(from, start)?;
+        refuse(
+            XmlErrorKind::MismatchedEnd {
+                expected: excerpt(expected),
+                found: excerpt(trim(self.source.slice(from, end))),
+            },
+            start,
+        )
+    }
+
+    /// Where the `>` is that ends a tag.
+    #[inline]
+    fn end_of_markup(&self, from: usize, start: usize) -> Checked<usize> {
+        let bytes = self.source.text.as_bytes();
+        let inside = bytes.get(from..).unwrap_or_default();
+        match ElementParser::default().feed(inside) {
+            Some(length) => Ok(from.saturating_add(length)),
+            None => {
+                let expected = "the end of a tag".to_owned();
+                refuse(XmlErrorKind::Unclosed { expected }, start)
+            }
+        }
+    }
+
+    /// Reads what begins at `start` with quick-xml, which delivers an event for it.
+    #[cold]
+    fn quick_event(&mut self, start: usize) -> Checked<Event<'a>> {
+        let rest = self.source.text.get(start..).unwrap_or_default();
+        let mut reader = Reader::from_reader(rest.as_bytes());
+        reader.config_mut().check_comments = true;
+        match reader.read_event() {
+            Ok(event) => {
+                let read = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+                self.at = start.saturating_add(read);
+                Ok(event)
+            }
             Err(error) => Err(quick_refusal(error, self.source.text, start)),
         }
     }
@@ -347,8 +389,7 @@ impl<'a> Tokenizer<'a> {
     /// Consumes plain characters up to the next `<`, `&` or the end.
     fn plain_text(&mut self, start: usize) -> Checked<&'a str> {
         let end = find_markup(self.source.text.as_bytes(), start);
-        // quick-xml would deliver it as an event, after looking at each byte twice more.
-        self.reader.stream().consume(end.saturating_sub(start));
+        self.at = end;
         let raw = self.source.slice(start, end);
         if self.stage != Stage::Root {
             if let Some(at) = raw.bytes().position(|byte| !is_space(byte)) {
@@ -380,7 +421,7 @@ impl<'a> Tokenizer<'a> {
     #[cold]
     fn collect(&mut self, mut text: String) -> Checked<Option<Cow<'a, str>>> {
         loop {
-            let start = self.position();
+            let start = self.at;
             match self.source.byte(start) {
                 Some(b'&') => {
                     let c = self.reference(start)?;
@@ -419,12 +460,10 @@ impl<'a> Tokenizer<'a> {
     }
 
     fn reference(&mut self, start: usize) -> Checked<char> {
-        match self.reader.read_event() {
-            Ok(Event::GeneralRef(_)) => {}
-            Ok(_) => return syntax("a reference", start),
-            Err(error) => return Err(quick_refusal(error, self.source.text, start)),
+        if !matches!(self.quick_event(start)?, Event::GeneralRef(_)) {
+            return syntax("a reference", start);
         }
-        let end = self.position();
+        let end = self.at;
         expand(
             self.source
                 .slice(start.saturating_add(1), end.saturating_sub(1)),
@@ -437,13 +476,13 @@ impl<'a> Tokenizer<'a> {
         if let Some(b'D' | b'd') = self.source.byte(start.saturating_add(2)) {
             return refuse(XmlErrorKind::Doctype, start);
         }
-        match self.reader.read_event() {
-            Ok(Event::Comment(_)) => Ok(()),
-            Ok(Event::CData(_)) => {
+        match self.quick_event(start)? {
+            Event::Comment(_) => Ok(()),
+            Event::CData(_) => {
                 if self.stage != Stage::Root {
                     return refuse(XmlErrorKind::TextOutsideRoot, start);
                 }
-                let end = self.position();
+                let end = self.at;
                 let content = self.source.slice(
                     start.saturating_add("<![CDATA[".len()),
                     end.saturating_sub("]]>".len()),
@@ -451,19 +490,17 @@ impl<'a> Tokenizer<'a> {
                 let content = self.normalized(content);
                 self.append(text, &content, start)
             }
-            Ok(_) => syntax("a comment or a CDATA section", start),
-            Err(error) => Err(quick_refusal(error, self.source.text, start)),
+            _ => syntax("a comment or a CDATA section", start),
         }
     }
 
     fn instruction(&mut self, start: usize) -> Checked<()> {
-        match self.reader.read_event() {
-            Ok(Event::PI(_)) => {}
-            Ok(Event::Decl(_)) => return refuse(XmlErrorKind::Declaration, start),
-            Ok(_) => return syntax("a processing instruction", start),
-            Err(error) => return Err(quick_refusal(error, self.source.text, start)),
+        match self.quick_event(start)? {
+            Event::PI(_) => {}
+            Event::Decl(_) => return refuse(XmlErrorKind::Declaration, start),
+            _ => return syntax("a processing instruction", start),
         }
-        let end = self.position().saturating_sub("?>".len());
+        let end = self.at.saturating_sub("?>".len());
         let from = start.saturating_add("<?".len());
         let name = self.source.qualified_name(from, end)?;
         if name.colon.is_some() {
@@ -483,12 +520,11 @@ impl<'a> Tokenizer<'a> {
     }
 
     fn start_tag(&mut self, start: usize) -> Checked<StartTag<'a>> {
-        let empty = match self.reader.read_event() {
-            Ok(Event::Start(_)) => false,
-            Ok(Event::Empty(_)) => true,
-            Ok(_) => return syntax("a start tag", start),
-            Err(error) => return Err(quick_refusal(error, self.source.text, start)),
-        };
+        let from = start.saturating_add(1);
+        let close = self.end_of_markup(from, start)?;
+        self.at = close.saturating_add(1);
+        let slash = close.saturating_sub(1);
+        let empty = slash >= from && self.source.byte(slash) == Some(b'/');
         match self.stage {
             Stage::Root => {}
             Stage::Prolog => self.stage = Stage::Root,
@@ -498,16 +534,11 @@ impl<'a> Tokenizer<'a> {
         if self.open.len() >= depth {
             return over(XmlLimit::Depth, depth, start);
         }
-        let closing = if empty { 2 } else { 1 };
-        let end = self.position().saturating_sub(closing);
+        let end = if empty { slash } else { close };
         let outside = self.scope.mark();
-        let (tag, name) = self.source.start_tag(
-            start.saturating_add(1),
-            end,
-            &mut self.scope,
-            outside,
-            &mut self.attributes,
-        )?;
+        let (tag, name) =
+            self.source
+                .start_tag(from, end, &mut self.scope, outside, &mut self.attributes)?;
         let nodes = self.attributes.len().saturating_add(1);
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > self.source.limits.nodes {
