@@ -19,7 +19,7 @@ use presentity::event::{
 };
 use presentity::pidf::{Presence, Tuple};
 use presentity::presence::{Agent, AgentConfig, Policy};
-use presentity::xml::{Element, Node, XmlLimits};
+use presentity::xml::{Element, Node, NodeRef, XmlLimits};
 
 const NORA: &str = "sip:nora@example.com";
 const OLAF: &str = "sip:olaf@example.com";
@@ -76,11 +76,11 @@ fn without_one_each(element: &Element) -> Vec<Element> {
         empty.attributes.set(name.clone(), "");
         all.push(empty);
     }
-    for at in 0..element.children().len() {
+    for at in 0..element.children().count() {
         let mut less = element.clone();
         less.children_mut().remove(at);
         all.push(less);
-        if let Node::Element(child) = &element.children()[at] {
+        if let Some(NodeRef::Element(child)) = element.children().nth(at) {
             all.extend(without_one_each(child).into_iter().map(|changed| {
                 let mut less = element.clone();
                 less.children_mut()[at] = Node::Element(changed);

@@ -13,7 +13,7 @@ use presentity::pidf::{
     Basic, Fault, PidfLimit, Presence, Priority, ReadError, ReadOptions, Strictness, Tuple,
     Understood,
 };
-use presentity::xml::{Element, Node, XmlErrorKind, XmlLimit, XmlLimits, namespace};
+use presentity::xml::{Element, Node, NodeRef, XmlErrorKind, XmlLimit, XmlLimits, namespace};
 
 fn read(document: impl AsRef<[u8]>) -> Presence {
     Presence::read(document.as_ref()).unwrap()
@@ -111,10 +111,9 @@ fn a_rich_document() {
     // Mixed content keeps its order.
     let forecast: Vec<String> = presence.extensions[0]
         .children()
-        .iter()
         .map(|node| match node {
-            Node::Element(element) => format!("<{}>", element.local()),
-            Node::Text(text) => text.clone(),
+            NodeRef::Element(element) => format!("<{}>", element.local()),
+            NodeRef::Text(text) => text.to_owned(),
             _ => unreachable!(),
         })
         .collect();
@@ -882,11 +881,11 @@ fn without_one_each(element: &Element) -> Vec<Element> {
         empty.attributes.set(attribute.name.clone(), "");
         all.push(empty);
     }
-    for at in 0..element.children().len() {
+    for at in 0..element.children().count() {
         let mut less = element.clone();
         less.children_mut().remove(at);
         all.push(less);
-        if let Node::Element(child) = &element.children()[at] {
+        if let Some(NodeRef::Element(child)) = element.children().nth(at) {
             for changed in without_one_each(child) {
                 let mut less = element.clone();
                 less.children_mut()[at] = Node::Element(changed);

@@ -10,7 +10,7 @@
 
 mod corpus;
 
-use presentity::xml::{Element, Node, XmlError, XmlErrorKind, XmlLimit, XmlLimits};
+use presentity::xml::{Element, NodeRef, XmlError, XmlErrorKind, XmlLimit, XmlLimits};
 
 fn read(document: impl AsRef<[u8]>) -> Result<Element, XmlError> {
     Element::read(document.as_ref(), &XmlLimits::default())
@@ -132,7 +132,7 @@ fn every_reference_at_every_boundary() {
                 let mut whole = expected.clone();
                 whole.insert(second + c.len_utf8(), 'y');
                 let element = read(format!("<a>{broken}<b/></a>")).unwrap();
-                assert_eq!(element.children().len(), 2, "{broken}");
+                assert_eq!(element.children().count(), 2, "{broken}");
                 assert_eq!(element.text(), whole, "{broken}");
             }
         }
@@ -795,10 +795,9 @@ fn mixed_content_is_kept_in_order() {
     let element = read("<a>one<b/>two<!-- x -->three<c>&lt;</c></a>").unwrap();
     let parts: Vec<String> = element
         .children()
-        .iter()
         .map(|node| match node {
-            Node::Element(element) => format!("<{}>", element.local()),
-            Node::Text(text) => text.clone(),
+            NodeRef::Element(element) => format!("<{}>", element.local()),
+            NodeRef::Text(text) => text.to_owned(),
             _ => unreachable!(),
         })
         .collect();

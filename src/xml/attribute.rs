@@ -26,42 +26,45 @@ impl Attribute {
 ///
 /// Equality does not look at the order. Declarations of namespaces are not attributes here.
 #[derive(Debug, Clone, Default)]
-pub struct Attributes(
-    #[expect(
-        clippy::box_collection,
-        reason = "most elements have none, and this is one word instead of three"
-    )]
-    Option<Box<Vec<Attribute>>>,
-);
+pub struct Attributes(Box<[Attribute]>);
 
 impl Attributes {
     /// No attributes.
-    pub const fn new() -> Self {
-        Self(None)
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    fn all(&self) -> &[Attribute] {
-        self.0.as_ref().map_or(&[], |all| all.as_slice())
+    /// Attributes that are known to have different names.
+    pub(super) fn of(attributes: Vec<Attribute>) -> Self {
+        Self(attributes.into_boxed_slice())
     }
 
     fn find_mut(&mut self, is_it: impl Fn(&Name) -> bool) -> Option<&mut Attribute> {
-        let mut all = self.0.iter_mut().flat_map(|all| all.iter_mut());
+        let mut all = self.0.iter_mut();
         all.find(|attribute| is_it(&attribute.name))
+    }
+
+    /// Changes the list, which is rare: there is no room left in it.
+    fn change<T>(&mut self, change: impl FnOnce(&mut Vec<Attribute>) -> T) -> T {
+        let mut all = core::mem::take(&mut self.0).into_vec();
+        let changed = change(&mut all);
+        self.0 = all.into_boxed_slice();
+        changed
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.all().len()
+        self.0.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.all().is_empty()
+        self.0.is_empty()
     }
 
     /// All of them, in order.
     pub fn iter(&self) -> core::slice::Iter<'_, Attribute> {
-        self.all().iter()
+        self.0.iter()
     }
 
     /// The value of the attribute `local` in `namespace` (empty: in no namespace).
@@ -81,7 +84,7 @@ impl Attributes {
     pub fn set(&mut self, name: Name, value: impl Into<String>) {
         match self.find_mut(|known| *known == name) {
             Some(attribute) => attribute.value = value.into(),
-            None => self.push(Attribute::new(name, value)),
+            None => self.change(|all| all.push(Attribute::new(name, value))),
         }
     }
 
@@ -90,20 +93,7 @@ impl Attributes {
         let at = self
             .iter()
             .position(|attribute| attribute.name.is(namespace, local))?;
-        self.0.as_mut().map(|all| all.remove(at))
-    }
-
-    /// Makes room for so many in all, and no more, unless there is room already.
-    pub(crate) fn reserve(&mut self, attributes: usize) {
-        let all = self.0.get_or_insert_default();
-        if all.capacity() < attributes {
-            all.reserve_exact(attributes.saturating_sub(all.len()));
-        }
-    }
-
-    /// Adds an attribute that is known to be new.
-    pub(crate) fn push(&mut self, attribute: Attribute) {
-        self.0.get_or_insert_default().push(attribute);
+        Some(self.change(|all| all.remove(at)))
     }
 
     fn sorted(&self) -> Vec<&Attribute> {
@@ -122,7 +112,7 @@ impl Attributes {
 impl PartialEq for Attributes {
     fn eq(&self, other: &Self) -> bool {
         // Most of the time the order is the same as well.
-        self.len() == other.len() && (self.all() == other.all() || self.sorted() == other.sorted())
+        self.len() == other.len() && (self.0 == other.0 || self.sorted() == other.sorted())
     }
 }
 
@@ -140,11 +130,14 @@ impl<'a> IntoIterator for &'a Attributes {
 impl FromIterator<Attribute> for Attributes {
     /// Of several attributes of one name, the last one's value stays.
     fn from_iter<I: IntoIterator<Item = Attribute>>(attributes: I) -> Self {
-        let mut all = Self::new();
+        let mut all: Vec<Attribute> = Vec::new();
         for attribute in attributes {
-            all.set(attribute.name, attribute.value);
+            match all.iter_mut().find(|known| known.name == attribute.name) {
+                Some(known) => known.value = attribute.value,
+                None => all.push(attribute),
+            }
         }
-        all
+        Self::of(all)
     }
 }
 

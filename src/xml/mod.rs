@@ -25,7 +25,7 @@ mod tree_reader;
 mod writer;
 
 pub use attribute::{Attribute, Attributes};
-pub use element::{Element, Node};
+pub use element::{Element, Node, NodeRef};
 pub use error::{Location, XmlError, XmlErrorKind, XmlLimit, XmlWriteError};
 pub use limits::XmlLimits;
 pub use name::Name;

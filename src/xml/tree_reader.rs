@@ -109,7 +109,7 @@ impl<'a> Scratch<'a> {
         self.blanks.truncate(frame.first_blank);
         let mut element = frame.element;
         if self.nodes.len() > frame.first_node {
-            *element.children_mut() = self.nodes.drain(frame.first_node..).collect();
+            element.fill(self.nodes.drain(frame.first_node..));
         }
         if self.open.is_empty() {
             return Some(element);
@@ -199,10 +199,10 @@ impl<'a> Tokenizer<'a> {
         &mut self,
         mut take: impl FnMut(&mut RawAttribute<'a>) -> bool,
     ) -> Attributes {
-        let mut all = Attributes::new();
         if self.attributes().is_empty() {
-            return all;
+            return Attributes::new();
         }
+        let mut all = Vec::new();
         let mut raw = self.lend_attributes();
         let mut left = raw.len();
         for mut attribute in raw.drain(..) {
@@ -210,7 +210,9 @@ impl<'a> Tokenizer<'a> {
                 left = left.saturating_sub(1);
                 continue;
             }
-            all.reserve(left);
+            if all.capacity() == 0 {
+                all.reserve_exact(left);
+            }
             let name = Name {
                 qualifier: self.scope().qualifier(attribute.binding),
                 local: SharedStr::local_name(attribute.local),
@@ -218,7 +220,7 @@ impl<'a> Tokenizer<'a> {
             all.push(Attribute::new(name, attribute.value));
         }
         self.return_attributes(raw);
-        all
+        Attributes::of(all)
     }
 }
 

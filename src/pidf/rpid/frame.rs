@@ -133,7 +133,7 @@ pub(super) fn is_foreign(element: &Element) -> bool {
 pub(super) fn read_foreign(element: &Element, around: Option<&str>) -> Element {
     let mut foreign = element.clone();
     if let Some(lang) = around
-        && !element.children().is_empty()
+        && element.children().next().is_some()
         && element.attributes.get(namespace::XML, "lang").is_none()
     {
         let name = Name::with_prefix(namespace::XML, "lang", "xml");

@@ -6,7 +6,7 @@ mod caps;
 mod rpid;
 
 use super::{lexical, timestamp, uri};
-use crate::xml::{Attribute, Element, Node, excerpt, is_blank, is_nc_name, namespace, trim};
+use crate::xml::{Attribute, Element, NodeRef, excerpt, is_blank, is_nc_name, namespace, trim};
 
 /// What an element may carry.
 #[derive(Debug)]
@@ -192,7 +192,7 @@ fn check_by(element: &Element, rule: &Rule) -> Result<(), Violation> {
         return Err(violation(element, format!("attribute {}", missing.local)));
     }
     match &rule.content {
-        Content::Nothing if element.children().is_empty() => Ok(()),
+        Content::Nothing if element.children().next().is_none() => Ok(()),
         Content::Nothing => Err(violation(element, "no content".to_owned())),
         Content::Value(value) => {
             if let Some(child) = element.elements().next() {
@@ -240,8 +240,8 @@ fn check_attribute(element: &Element, rule: &Rule, attribute: &Attribute) -> Res
 }
 
 fn check_elements(element: &Element, sequences: &[&[Slot]]) -> Result<(), Violation> {
-    let text = element.children().iter().find_map(|node| match node {
-        Node::Text(text) if !is_blank(text) => Some(text),
+    let text = element.children().find_map(|node| match node {
+        NodeRef::Text(text) if !is_blank(text) => Some(text),
         _ => None,
     });
     if text.is_some() {
