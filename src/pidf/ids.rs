@@ -175,11 +175,20 @@ fn owner(element: &Element) -> Option<IdOwner> {
     }
 }
 
-/// The ids that an element and those in it have in the document's space.
-pub(super) fn of_element(element: &Element) -> Vec<(IdOwner, &str)> {
-    let mut ids = Vec::new();
-    collect(element, &mut ids);
-    ids
+/// Shows the ids that an element and those in it have in the document's space, until there is an
+/// error.
+pub(super) fn each_of<E>(
+    element: &Element,
+    visit: &mut impl FnMut(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    if !element.attributes.is_empty()
+        && owner(element).is_some()
+        && let Some(id) = element.attribute("id")
+    {
+        visit(id)?;
+    }
+    let mut elements = element.elements();
+    elements.try_for_each(|child| each_of(child, visit))
 }
 
 fn collect_all<'p>(extensions: &'p [Element], ids: &mut Vec<(IdOwner, &'p str)>) {

@@ -57,17 +57,9 @@ pub(super) fn quick_refusal(error: QuickError, text: &str, start: usize) -> Refu
                 }
             }
             SyntaxError::UnclosedCData => unclosed("a CDATA section"),
-            _ => unclosed("a tag"),
+            _ => unclosed("markup"),
         },
         QuickError::IllFormed(fault) => match fault {
-            IllFormedError::MismatchedEndTag { expected, found } => XmlErrorKind::MismatchedEnd {
-                expected: excerpt(&expected),
-                found: excerpt(&found),
-            },
-            IllFormedError::UnmatchedEndTag(found) => XmlErrorKind::MismatchedEnd {
-                expected: String::new(),
-                found: excerpt(&found),
-            },
             IllFormedError::DoubleHyphenInComment => XmlErrorKind::Syntax {
                 expected: "no -- within a comment",
             },

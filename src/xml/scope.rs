@@ -50,6 +50,8 @@ pub(super) struct Scope<'a> {
     met: usize,
     aliases: &'static [(&'static str, NamespaceId)],
     alias_seen: bool,
+    /// Some attribute is in the namespace of PIDF.
+    pidf_attribute_seen: bool,
     limit: usize,
 }
 
@@ -80,6 +82,7 @@ impl<'a> Scope<'a> {
             met: 0,
             aliases,
             alias_seen: false,
+            pidf_attribute_seen: false,
             limit,
         }
     }
@@ -238,6 +241,17 @@ impl<'a> Scope<'a> {
 
     fn foreign_name(&self, id: NamespaceId) -> Option<&Arc<str>> {
         self.foreign.get(id.foreign_index()?)
+    }
+
+    /// Takes note of the namespace of an attribute.
+    #[inline]
+    pub(super) fn meet_attribute_of(&mut self, namespace: NamespaceId) {
+        self.pidf_attribute_seen |= namespace == NamespaceId::PIDF;
+    }
+
+    /// Whether any attribute so far was in the namespace of PIDF.
+    pub(super) fn pidf_attribute_seen(&self) -> bool {
+        self.pidf_attribute_seen
     }
 
     /// Whether a namespace was named by one of the aliases.

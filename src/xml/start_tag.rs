@@ -58,7 +58,7 @@ impl<'a> Source<'a> {
         self.text.as_bytes().get(at).copied()
     }
 
-    /// Reads the inside of a tag, from the element's name up to `end`. Declarations go into the
+    /// Reads the inside of a tag from behind the element's name up to `end`. Declarations go into the
     /// scope, whose state before is `outside`, all other attributes into the list.
     ///
     /// Gives the tag and the name as written.
@@ -66,13 +66,13 @@ impl<'a> Source<'a> {
     pub(super) fn start_tag(
         &self,
         start: usize,
+        name: NameSpan,
         end: usize,
         scope: &mut Scope<'a>,
         outside: ScopeMark,
         attributes: &mut Vec<RawAttribute<'a>>,
     ) -> Checked<(StartTag<'a>, &'a str)> {
         attributes.clear();
-        let name = self.qualified_name(start, end)?;
         if name.end < end {
             self.attributes(name.end, end, scope, outside, attributes)?;
             resolve(attributes, scope, start)?;
@@ -245,6 +245,7 @@ fn resolve<'a>(
         if !attribute.prefix.is_empty() {
             attribute.binding = scope.bound(attribute.prefix, at)?;
             attribute.namespace = scope.namespace(attribute.binding);
+            scope.meet_attribute_of(attribute.namespace);
         }
     }
     let duplicate = match attributes.len() {

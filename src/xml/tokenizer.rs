@@ -167,6 +167,34 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
+    /// The content of the element whose start tag was just read, up to and with its end, when it is
+    /// plain text or nothing; otherwise none, and nothing is read.
+    #[inline]
+    pub(crate) fn plain_content(&mut self) -> Result<Option<Cow<'a, str>>, XmlError> {
+        match self.plain_content_checked() {
+            Ok(content) => Ok(content),
+            Err(refusal) => Err(self.fail(refusal)),
+        }
+    }
+
+    fn plain_content_checked(&mut self) -> Checked<Option<Cow<'a, str>>> {
+        if self.end_owed {
+            self.end_owed = false;
+            self.close();
+            return Ok(Some(Cow::Borrowed("")));
+        }
+        let start = self.at;
+        let end = find_markup(self.source.text.as_bytes(), start);
+        let behind = self.source.byte(end.saturating_add(1));
+        if (self.source.byte(end), behind) != (Some(b'<'), Some(b'/')) {
+            return Ok(None);
+        }
+        let text = self.plain_run(start, end)?;
+        self.token_start = end;
+        self.end_tag(end)?;
+        Ok(Some(self.normalized(text)))
+    }
+
     /// Attributes of the last start tag, in their order.
     pub(crate) fn attributes(&self) -> &[RawAttribute<'a>] {
         &self.attributes
@@ -200,6 +228,11 @@ impl<'a> Tokenizer<'a> {
     /// Whether a namespace was named by one of the aliases.
     pub(crate) fn alias_seen(&self) -> bool {
         self.scope.alias_seen()
+    }
+
+    /// Whether any attribute so far was in the namespace of PIDF, which has `mustUnderstand` alone.
+    pub(crate) fn pidf_attribute_seen(&self) -> bool {
+        self.scope.pidf_attribute_seen()
     }
 
     /// What the last start tag consists of: its declarations are those since the mark.
@@ -389,6 +422,11 @@ impl<'a> Tokenizer<'a> {
     /// Consumes plain characters up to the next `<`, `&` or the end.
     fn plain_text(&mut self, start: usize) -> Checked<&'a str> {
         let end = find_markup(self.source.text.as_bytes(), start);
+        self.plain_run(start, end)
+    }
+
+    /// Consumes plain characters whose end is known.
+    fn plain_run(&mut self, start: usize, end: usize) -> Checked<&'a str> {
         self.at = end;
         let raw = self.source.slice(start, end);
         if self.stage != Stage::Root {
@@ -521,10 +559,23 @@ impl<'a> Tokenizer<'a> {
 
     fn start_tag(&mut self, start: usize) -> Checked<StartTag<'a>> {
         let from = start.saturating_add(1);
-        let close = self.end_of_markup(from, start)?;
+        let length = self.source.text.len();
+        let name = match self.source.qualified_name(from, length) {
+            Ok(name) => name,
+            Err(refusal) => {
+                // What does not end is no tag, whatever it is named.
+                self.end_of_markup(from, start)?;
+                return Err(refusal);
+            }
+        };
+        // Most tags consist of a name alone.
+        let close = match self.source.byte(name.end) {
+            Some(b'>') => name.end,
+            _ => self.end_of_markup(name.end, start)?,
+        };
         self.at = close.saturating_add(1);
         let slash = close.saturating_sub(1);
-        let empty = slash >= from && self.source.byte(slash) == Some(b'/');
+        let empty = slash >= name.end && self.source.byte(slash) == Some(b'/');
         match self.stage {
             Stage::Root => {}
             Stage::Prolog => self.stage = Stage::Root,
@@ -536,9 +587,14 @@ impl<'a> Tokenizer<'a> {
         }
         let end = if empty { slash } else { close };
         let outside = self.scope.mark();
-        let (tag, name) =
-            self.source
-                .start_tag(from, end, &mut self.scope, outside, &mut self.attributes)?;
+        let (tag, name) = self.source.start_tag(
+            from,
+            name,
+            end,
+            &mut self.scope,
+            outside,
+            &mut self.attributes,
+        )?;
         let nodes = self.attributes.len().saturating_add(1);
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > self.source.limits.nodes {

@@ -53,9 +53,6 @@ pub(super) struct Scratch<'a> {
 
 impl<'a> Scratch<'a> {
     fn open(&mut self, element: Element) {
-        if let Some(parent) = self.open.last_mut() {
-            parent.has_elements = true;
-        }
         self.open.push(Frame {
             element,
             first_node: self.nodes.len(),
@@ -111,9 +108,15 @@ impl<'a> Scratch<'a> {
         if self.nodes.len() > frame.first_node {
             element.fill(self.nodes.drain(frame.first_node..));
         }
-        if self.open.is_empty() {
+        self.add(element)
+    }
+
+    /// Adds a complete element to the innermost open one; gives it back if there is none.
+    fn add(&mut self, element: Element) -> Option<Element> {
+        let Some(parent) = self.open.last_mut() else {
             return Some(element);
-        }
+        };
+        parent.has_elements = true;
         self.nodes.push(Node::Element(element));
         None
     }
@@ -135,29 +138,48 @@ impl<'a> Tokenizer<'a> {
     ) -> Result<Element, XmlError> {
         let outer = self.outside();
         let mut relied_on = Vec::new();
-        let root = self.open_element(tag, outer, &mut relied_on);
-        scratch.open(root);
+        let mut next = Token::Start(tag);
         loop {
-            match self.next()? {
+            let closed = match next {
                 Token::Start(tag) => {
-                    let element = self.open_element(tag, outer, &mut relied_on);
-                    scratch.open(element);
+                    let mut element = self.open_element(tag, outer, &mut relied_on);
+                    // Most elements are done with at once.
+                    match self.plain_content()? {
+                        Some(text) => {
+                            self.rely_on_prefix(&text, outer, &mut relied_on);
+                            element.push_text(text);
+                            scratch.add(element)
+                        }
+                        None => {
+                            scratch.open(element);
+                            None
+                        }
+                    }
                 }
                 Token::Text(text) => {
-                    if let Some((prefix, namespace)) = self.scope().prefix_in_content(&text, outer)
-                    {
-                        rely_on(&mut relied_on, prefix, namespace);
-                    }
+                    self.rely_on_prefix(&text, outer, &mut relied_on);
                     scratch.text(text);
+                    None
                 }
-                Token::End => {
-                    if let Some(closed) = scratch.close() {
-                        return Ok(finish(closed, relied_on));
-                    }
-                }
+                Token::End => scratch.close(),
                 // The tokenizer reports the end only when all elements are closed.
                 Token::Eof => return Ok(Element::new("", "")),
+            };
+            if let Some(closed) = closed {
+                return Ok(finish(closed, relied_on));
             }
+            next = self.next()?;
+        }
+    }
+
+    fn rely_on_prefix(
+        &mut self,
+        content: &str,
+        outer: ScopeMark,
+        relied_on: &mut Vec<(&'a str, String)>,
+    ) {
+        if let Some((prefix, namespace)) = self.scope().prefix_in_content(content, outer) {
+            rely_on(relied_on, prefix, namespace);
         }
     }
 

@@ -217,9 +217,7 @@ impl<'a> Reader<'a, '_> {
             let name = Name::with_prefix(namespace::XML, "lang", "xml");
             extension.attributes.set(name, lang);
         }
-        for (_, id) in ids::of_element(&extension) {
-            self.id(id)?;
-        }
+        ids::each_of(&extension, &mut |id| self.id(id))?;
         if self.strict
             && let Err(violation) = schema::check(&extension)
         {
@@ -228,7 +226,7 @@ impl<'a> Reader<'a, '_> {
                 expected: violation.expected,
             })?;
         }
-        if !self.options.understood.may_use(&extension) {
+        if self.tokenizer.pidf_attribute_seen() && !self.options.understood.may_use(&extension) {
             let element = excerpt(&extension.name().to_string());
             self.report(Fault::NotUnderstood { element });
         }
@@ -290,6 +288,9 @@ impl<'a> Reader<'a, '_> {
 
     /// The text of an element that should hold nothing else, up to and with its end.
     fn simple_content(&mut self) -> Result<Cow<'a, str>, ReadError> {
+        if let Some(content) = self.tokenizer.plain_content()? {
+            return Ok(content);
+        }
         let mut content = Cow::Borrowed("");
         loop {
             match self.tokenizer.next()? {
