@@ -70,8 +70,9 @@ const VERSION: &str = " SIP/2.0\r\n";
 /// The field that every request has alike (RFC 3261 section 8.1.1.6), and no head keeps.
 const MAX_FORWARDS: &str = "Max-Forwards: 70\r\n";
 
-/// A head in the making: the request line, then the fields as they are put in.
-#[derive(Debug)]
+/// Makes heads, one after the other, in the same piece of memory: the request line, then the fields as
+/// they are put in.
+#[derive(Debug, Default)]
 pub(crate) struct HeadWriter {
     text: String,
     method_len: u16,
@@ -80,22 +81,16 @@ pub(crate) struct HeadWriter {
 }
 
 impl HeadWriter {
-    /// `octets` is about how many the fields take; nothing when method or URI is too long to index.
-    pub(crate) fn new(method: &str, uri: &str, octets: usize) -> Option<Self> {
-        let method_len = u16::try_from(method.len()).ok()?;
-        let uri_len = u16::try_from(uri.len()).ok()?;
-        let fields_start = method.len() + 1 + uri.len() + VERSION.len();
-        let mut text = String::with_capacity(fields_start + octets);
-        text.push_str(method);
-        text.push(' ');
-        text.push_str(uri);
-        text.push_str(VERSION);
-        Some(Self {
-            text,
-            method_len,
-            uri_len,
-            fields_start,
-        })
+    /// Begins another head; nothing when method or URI is too long to index.
+    pub(crate) fn begin(&mut self, method: &str, uri: &str) -> Option<()> {
+        self.method_len = u16::try_from(method.len()).ok()?;
+        self.uri_len = u16::try_from(uri.len()).ok()?;
+        self.text.clear();
+        for part in [method, " ", uri, VERSION] {
+            self.text.push_str(part);
+        }
+        self.fields_start = self.text.len();
+        Some(())
     }
 
     /// A piece of the fields, which are whole lines in the end, each ended by CRLF.
@@ -108,9 +103,10 @@ impl HeadWriter {
         self.text.len() - self.fields_start
     }
 
-    pub(crate) fn finish(self) -> Head {
+    /// The head that was begun last.
+    pub(crate) fn finish(&self) -> Head {
         Head {
-            text: self.text.into(),
+            text: self.text.as_str().into(),
             method_len: self.method_len,
             uri_len: self.uri_len,
         }
@@ -397,7 +393,8 @@ mod tests {
     const VIA: &str = "Via: SIP/2.0/TCP pa.example.com;branch=z9hG4bKab12\r\n";
 
     fn request(cseq: u32, standing: Standing, more: &[(HeaderName, String)]) -> OutgoingRequest {
-        let mut head = HeadWriter::new("NOTIFY", "sip:mia@192.0.2.4", 0).unwrap();
+        let mut head = HeadWriter::default();
+        head.begin("NOTIFY", "sip:mia@192.0.2.4").unwrap();
         head.push("Call-ID: b7\r\n");
         let head = head.finish();
         let body = Bytes::from_static(b"<presence/>");
