@@ -381,12 +381,11 @@ impl<P: Package> Server<P> {
         }
     }
 
-    fn accept(&mut self, response: Response, expires: u32, context: &RequestContext<'_>) {
+    fn accept(&mut self, mut response: Response, expires: u32, context: &RequestContext<'_>) {
         let mut digits = itoa::Buffer::new();
-        let response = response
-            .with(HeaderName::Expires, digits.format(expires))
-            .with_parts(HeaderName::Contact, &["<", context.local_contact, ">"])
-            .with(HeaderName::AllowEvents, &self.allow_events);
+        response.put(HeaderName::Expires, &[digits.format(expires)]);
+        response.put(HeaderName::Contact, &["<", context.local_contact, ">"]);
+        response.put(HeaderName::AllowEvents, &[&self.allow_events]);
         self.lanes.output(Output::Respond(response));
     }
 }
@@ -437,8 +436,8 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
 /// RFC 3261 section 8.1.1.8: a NOTIFY must not leave what TLS protects. Both are URIs already.
 fn stay_with_tls(entity: &str, target: &str) -> Result<(), Refusal> {
     let is_sips = |uri: &str| {
-        let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
-        scheme.eq_ignore_ascii_case("sips")
+        uri.get(.."sips:".len())
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
     };
     if is_sips(entity) && !is_sips(target) {
         return Err(Refusal::malformed());

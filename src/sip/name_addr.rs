@@ -268,6 +268,10 @@ fn uri<'a>(
 }
 
 fn has_scheme(uri: &str) -> bool {
+    // What nearly all of them have.
+    if uri.starts_with("sip:") {
+        return uri.len() > "sip:".len();
+    }
     let (scheme, rest) = uri.split_at_checked(SCHEME.run(uri)).unwrap_or((uri, ""));
     scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && rest.starts_with(':') && rest.len() > 1
 }

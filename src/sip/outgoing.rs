@@ -51,7 +51,7 @@ pub(crate) enum Standing {
 /// The fields that all requests with one document have alike, and the document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// Whole lines, each ended by CRLF.
+    /// Whole lines, each ended by CRLF, and the empty one.
     lines: Box<str>,
     body: Bytes,
 }
@@ -161,7 +161,7 @@ impl Content {
         }
         lines.push_str("Content-Length: ");
         lines.push_str(itoa::Buffer::new().format(body.len()));
-        lines.push_str("\r\n");
+        lines.push_str("\r\n\r\n");
         Self {
             lines: lines.into(),
             body,
@@ -359,7 +359,6 @@ impl OutgoingRequest {
             + via_len
             + MAX_FORWARDS.len()
             + self.content.lines.len()
-            + 2
             + self.content.body.len()
     }
 
@@ -375,7 +374,6 @@ impl OutgoingRequest {
         out.extend_from_slice(MAX_FORWARDS.as_bytes());
         self.own.write_to(out);
         out.extend_from_slice(self.content.lines.as_bytes());
-        out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&self.content.body);
     }
 }
