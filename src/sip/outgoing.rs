@@ -178,14 +178,15 @@ impl Own {
     const MOST: usize = 128;
 
     /// `more` is the fields that few requests have.
+    #[inline]
     pub(crate) fn new(cseq: u32, state: Standing, more: &[(HeaderName, String)]) -> Self {
-        let own = Self {
+        let mut own = Self {
             cseq,
             state,
             text: OnceLock::new(),
         };
         if !more.is_empty() {
-            own.text.get_or_init(|| own.make_text(more));
+            own.text = own.make_text(more).into();
         }
         own
     }
