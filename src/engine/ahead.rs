@@ -10,9 +10,8 @@ const LINE: usize = 64;
 
 /// A text that is about to be copied.
 pub(crate) fn text(text: &str) {
-    let octets = text.as_bytes();
-    for line in (0..octets.len()).step_by(LINE) {
-        prefetch_index(octets, line);
+    for line in text.as_bytes().chunks(LINE) {
+        prefetch_index(line, 0);
     }
 }
 

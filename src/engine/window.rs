@@ -61,6 +61,7 @@ impl<T> Window<T> {
         self.fast.len() < self.fast_limit
     }
 
+    #[inline]
     pub(crate) fn open(&mut self, now: Timestamp, about: T) -> Key {
         let entry = Open {
             links: Links::default(),

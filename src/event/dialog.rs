@@ -96,6 +96,7 @@ impl Dialog {
         request: &RequestRef<'_>,
         basics: &Basics<'_>,
         parts: &DialogParts<'_>,
+        head: &mut HeadWriter,
     ) -> Result<Option<Self>, Refusal> {
         let routes = parse_routes(request.values(HeaderName::RecordRoute))?;
         if !routes.iter().all(|route| may_be_target(route.uri())) {
@@ -122,9 +123,9 @@ impl Dialog {
             request_uri = hops.remove(0);
             hops.push(parts.target);
         }
-        let Some(mut head) = HeadWriter::new("NOTIFY", request_uri, octets + 160) else {
+        if head.begin("NOTIFY", request_uri).is_none() {
             return Ok(None);
-        };
+        }
         head.push("From: <");
         head.push(basics.to.uri());
         head.push(">;tag=");
@@ -132,15 +133,15 @@ impl Dialog {
         head.push("\r\nTo: <");
         head.push(basics.from.uri());
         head.push(">;tag=");
-        let remote_tag = put(&mut head, basics.from_tag);
+        let remote_tag = put(head, basics.from_tag);
         head.push("\r\nCall-ID: ");
-        let call_id = put(&mut head, basics.call_id);
+        let call_id = put(head, basics.call_id);
         head.push("\r\nEvent: ");
         head.push(parts.event.event_type());
         let mut event_id = Span { start: 0, len: 0 };
         if let Some(id) = parts.event.id() {
             head.push(";id=");
-            event_id = put(&mut head, id);
+            event_id = put(head, id);
         }
         head.push("\r\n");
         for hop in hops {
@@ -155,9 +156,8 @@ impl Dialog {
         if request_uri.len() + head.len() > parts.limit {
             return Ok(None);
         }
-        let head = head.finish();
         Ok(Some(Self {
-            head,
+            head: head.finish(),
             local_tag: parts.local_tag,
             remote_cseq: basics.cseq,
             local_cseq: parts.initial_cseq,
@@ -187,6 +187,7 @@ impl Dialog {
         target: Option<&str>,
         local_contact: &str,
         limit: usize,
+        head: &mut HeadWriter,
     ) -> bool {
         let fields = self.head.fields();
         let (mut kept, old_contact) = fields
@@ -211,9 +212,9 @@ impl Dialog {
         if request_uri.len() + octets > limit.min(usize::from(u16::MAX)) {
             return false;
         }
-        let Some(mut head) = HeadWriter::new("NOTIFY", request_uri, octets) else {
+        if head.begin("NOTIFY", request_uri).is_none() {
             return false;
-        };
+        }
         head.push(kept);
         head.push(&route);
         let contact = head.len() as u16;

@@ -277,9 +277,9 @@ impl<P: Package> Server<P> {
     fn document(&mut self, key: Key) -> Option<Document> {
         let variant = self.variants.get_mut(key)?;
         let resource = self.resources.get_mut(variant.name.resource)?;
-        let place = usize::from(variant.name.media_type);
-        let media_type = self.package.profile().media_types.get(place).copied()?;
         if variant.rendered != resource.version {
+            let place = usize::from(variant.name.media_type);
+            let media_type = self.package.profile().media_types.get(place).copied()?;
             let version = resource.version;
             let publications = contents(&self.publications, resource.publications.first());
             let request = RenderRequest {

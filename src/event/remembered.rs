@@ -1,6 +1,6 @@
 //! Requests of the last 32 s, to tell merged ones (RFC 3261 section 8.2.2.2).
 
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::hash::RandomState;
@@ -19,6 +19,8 @@ pub(super) struct RememberedRequests {
     known: HashTable<u64>,
     order: VecDeque<(Timestamp, u64)>,
     limit: usize,
+    /// What is hashed: in one piece that takes half of the time that its parts do.
+    name: Vec<u8>,
 }
 
 impl RememberedRequests {
@@ -28,6 +30,7 @@ impl RememberedRequests {
             known: HashTable::new(),
             order: VecDeque::new(),
             limit: limit.max(1),
+            name: Vec::new(),
         }
     }
 
@@ -42,7 +45,7 @@ impl RememberedRequests {
     ) -> bool {
         self.forget(now);
         // 64 bits under a random key: strangers cannot make two requests look the same.
-        let hash = self.hasher.hash_one((call_id, from_tag, cseq, method));
+        let hash = self.hash(call_id, from_tag, cseq, method);
         if self.known.find(hash, |other| *other == hash).is_some() {
             return true;
         }
@@ -52,6 +55,19 @@ impl RememberedRequests {
         self.known.insert_unique(hash, hash, |hash| *hash);
         self.order.push_back((now, hash));
         false
+    }
+
+    fn hash(&mut self, call_id: &str, from_tag: &str, cseq: u32, method: &str) -> u64 {
+        self.name.clear();
+        for part in [call_id, from_tag, method] {
+            self.name.extend_from_slice(part.as_bytes());
+            // It ends the part, since none has it within.
+            self.name.push(0);
+        }
+        self.name.extend_from_slice(&cseq.to_le_bytes());
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(&self.name);
+        hasher.finish()
     }
 
     fn forget(&mut self, now: Timestamp) {

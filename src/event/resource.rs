@@ -8,29 +8,32 @@ use crate::engine::slab::{Key, Links, List, Slab};
 use crate::engine::{FlowId, Timestamp};
 
 /// A resource that somebody watches, publishes for, or has set a state of.
+///
+/// The order of the fields is that of the memory: those that a SUBSCRIBE looks at ahead come first.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Resource<P: Package> {
     pub(super) name: Arc<str>,
-    pub(super) state: P::State,
     /// Subscriptions whose last NOTIFY is not yet sent, in the order they came.
     pub(super) subscriptions: List,
-    /// Those of them that have not ended.
-    pub(super) live: usize,
-    /// The variant that was entered last, which is what the next one is likely to enter.
-    pub(super) usual: Option<Key>,
-    /// In the order they were first made.
-    pub(super) publications: List,
-    /// Octets of their bodies.
-    pub(super) published: usize,
-    pub(super) next_serial: u64,
     /// Deferred publications.
     pub(super) jobs: u32,
+    /// The variant that was entered last, which is what the next one is likely to enter.
+    pub(super) usual: Option<Key>,
+    /// Those of the subscriptions that have not ended.
+    pub(super) live: usize,
     /// Rises with each change of the state; begins at 1.
     pub(super) version: u64,
     pub(super) round: Round,
     /// When a round last sent something. A round may take long, so its beginning would not keep two
     /// NOTIFYs of one watcher apart.
     pub(super) last_round: Option<Timestamp>,
+    /// In the order they were first made.
+    pub(super) publications: List,
+    /// Octets of their bodies.
+    pub(super) published: usize,
+    pub(super) next_serial: u64,
+    pub(super) state: P::State,
 }
 
 /// Where the NOTIFYs for a change of state are.

@@ -24,7 +24,7 @@ use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
 use crate::engine::{Entropy, FlowId, ServerTransaction, Timestamp};
-use crate::sip::{Content, Event, HeaderName, NameAddr, RequestRef, Response, Tag};
+use crate::sip::{Content, Event, HeadWriter, HeaderName, NameAddr, RequestRef, Response, Tag};
 
 /// The notifier of RFC 6665 and the publication server of RFC 3903 for one event package.
 ///
@@ -57,6 +57,7 @@ pub struct Server<P: Package> {
     pub(super) lanes: Lanes<Output>,
     /// The last poll ended before it was through.
     pub(super) interrupted: bool,
+    pub(super) heads: HeadWriter,
     /// Lines that every NOTIFY has.
     pub(super) added_fields: String,
     pub(super) no_content: Arc<Content>,
@@ -154,6 +155,7 @@ impl<P: Package> Server<P> {
             ),
             lanes: Lanes::new(),
             interrupted: false,
+            heads: HeadWriter::default(),
             no_content: Arc::new(Content::new(&added_fields, None, Bytes::new())),
             added_fields,
             allow_events: allow_events.into(),

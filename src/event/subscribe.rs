@@ -12,9 +12,10 @@ use super::server::{Server, Timer};
 use super::subscription::Ending;
 use crate::engine::ServerTransaction;
 use crate::engine::slab::Key;
+use crate::sip::byte_set::ByteSet;
 use crate::sip::{
-    Accept, Contacts, ContentDisposition, Event, HeaderName, MediaType, RequestRef, Response, Tag,
-    Uri, parse_delta_seconds, parse_tokens,
+    Accept, ContentDisposition, Event, HeaderName, MediaType, RequestRef, Response, Tag, Uri,
+    parse_delta_seconds, parse_only_contact, parse_tokens,
 };
 
 /// Above this no wish is too brief (RFC 6665 section 4.2.1.1).
@@ -99,6 +100,7 @@ impl<P: Package> Server<P> {
                 initial_cseq: self.config.initial_cseq,
                 limit: self.config.limits.dialog,
             },
+            &mut self.heads,
         )?
         .ok_or_else(|| Refusal::new(513, RefusalReason::TooLarge))?;
 
@@ -194,9 +196,12 @@ impl<P: Package> Server<P> {
         };
         let limit = self.config.limits.dialog;
         let subscription = self.subscriptions.get_mut(key).ok_or_else(unknown)?;
-        let fits = subscription
-            .dialog
-            .retarget(wish.target, context.local_contact, limit);
+        let fits = subscription.dialog.retarget(
+            wish.target,
+            context.local_contact,
+            limit,
+            &mut self.heads,
+        );
         if !fits {
             self.refuse(
                 transaction,
@@ -376,12 +381,11 @@ impl<P: Package> Server<P> {
         }
     }
 
-    fn accept(&mut self, response: Response, expires: u32, context: &RequestContext<'_>) {
+    fn accept(&mut self, mut response: Response, expires: u32, context: &RequestContext<'_>) {
         let mut digits = itoa::Buffer::new();
-        let response = response
-            .with(HeaderName::Expires, digits.format(expires))
-            .with_parts(HeaderName::Contact, &["<", context.local_contact, ">"])
-            .with(HeaderName::AllowEvents, &self.allow_events);
+        response.put(HeaderName::Expires, &[digits.format(expires)]);
+        response.put(HeaderName::Contact, &["<", context.local_contact, ">"]);
+        response.put(HeaderName::AllowEvents, &[&self.allow_events]);
         self.lanes.output(Output::Respond(response));
     }
 }
@@ -421,12 +425,8 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
     if request.first(HeaderName::Contact).is_none() {
         return Ok(None);
     }
-    let Contacts::List(contacts) = Contacts::parse(request.values(HeaderName::Contact))? else {
-        return Err(Refusal::malformed());
-    };
-    let [contact] = contacts.as_slice() else {
-        return Err(Refusal::malformed());
-    };
+    let contact =
+        parse_only_contact(request.values(HeaderName::Contact))?.ok_or_else(Refusal::malformed)?;
     if !may_be_target(contact.uri()) {
         return Err(Refusal::malformed());
     }
@@ -436,8 +436,8 @@ fn read_target<'a>(request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal>
 /// RFC 3261 section 8.1.1.8: a NOTIFY must not leave what TLS protects. Both are URIs already.
 fn stay_with_tls(entity: &str, target: &str) -> Result<(), Refusal> {
     let is_sips = |uri: &str| {
-        let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
-        scheme.eq_ignore_ascii_case("sips")
+        uri.get(.."sips:".len())
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
     };
     if is_sips(entity) && !is_sips(target) {
         return Err(Refusal::malformed());
@@ -447,8 +447,8 @@ fn stay_with_tls(entity: &str, target: &str) -> Result<(), Refusal> {
 
 /// What the host says goes into a header: nothing that would end the line or the brackets.
 fn check_contact(uri: &str) -> Result<(), Refusal> {
-    let unclean = |byte: u8| byte.is_ascii_control() || matches!(byte, b'<' | b'>' | b' ');
-    if uri.is_empty() || uri.bytes().any(unclean) {
+    static CLEAN: ByteSet = ByteSet::TEXT.without("\t <>");
+    if uri.is_empty() || !CLEAN.covers(uri) {
         return Err(Refusal::new(500, RefusalReason::LocalContact));
     }
     Ok(())
@@ -458,12 +458,10 @@ fn check_contact(uri: &str) -> Result<(), Refusal> {
 /// say how to get there, and what is merely spelt otherwise (escapes that are not needed, capitals in the
 /// host, dots in a telephone number) would make a document of its own for each spelling.
 fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
-    // Most are written so already.
-    let is_plain = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'@' | b'-' | b'.')
-    };
+    static PLAIN: ByteSet = ByteSet::of("abcdefghijklmnopqrstuvwxyz0123456789@-.");
     match text.strip_prefix("sip:") {
-        Some(rest) if rest.bytes().all(is_plain) && !rest.ends_with('.') => text.into(),
+        // Most are written so already.
+        Some(rest) if PLAIN.covers(rest) && !rest.ends_with('.') => text.into(),
         _ => uri.bare().into(),
     }
 }

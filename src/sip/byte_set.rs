@@ -4,14 +4,14 @@
 ///
 /// Since it holds either all octets of a character or none, a run of its octets never ends within
 /// a character.
-pub(super) struct ByteSet([bool; 256]);
+pub(crate) struct ByteSet([bool; 256]);
 
 impl ByteSet {
-    pub(super) const ALPHANUMERIC: Self =
+    pub(crate) const ALPHANUMERIC: Self =
         Self::of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
     /// Space, tab, and what prints.
     #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-    pub(super) const TEXT: Self = {
+    pub(crate) const TEXT: Self = {
         let mut set = [false; 256];
         let mut byte = 0;
         while byte < 256 {
@@ -21,9 +21,9 @@ impl ByteSet {
         Self(set)
     };
     /// What prints, of ASCII.
-    pub(super) const GRAPHIC: Self = Self::TEXT.without("\t ").without_non_ascii();
+    pub(crate) const GRAPHIC: Self = Self::TEXT.without("\t ").without_non_ascii();
 
-    pub(super) const fn of(characters: &str) -> Self {
+    pub(crate) const fn of(characters: &str) -> Self {
         Self([false; 256]).and(characters)
     }
 
@@ -31,7 +31,7 @@ impl ByteSet {
         self.put(characters, true)
     }
 
-    pub(super) const fn without(self, characters: &str) -> Self {
+    pub(crate) const fn without(self, characters: &str) -> Self {
         self.put(characters, false)
     }
 
@@ -72,14 +72,20 @@ impl ByteSet {
 
     /// How many octets `text` begins with that are in the set.
     pub(super) fn run(&self, text: &str) -> usize {
-        text.bytes()
-            .position(|byte| !self.has(byte))
-            .unwrap_or(text.len())
+        let is_outside = |byte: &u8| !self.has(*byte);
+        let (chunks, rest) = text.as_bytes().as_chunks::<8>();
+        for (number, chunk) in chunks.iter().enumerate() {
+            if let Some(at) = chunk.iter().position(is_outside) {
+                return number * 8 + at;
+            }
+        }
+        let in_rest = rest.iter().position(is_outside);
+        chunks.len() * 8 + in_rest.unwrap_or(rest.len())
     }
 
     /// Whether `text` has no other octets.
-    pub(super) fn covers(&self, text: &str) -> bool {
-        text.bytes().all(|byte| self.has(byte))
+    pub(crate) fn covers(&self, text: &str) -> bool {
+        self.run(text) == text.len()
     }
 }
 
@@ -112,6 +118,11 @@ mod tests {
             (2, 0, 1, 0)
         );
         assert!(set.covers("caca") && !set.covers("cab") && set.covers(""));
+        for len in 0..40 {
+            let run = "a".repeat(len);
+            assert!(set.covers(&run));
+            assert_eq!(set.run(&format!("{run}ba")), len);
+        }
     }
 
     #[test]

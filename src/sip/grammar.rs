@@ -64,13 +64,30 @@ pub(super) fn fail<'a, T>(input: &'a str, expected: &'static str) -> Parsed<'a, 
     }))
 }
 
+/// A mismatch at `input`, which another alternative may take.
+pub(super) fn mismatch<'a, T>(input: &'a str, expected: &'static str) -> Parsed<'a, T> {
+    Err(nom::Err::Error(Mismatch {
+        remaining: input.len(),
+        expected,
+    }))
+}
+
 /// Reads the whole of a field value, with white space around it.
 pub(super) fn whole<'a, T>(
     name: Option<HeaderName>,
     text: &'a str,
-    parser: impl Parser<&'a str, Output = T, Error = Mismatch>,
+    mut parser: impl Parser<&'a str, Output = T, Error = Mismatch>,
 ) -> Result<T, HeaderError> {
-    match delimited(sws, parser, context("the end", end)).parse(text) {
+    let mut read = || -> Parsed<'a, T> {
+        let (rest, ()) = sws(text)?;
+        let (rest, value) = parser.parse(rest)?;
+        let (rest, ()) = sws(rest)?;
+        if !rest.is_empty() {
+            return mismatch(rest, "the end");
+        }
+        Ok((rest, value))
+    };
+    match read() {
         Ok((_, value)) => Ok(value),
         Err(error) => Err(malformed(name, text, error)),
     }
@@ -97,7 +114,7 @@ pub(super) fn each_member<'a, T>(
         if rest.is_empty() {
             return Ok((rest, false));
         }
-        context("a comma or the end", symbol(b','))
+        symbol_for(b',', "a comma or the end")
             .map(|_| true)
             .parse(rest)
     };
@@ -123,17 +140,6 @@ fn malformed(name: Option<HeaderName>, text: &str, error: nom::Err<Mismatch>) ->
     }
 }
 
-fn end(input: &str) -> Parsed<'_, ()> {
-    let (rest, _) = sws(input)?;
-    if rest.is_empty() {
-        return Ok((rest, ()));
-    }
-    Err(nom::Err::Error(Mismatch::from_error_kind(
-        rest,
-        ErrorKind::Eof,
-    )))
-}
-
 /// `token`.
 pub(super) static TOKEN: ByteSet = ByteSet::ALPHANUMERIC.and("-.!%*_+`'~");
 static WSP: ByteSet = ByteSet::of(" \t");
@@ -152,6 +158,17 @@ pub(super) fn some_of<'a>(
     set: &'static ByteSet,
 ) -> impl Parser<&'a str, Output = &'a str, Error = Mismatch> {
     move |input: &'a str| split(input, set.run(input))
+}
+
+/// Likewise, meant to be `what`.
+pub(super) fn some_of_for<'a>(
+    set: &'static ByteSet,
+    what: &'static str,
+) -> impl Parser<&'a str, Output = &'a str, Error = Mismatch> {
+    move |input: &'a str| match input.split_at_checked(set.run(input)) {
+        Some((taken, rest)) if !taken.is_empty() => Ok((rest, taken)),
+        _ => mismatch(input, what),
+    }
 }
 
 /// Likewise for a set with the characters beyond ASCII, of which the controls are refused.
@@ -276,6 +293,17 @@ pub(super) fn symbol<'a>(which: u8) -> impl Parser<&'a str, Output = (), Error =
     }
 }
 
+/// Likewise, meant to be `what`.
+pub(super) fn symbol_for<'a>(
+    which: u8,
+    what: &'static str,
+) -> impl Parser<&'a str, Output = (), Error = Mismatch> {
+    move |input: &'a str| match input.strip_prefix(char::from(which)) {
+        Some(rest) => Ok((rest, ())),
+        None => mismatch(input, what),
+    }
+}
+
 /// A separator with white space around it.
 pub(super) fn separator<'a>(which: u8) -> impl Parser<&'a str, Output = (), Error = Mismatch> {
     delimited(sws, symbol(which), sws)
@@ -289,12 +317,12 @@ pub(super) fn token(input: &str) -> Parsed<'_, &str> {
 pub(super) fn token_for<'a>(
     what: &'static str,
 ) -> impl Parser<&'a str, Output = &'a str, Error = Mismatch> {
-    context(what, some_of(&TOKEN))
+    some_of_for(&TOKEN, what)
 }
 
 /// Digits; a number above the range of `u32` counts as the highest there is.
 pub(super) fn delta_seconds(input: &str) -> Parsed<'_, u32> {
-    context("a number of seconds", some_of(&DIGIT))
+    some_of_for(&DIGIT, "a number of seconds")
         .map(|digits: &str| {
             digits.bytes().fold(0_u32, |sum, digit| {
                 sum.saturating_mul(10)
@@ -309,7 +337,7 @@ pub(super) fn quoted_string(input: &str) -> Parsed<'_, &str> {
     let piece = alt((some_text_of(&QUOTED_TEXT), escaped_char, fold));
     recognize((
         symbol(b'"'),
-        cut((many0_count(piece), context("a closing quote", symbol(b'"')))),
+        cut((many0_count(piece), symbol_for(b'"', "a closing quote"))),
     ))
     .parse(input)
 }

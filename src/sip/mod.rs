@@ -1,7 +1,7 @@
 //! SIP as presence needs it: views of messages, typed header fields, URIs, media types.
 
 mod accept;
-mod byte_set;
+pub(crate) mod byte_set;
 mod cseq;
 mod entity_tag;
 mod error;
@@ -31,6 +31,7 @@ pub(crate) use feature_values::{FeatureValue, Numbers, is_feature_token, parse_f
 pub use header_name::HeaderName;
 pub use list::{parse_tokens, split_list};
 pub use media_type::{ContentDisposition, MediaType};
+pub(crate) use name_addr::parse_only_contact;
 pub use name_addr::{Contacts, NameAddr, parse_routes};
 pub use outgoing::OutgoingRequest;
 pub(crate) use outgoing::{Content, Head, HeadWriter, Own, Standing};

@@ -6,14 +6,14 @@ use std::borrow::Cow;
 
 use nom::Parser;
 use nom::branch::alt;
-use nom::combinator::{cut, recognize, success, verify};
-use nom::error::context;
+use nom::combinator::{cut, recognize, success};
 use nom::multi::many0_count;
-use nom::sequence::{delimited, pair, preceded};
+use nom::sequence::{pair, preceded};
 
 use super::byte_set::ByteSet;
 use super::grammar::{
-    Parsed, each_member, is_token, lws, quoted_string, some_of, some_text_of, sws, symbol, whole,
+    Parsed, each_member, is_token, lws, mismatch, quoted_string, some_text_of, sws, symbol,
+    symbol_for, whole,
 };
 use super::params::{unquote, write_unfolded};
 use super::{HeaderError, HeaderName, Params};
@@ -151,6 +151,24 @@ impl<'a> Contacts<'a> {
     }
 }
 
+/// The address when the Contact fields of a message hold exactly one.
+///
+/// # Errors
+/// [`HeaderError::Malformed`] when a member is no address.
+pub(crate) fn parse_only_contact<'a, I>(values: I) -> Result<Option<NameAddr<'a>>, HeaderError>
+where
+    I: IntoIterator<Item = &'a str>,
+{
+    let (mut first, mut several) = (None, false);
+    for value in values {
+        each_member(Some(HeaderName::Contact), value, name_addr, |contact| {
+            several = first.is_some();
+            first.get_or_insert(contact);
+        })?;
+    }
+    Ok(first.filter(|_| !several))
+}
+
 /// Reads the values of all Route or all Record-Route fields of a message, in order.
 ///
 /// # Errors
@@ -209,15 +227,11 @@ fn with_params<'a>(input: &'a str, (display, uri): (&'a str, &'a str)) -> Parsed
 
 /// Display name and URI of `name <uri>`.
 fn bracketed(input: &str) -> Parsed<'_, (&str, &str)> {
-    pair(
-        display,
-        delimited(
-            (sws, context("an address", symbol(b'<'))),
-            cut(uri(&IN_BRACKETS)),
-            cut(context("a closing angle bracket", symbol(b'>'))),
-        ),
-    )
-    .parse(input)
+    let (rest, display) = display(input)?;
+    let (rest, _) = (sws, symbol_for(b'<', "an address")).parse(rest)?;
+    let (rest, uri) = cut(uri(&IN_BRACKETS)).parse(rest)?;
+    let (rest, ()) = cut(symbol_for(b'>', "a closing angle bracket")).parse(rest)?;
+    Ok((rest, (display, uri)))
 }
 
 /// A display name as it stands, or nothing.
@@ -247,13 +261,19 @@ fn words(input: &str) -> Parsed<'_, &str> {
 fn uri<'a>(
     set: &'static ByteSet,
 ) -> impl Parser<&'a str, Output = &'a str, Error = super::grammar::Mismatch> {
-    let has_scheme = |uri: &str| {
-        uri.starts_with(|c: char| c.is_ascii_alphabetic())
-            && uri
-                .get(SCHEME.run(uri)..)
-                .is_some_and(|rest| rest.starts_with(':') && rest.len() > 1)
-    };
-    context("a URI", verify(some_of(set), has_scheme))
+    move |input: &'a str| match input.split_at_checked(set.run(input)) {
+        Some((uri, rest)) if has_scheme(uri) => Ok((rest, uri)),
+        _ => mismatch(input, "a URI"),
+    }
+}
+
+fn has_scheme(uri: &str) -> bool {
+    // What nearly all of them have.
+    if uri.starts_with("sip:") {
+        return uri.len() > "sip:".len();
+    }
+    let (scheme, rest) = uri.split_at_checked(SCHEME.run(uri)).unwrap_or((uri, ""));
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && rest.starts_with(':') && rest.len() > 1
 }
 
 fn one_space_between_words(words: &str) -> Cow<'_, str> {

@@ -51,7 +51,7 @@ pub(crate) enum Standing {
 /// The fields that all requests with one document have alike, and the document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// Whole lines, each ended by CRLF.
+    /// Whole lines, each ended by CRLF, and the empty one.
     lines: Box<str>,
     body: Bytes,
 }
@@ -70,8 +70,9 @@ const VERSION: &str = " SIP/2.0\r\n";
 /// The field that every request has alike (RFC 3261 section 8.1.1.6), and no head keeps.
 const MAX_FORWARDS: &str = "Max-Forwards: 70\r\n";
 
-/// A head in the making: the request line, then the fields as they are put in.
-#[derive(Debug)]
+/// Makes heads, one after the other, in the same piece of memory: the request line, then the fields as
+/// they are put in.
+#[derive(Debug, Default)]
 pub(crate) struct HeadWriter {
     text: String,
     method_len: u16,
@@ -80,22 +81,16 @@ pub(crate) struct HeadWriter {
 }
 
 impl HeadWriter {
-    /// `octets` is about how many the fields take; nothing when method or URI is too long to index.
-    pub(crate) fn new(method: &str, uri: &str, octets: usize) -> Option<Self> {
-        let method_len = u16::try_from(method.len()).ok()?;
-        let uri_len = u16::try_from(uri.len()).ok()?;
-        let fields_start = method.len() + 1 + uri.len() + VERSION.len();
-        let mut text = String::with_capacity(fields_start + octets);
-        text.push_str(method);
-        text.push(' ');
-        text.push_str(uri);
-        text.push_str(VERSION);
-        Some(Self {
-            text,
-            method_len,
-            uri_len,
-            fields_start,
-        })
+    /// Begins another head; nothing when method or URI is too long to index.
+    pub(crate) fn begin(&mut self, method: &str, uri: &str) -> Option<()> {
+        self.method_len = u16::try_from(method.len()).ok()?;
+        self.uri_len = u16::try_from(uri.len()).ok()?;
+        self.text.clear();
+        for part in [method, " ", uri, VERSION] {
+            self.text.push_str(part);
+        }
+        self.fields_start = self.text.len();
+        Some(())
     }
 
     /// A piece of the fields, which are whole lines in the end, each ended by CRLF.
@@ -108,9 +103,10 @@ impl HeadWriter {
         self.text.len() - self.fields_start
     }
 
-    pub(crate) fn finish(self) -> Head {
+    /// The head that was begun last.
+    pub(crate) fn finish(&self) -> Head {
         Head {
-            text: self.text.into(),
+            text: self.text.as_str().into(),
             method_len: self.method_len,
             uri_len: self.uri_len,
         }
@@ -165,7 +161,7 @@ impl Content {
         }
         lines.push_str("Content-Length: ");
         lines.push_str(itoa::Buffer::new().format(body.len()));
-        lines.push_str("\r\n");
+        lines.push_str("\r\n\r\n");
         Self {
             lines: lines.into(),
             body,
@@ -182,14 +178,15 @@ impl Own {
     const MOST: usize = 128;
 
     /// `more` is the fields that few requests have.
+    #[inline]
     pub(crate) fn new(cseq: u32, state: Standing, more: &[(HeaderName, String)]) -> Self {
-        let own = Self {
+        let mut own = Self {
             cseq,
             state,
             text: OnceLock::new(),
         };
         if !more.is_empty() {
-            own.text.get_or_init(|| own.make_text(more));
+            own.text = own.make_text(more).into();
         }
         own
     }
@@ -363,7 +360,6 @@ impl OutgoingRequest {
             + via_len
             + MAX_FORWARDS.len()
             + self.content.lines.len()
-            + 2
             + self.content.body.len()
     }
 
@@ -379,7 +375,6 @@ impl OutgoingRequest {
         out.extend_from_slice(MAX_FORWARDS.as_bytes());
         self.own.write_to(out);
         out.extend_from_slice(self.content.lines.as_bytes());
-        out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&self.content.body);
     }
 }
@@ -397,7 +392,8 @@ mod tests {
     const VIA: &str = "Via: SIP/2.0/TCP pa.example.com;branch=z9hG4bKab12\r\n";
 
     fn request(cseq: u32, standing: Standing, more: &[(HeaderName, String)]) -> OutgoingRequest {
-        let mut head = HeadWriter::new("NOTIFY", "sip:mia@192.0.2.4", 0).unwrap();
+        let mut head = HeadWriter::default();
+        head.begin("NOTIFY", "sip:mia@192.0.2.4").unwrap();
         head.push("Call-ID: b7\r\n");
         let head = head.finish();
         let body = Bytes::from_static(b"<presence/>");

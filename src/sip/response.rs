@@ -39,12 +39,13 @@ impl Response {
     }
 
     /// A value has no line break: it was read from a field, or made here.
-    pub(crate) fn with(self, name: HeaderName, value: &str) -> Self {
-        self.with_parts(name, &[value])
+    pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
+        self.put(name, &[value]);
+        self
     }
 
     /// A value in parts.
-    pub(crate) fn with_parts(mut self, name: HeaderName, value: &[&str]) -> Self {
+    pub(crate) fn put(&mut self, name: HeaderName, value: &[&str]) {
         if self.fields.is_empty() {
             self.fields.reserve(USUAL_FIELDS);
         }
@@ -54,7 +55,6 @@ impl Response {
             self.fields.push_str(part);
         }
         self.fields.push_str("\r\n");
-        self
     }
 
     pub(crate) fn with_record_route(mut self) -> Self {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::byte_set::ByteSet;
 use super::{HeaderError, HeaderName, grammar};
 
 /// Known fields that a view keeps; more are dropped.
@@ -22,6 +23,8 @@ pub const MAX_URI_LEN: usize = 8 * 1024;
 
 /// Room for an ordinary SUBSCRIBE that came over a few proxies.
 const USUAL_FIELDS: usize = 16;
+
+static GRAPHIC: ByteSet = ByteSet::GRAPHIC;
 
 /// The known fields of a message, in order.
 #[derive(Debug, Clone)]
@@ -44,8 +47,10 @@ impl<'a> Fields<'a> {
     where
         I: IntoIterator<Item = (&'a str, &'a str)>,
     {
+        let fields = fields.into_iter();
+        let most = fields.size_hint().1.unwrap_or(USUAL_FIELDS);
         let mut this = Self {
-            list: Vec::with_capacity(USUAL_FIELDS),
+            list: Vec::with_capacity(most.min(USUAL_FIELDS)),
             present: 0,
             repeated: 0,
             first: [0; HeaderName::COUNT],
@@ -219,7 +224,7 @@ impl<'a> RequestRef<'a> {
         let uri = if uri.len() > MAX_URI_LEN {
             fields.overlong = true;
             ""
-        } else if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        } else if !GRAPHIC.covers(uri) {
             fields.malformed = true;
             ""
         } else {

@@ -9,35 +9,38 @@ use super::super::byte_set::ByteSet;
 /// pass: names within a site have them.
 static HOST: ByteSet = ByteSet::ALPHANUMERIC.and("-_.");
 
-/// How many octets `text` begins with that would make a host: up to a colon, a semicolon, a
-/// question mark or the end, with the brackets of an IPv6 reference.
-pub(super) fn host_len(text: &str) -> usize {
+/// The host name, IPv4 address or IPv6 reference in brackets that `text` begins with, up to a colon, a
+/// semicolon, a question mark or the end; and what follows it.
+pub(super) fn split_host(text: &str) -> Option<(&str, &str)> {
     if text.starts_with('[') {
-        text.find(']').map_or(text.len(), |at| at.saturating_add(1))
-    } else {
-        HOST.run(text)
-    }
-}
-
-/// Whether `text` is a host name, an IPv4 address or an IPv6 reference in brackets.
-pub(super) fn is_host(text: &str) -> bool {
-    if text.starts_with('[') {
-        return ipv6(text).is_some();
+        let (host, rest) = text.split_at_checked(text.find(']')?.checked_add(1)?)?;
+        return ipv6(host).map(|_| (host, rest));
     }
     // Labels have something in them, and no hyphen at either end.
     let mut previous = b'.';
+    let mut len = 0;
     for byte in text.bytes() {
         let fits = match byte {
             b'.' => !matches!(previous, b'.' | b'-'),
             b'-' => previous != b'.',
-            _ => HOST.has(byte),
+            _ if HOST.has(byte) => true,
+            _ => break,
         };
         if !fits {
-            return false;
+            return None;
         }
         previous = byte;
+        len += 1;
     }
-    previous != b'-' && !text.is_empty()
+    if len == 0 || previous == b'-' {
+        return None;
+    }
+    text.split_at_checked(len)
+}
+
+/// Whether `text` is a host, and nothing else.
+pub(super) fn is_host(text: &str) -> bool {
+    split_host(text).is_some_and(|(_, rest)| rest.is_empty())
 }
 
 fn ipv6(text: &str) -> Option<Ipv6Addr> {

@@ -89,7 +89,10 @@ impl<'a> UriHeaders<'a> {
         text: Option<&'a str>,
         set: &ByteSet,
     ) -> Result<Self, UriError> {
-        for (at, header) in text.iter().flat_map(|text| text.split('&')).enumerate() {
+        let Some(fields) = text else {
+            return Ok(Self::default());
+        };
+        for (at, header) in fields.split('&').enumerate() {
             if at == MAX_URI_PARTS {
                 return Err(UriError::TooManyParts);
             }

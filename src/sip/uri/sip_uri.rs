@@ -5,7 +5,7 @@ use core::fmt;
 use super::super::byte_set::split_once;
 use super::super::grammar::DIGIT;
 use super::characters::{PASSWORD, USER, covers, equivalent, equivalent_ignoring_case, push_user};
-use super::host::{host_len, hosts_eq, is_host, push_host};
+use super::host::{hosts_eq, push_host, split_host};
 use super::{UriError, UriHeaders, UriParams, expected_at};
 
 /// A SIP or SIPS URI. Its parts come as they stand, with their escapes.
@@ -27,30 +27,11 @@ const NEVER_IGNORED: [&str; 5] = ["transport", "user", "ttl", "method", "maddr"]
 impl<'a> SipUri<'a> {
     /// `rest` is what follows the scheme in `text`.
     pub(super) fn parse(text: &'a str, sips: bool, rest: &'a str) -> Result<Self, UriError> {
-        // An at sign stands nowhere but behind the userinfo, which may hold `;` and `?`.
-        let (userinfo, rest) = match split_once(rest, b'@') {
-            Some((userinfo, rest)) => (Some(userinfo), rest),
-            None => (None, rest),
+        let (user, password, rest) = match plain_user(rest) {
+            Some((user, rest)) => (Some(user), None, rest),
+            None => userinfo(text, rest)?,
         };
-        let (user, password) = match userinfo.map(|info| (info, split_once(info, b':'))) {
-            None => (None, None),
-            Some((_, Some((user, password)))) => (Some(user), Some(password)),
-            Some((user, None)) => (Some(user), None),
-        };
-        if let Some(user) = user
-            && (user.is_empty() || !covers(&USER, user))
-        {
-            return Err(expected_at(text, user, "a user"));
-        }
-        if let Some(password) = password
-            && !covers(&PASSWORD, password)
-        {
-            return Err(expected_at(text, password, "a password"));
-        }
-        let (host, rest) = rest.split_at_checked(host_len(rest)).unwrap_or((rest, ""));
-        if !is_host(host) {
-            return Err(expected_at(text, host, "a host"));
-        }
+        let (host, rest) = split_host(rest).ok_or_else(|| expected_at(text, rest, "a host"))?;
         let (port, rest) = match rest.strip_prefix(':') {
             None => (None, rest),
             Some(rest) => {
@@ -190,6 +171,37 @@ impl<'a> SipUri<'a> {
             out.push_str(&port.to_string());
         }
     }
+}
+
+/// A user with neither escapes nor a password, as most are, and what stands behind its at sign.
+fn plain_user(rest: &str) -> Option<(&str, &str)> {
+    let (user, rest) = rest.split_at_checked(USER.run(rest))?;
+    let rest = rest.strip_prefix('@')?;
+    (!user.is_empty()).then_some((user, rest))
+}
+
+/// User and password, if there are any, and what stands behind their at sign.
+fn userinfo<'a>(
+    text: &str,
+    rest: &'a str,
+) -> Result<(Option<&'a str>, Option<&'a str>, &'a str), UriError> {
+    // An at sign stands nowhere but behind the userinfo, which may hold `;` and `?`.
+    let Some((info, rest)) = split_once(rest, b'@') else {
+        return Ok((None, None, rest));
+    };
+    let (user, password) = match split_once(info, b':') {
+        Some((user, password)) => (user, Some(password)),
+        None => (info, None),
+    };
+    if user.is_empty() || !covers(&USER, user) {
+        return Err(expected_at(text, user, "a user"));
+    }
+    if let Some(password) = password
+        && !covers(&PASSWORD, password)
+    {
+        return Err(expected_at(text, password, "a password"));
+    }
+    Ok((Some(user), password, rest))
 }
 
 impl fmt::Display for SipUri<'_> {
