@@ -2,7 +2,7 @@
 
 use quick_xml::errors::{Error as QuickError, IllFormedError, SyntaxError};
 
-use super::error::{XmlErrorKind, XmlLimit, excerpt};
+use super::error::{XmlErrorKind, XmlLimit};
 
 pub(super) type Checked<T> = Result<T, Refusal>;
 
