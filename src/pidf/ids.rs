@@ -198,7 +198,8 @@ fn collect_all<'p>(extensions: &'p [Element], ids: &mut Vec<(IdOwner, &'p str)>)
 }
 
 fn collect<'p>(element: &'p Element, ids: &mut Vec<(IdOwner, &'p str)>) {
-    if let Some(owner) = owner(element)
+    if !element.attributes.is_empty()
+        && let Some(owner) = owner(element)
         && let Some(id) = element.attribute("id")
     {
         ids.push((owner, id));

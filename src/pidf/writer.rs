@@ -280,7 +280,7 @@ impl<'m> Sheet<'m> {
 
     fn name(&mut self, space: Space, local: &str) {
         if space == Space::Model {
-            self.xml.prefix(namespace::DATA_MODEL);
+            self.xml.known_prefix(NamespaceId::DATA_MODEL);
         }
         self.xml.markup(local);
     }

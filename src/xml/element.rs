@@ -311,6 +311,19 @@ impl Element {
         }
     }
 
+    /// What its content looks like.
+    #[inline]
+    pub(super) fn shape(&self) -> Shape<'_> {
+        match &self.children {
+            Children::Text(text) if !text.is_empty() => Shape::Text(text),
+            Children::Nodes(nodes) if !nodes.is_empty() => match self.has_elements_only() {
+                true => Shape::Elements,
+                false => Shape::Mixed,
+            },
+            _ => Shape::Nothing,
+        }
+    }
+
     /// Its content as it is written: neighbouring texts as one, and no white space between
     /// elements where there is no other text.
     pub(super) fn content(&self) -> impl Iterator<Item = Content<'_>> {
@@ -337,7 +350,7 @@ impl Element {
     }
 
     /// Whether elements are all that matters in its content.
-    pub(super) fn has_elements_only(&self) -> bool {
+    fn has_elements_only(&self) -> bool {
         let Children::Nodes(nodes) = &self.children else {
             return false;
         };
@@ -351,6 +364,18 @@ impl Element {
         }
         elements
     }
+}
+
+/// What an element's content looks like.
+#[derive(Debug)]
+pub(super) enum Shape<'e> {
+    Nothing,
+    /// One text and nothing else.
+    Text(&'e str),
+    /// Elements, and between them nothing that means anything.
+    Elements,
+    /// Anything else, perhaps nothing after all.
+    Mixed,
 }
 
 /// A part of an element's content.

@@ -93,6 +93,7 @@ pub(super) fn find(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml::is_nc_name;
 
     #[test]
     fn every_name_is_found_and_no_other() {
@@ -114,6 +115,7 @@ mod tests {
 
     #[test]
     fn names_are_listed_once() {
+        assert!(NAMES.iter().all(|name| is_nc_name(name)));
         for two in NAMES.windows(2) {
             assert!(two[0] < two[1], "{two:?}");
         }

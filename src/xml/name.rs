@@ -6,7 +6,7 @@ use core::ops::Deref;
 use std::sync::Arc;
 
 use super::known_names;
-use super::namespace::find_known;
+use super::namespace::{NamespaceId, find_known};
 
 /// Text that is either a constant or shared, so that cloning never copies it.
 #[derive(Clone)]
@@ -63,10 +63,10 @@ pub(crate) struct Qualifier {
     pub(super) prefix: SharedStr,
 }
 
-/// A [`Qualifier`] that many names share.
+/// A [`Qualifier`] that many names share: a shared one is never that of a known namespace.
 #[derive(Debug, Clone)]
 pub(super) enum QualifierRef {
-    Known(&'static Qualifier),
+    Known(NamespaceId),
     Shared(Arc<Qualifier>),
 }
 
@@ -75,7 +75,7 @@ impl Deref for QualifierRef {
 
     fn deref(&self) -> &Qualifier {
         match self {
-            Self::Known(qualifier) => qualifier,
+            Self::Known(id) => id.qualifier(),
             Self::Shared(qualifier) => qualifier,
         }
     }
@@ -83,7 +83,7 @@ impl Deref for QualifierRef {
 
 impl QualifierRef {
     pub(super) fn new(namespace: &str, prefix: &str) -> Self {
-        match find_known(namespace).and_then(|id| id.known()) {
+        match find_known(namespace) {
             Some(known) => Self::Known(known),
             None => Self::Shared(Arc::new(Qualifier {
                 namespace: namespace.into(),
@@ -135,6 +135,22 @@ impl Name {
     /// A hint for writing, without meaning.
     pub fn prefix(&self) -> &str {
         &self.qualifier.prefix
+    }
+
+    /// The number of its namespace, when that is a known one.
+    #[inline]
+    pub(super) fn known_namespace(&self) -> Option<NamespaceId> {
+        match &self.qualifier {
+            QualifierRef::Known(id) => Some(*id),
+            QualifierRef::Shared(_) => None,
+        }
+    }
+
+    /// Whether the local name is one that XML allows.
+    #[inline]
+    pub(super) fn is_writable(&self) -> bool {
+        // Well-known ones are.
+        matches!(self.local, SharedStr::Static(_)) || is_nc_name(&self.local)
     }
 
     /// Whether this is the name `local` in `namespace`.

@@ -64,6 +64,13 @@ impl NamespaceId {
         self.index().checked_sub(KNOWN.len())
     }
 
+    /// Name and customary prefix of a known namespace; those of no namespace for any other.
+    #[inline]
+    pub(super) fn qualifier(self) -> &'static Qualifier {
+        static NONE: Qualifier = known("", "");
+        KNOWN.get(self.index()).unwrap_or(&NONE)
+    }
+
     /// The namespace's name and customary prefix, when it is one of the known ones.
     pub(super) fn known(self) -> Option<&'static Qualifier> {
         KNOWN.get(self.index())

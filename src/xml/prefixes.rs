@@ -18,10 +18,13 @@ use super::namespace::{self, NamespaceId, find_known};
 #[derive(Debug)]
 pub(crate) struct Prefixes<'m> {
     default: &'m str,
+    default_id: Option<NamespaceId>,
     /// The default namespace needs a prefix too: attributes have no default, and elements without
     /// namespace undo it for what they contain.
     default_prefixed: bool,
     entries: Vec<Entry<'m>>,
+    /// For each known namespace its position in `entries` plus one, or zero.
+    known: [u32; namespace::KNOWN.len()],
     /// Positions in `entries`, kept once there are too many to look through.
     index: HashMap<&'m str, usize>,
     /// Prefixes that some element declares itself, with the namespace, or none when there are
@@ -42,8 +45,10 @@ impl<'m> Prefixes<'m> {
     pub(crate) fn new(default: &'m str) -> Self {
         Self {
             default,
+            default_id: find_known(default),
             default_prefixed: false,
             entries: Vec::new(),
+            known: [0; namespace::KNOWN.len()],
             index: HashMap::new(),
             claimed: Vec::new(),
         }
@@ -64,12 +69,12 @@ impl<'m> Prefixes<'m> {
             return Err(XmlWriteError::TooDeep);
         };
         let name = element.name();
-        if name.namespace() == namespace::XML {
+        if name.known_namespace() == Some(NamespaceId::XML) {
             return Err(reserved(name));
         }
-        if name.namespace().is_empty() {
+        if name.known_namespace() == Some(NamespaceId::NONE) {
             self.default_prefixed |= !self.default.is_empty();
-        } else if name.namespace() != self.default {
+        } else if !self.is_default(name) {
             self.add(name)?;
         }
         self.collect_attributes(&element.attributes)?;
@@ -88,14 +93,14 @@ impl<'m> Prefixes<'m> {
         attributes: &'m Attributes,
     ) -> Result<(), XmlWriteError> {
         for attribute in attributes {
-            let namespace = attribute.name.namespace();
-            if namespace.is_empty() || namespace == namespace::XML {
+            let name = &attribute.name;
+            if let Some(NamespaceId::NONE | NamespaceId::XML) = name.known_namespace() {
                 continue;
             }
-            if namespace == self.default {
+            if self.is_default(name) {
                 self.default_prefixed = true;
             } else {
-                self.add(&attribute.name)?;
+                self.add(name)?;
             }
         }
         Ok(())
@@ -103,33 +108,43 @@ impl<'m> Prefixes<'m> {
 
     /// Takes note of a well-known namespace, whose names somebody will write by themselves.
     pub(crate) fn collect_known(&mut self, id: NamespaceId) {
-        if let Some(known) = id.known()
-            && self.position(&known.namespace).is_none()
-        {
-            self.insert(Entry {
-                namespace: &known.namespace,
-                prefix: Cow::Borrowed(&known.prefix),
-            });
+        if self.position_of_known(id).is_none() {
+            let known = id.qualifier();
+            self.insert(&known.namespace, &known.prefix, Some(id));
+        }
+    }
+
+    /// Whether names of that namespace need no prefix in elements.
+    #[inline]
+    pub(super) fn is_default(&self, name: &Name) -> bool {
+        match name.known_namespace() {
+            Some(id) => self.default_id == Some(id),
+            None => self.default_id.is_none() && name.namespace() == self.default,
         }
     }
 
     fn add(&mut self, name: &'m Name) -> Result<(), XmlWriteError> {
-        let namespace = name.namespace();
-        if namespace == namespace::XMLNS {
+        if self.position(name).is_some() {
+            return Ok(());
+        }
+        let id = name.known_namespace();
+        if id == Some(NamespaceId::XMLNS) {
             return Err(reserved(name));
         }
-        if self.position(namespace).is_none() {
-            self.insert(Entry {
-                namespace,
-                prefix: Cow::Borrowed(name.prefix()),
-            });
-        }
+        self.insert(name.namespace(), name.prefix(), id);
         Ok(())
     }
 
-    fn insert(&mut self, entry: Entry<'m>) {
-        self.entries.push(entry);
-        match self.entries.len() {
+    fn insert(&mut self, namespace: &'m str, prefix: &'m str, id: Option<NamespaceId>) {
+        self.entries.push(Entry {
+            namespace,
+            prefix: Cow::Borrowed(prefix),
+        });
+        let len = self.entries.len();
+        if let Some(place) = id.and_then(|id| self.known.get_mut(id.index())) {
+            *place = u32::try_from(len).unwrap_or(0);
+        }
+        match len {
             ..=FEW => {}
             // All that came before, when the index is first needed.
             len if len == FEW + 1 => {
@@ -137,19 +152,29 @@ impl<'m> Prefixes<'m> {
                 self.index = all.map(|(at, entry)| (entry.namespace, at)).collect();
             }
             len => {
-                if let Some(entry) = self.entries.last() {
-                    self.index.insert(entry.namespace, len - 1);
-                }
+                self.index.insert(namespace, len - 1);
             }
         }
     }
 
-    fn position(&self, namespace: &str) -> Option<usize> {
+    #[inline]
+    fn position(&self, name: &Name) -> Option<usize> {
+        match name.known_namespace() {
+            Some(id) => self.position_of_known(id),
+            None => self.position_of(name.namespace()),
+        }
+    }
+
+    #[inline]
+    fn position_of_known(&self, id: NamespaceId) -> Option<usize> {
+        let place = *self.known.get(id.index())?;
+        usize::try_from(place).ok()?.checked_sub(1)
+    }
+
+    fn position_of(&self, namespace: &str) -> Option<usize> {
         if self.entries.len() <= FEW {
             let mut entries = self.entries.iter();
-            // Names of well-known namespaces are mostly the very same constant.
-            let same = |one: &str| core::ptr::eq(one, namespace) || one == namespace;
-            entries.position(|entry| same(entry.namespace))
+            entries.position(|entry| entry.namespace == namespace)
         } else {
             self.index.get(namespace).copied()
         }
@@ -175,10 +200,7 @@ impl<'m> Prefixes<'m> {
             let hint = find_known(self.default)
                 .and_then(|id| id.known())
                 .map_or("ns", |known| &known.prefix);
-            self.insert(Entry {
-                namespace: self.default,
-                prefix: Cow::Borrowed(hint),
-            });
+            self.insert(self.default, hint, self.default_id);
         }
         if self.entries.is_empty() {
             return;
@@ -236,16 +258,28 @@ impl<'m> Prefixes<'m> {
         }
     }
 
-    /// The prefix of a namespace that was collected.
-    pub(super) fn get(&self, namespace: &str) -> Option<&str> {
-        self.position(namespace)
-            .and_then(|at| self.entries.get(at))
-            .map(|entry| entry.prefix.as_ref())
+    /// The prefix of a name whose namespace was collected.
+    #[inline]
+    pub(super) fn get(&self, name: &Name) -> Option<&str> {
+        self.at(self.position(name)?)
+    }
+
+    /// The prefix of a well-known namespace that was collected.
+    #[inline]
+    pub(super) fn of_known(&self, id: NamespaceId) -> Option<&str> {
+        self.at(self.position_of_known(id)?)
+    }
+
+    #[inline]
+    fn at(&self, position: usize) -> Option<&str> {
+        let entry = self.entries.get(position);
+        entry.map(|entry| entry.prefix.as_ref())
     }
 
     /// Whether the prefix is declared at the root for this namespace.
     pub(super) fn declares(&self, prefix: &str, namespace: &str) -> bool {
-        self.get(namespace) == Some(prefix)
+        let position = self.position_of(namespace);
+        position.and_then(|at| self.at(at)) == Some(prefix)
     }
 
     /// All prefixes and namespaces, in the order they were met.

@@ -262,8 +262,8 @@ impl<'a> Scope<'a> {
     /// The qualifier that all names with a binding share.
     pub(super) fn qualifier(&mut self, id: BindingId) -> QualifierRef {
         let namespace = self.namespace(id);
-        if let Some(known) = namespace.known() {
-            return QualifierRef::Known(known);
+        if namespace.known().is_some() {
+            return QualifierRef::Known(namespace);
         }
         let name = self.foreign_name(namespace).map(Arc::clone);
         match (self.bindings.get_mut(id.0), name) {
@@ -276,7 +276,7 @@ impl<'a> Scope<'a> {
                     }))
                 })
                 .clone(),
-            _ => QualifierRef::Known(&namespace::KNOWN[0]),
+            _ => QualifierRef::Known(NamespaceId::NONE),
         }
     }
 

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use super::attribute::Attributes;
-use super::element::{Content, Element};
+use super::byte_search::{find, has_byte, has_control};
+use super::element::{Content, Element, Shape};
 use super::error::{XmlWriteError, excerpt};
 use super::limits::XmlLimits;
-use super::name::{is_nc_name, is_xml_char};
-use super::namespace;
+use super::name::{Name, is_nc_name, is_xml_char};
+use super::namespace::{self, NamespaceId};
 use super::prefixes::Prefixes;
 
 /// A whole document with this element as its root.
@@ -102,12 +103,12 @@ impl<'m> Writer<'m> {
 
     /// Text, escaped.
     pub(crate) fn text(&mut self, text: &str) -> Result<(), XmlWriteError> {
-        self.escaped(text, IN_TEXT)
+        self.escaped(text, Place::Text)
     }
 
     /// The inside of a quoted attribute value, escaped.
     pub(crate) fn value(&mut self, value: &str) -> Result<(), XmlWriteError> {
-        self.escaped(value, IN_VALUE)
+        self.escaped(value, Place::Value)
     }
 
     /// The declarations that the root carries.
@@ -115,14 +116,14 @@ impl<'m> Writer<'m> {
         let default = self.prefixes.default_namespace();
         if !default.is_empty() {
             self.out.extend_from_slice(b" xmlns=\"");
-            escape(&mut self.out, default, IN_VALUE)?;
+            escape(&mut self.out, default, Place::Value)?;
             self.out.push(b'"');
         }
         for (prefix, namespace) in self.prefixes.iter() {
             self.out.extend_from_slice(b" xmlns:");
             self.out.extend_from_slice(prefix.as_bytes());
             self.out.extend_from_slice(b"=\"");
-            escape(&mut self.out, namespace, IN_VALUE)?;
+            escape(&mut self.out, namespace, Place::Value)?;
             self.out.push(b'"');
         }
         Ok(())
@@ -132,17 +133,17 @@ impl<'m> Writer<'m> {
     pub(crate) fn attributes(&mut self, attributes: &Attributes) -> Result<(), XmlWriteError> {
         for attribute in attributes {
             let name = &attribute.name;
-            check_name(name.local())?;
+            check_name(name)?;
             self.out.push(b' ');
-            match name.namespace() {
-                "" => {
+            match name.known_namespace() {
+                Some(NamespaceId::NONE) => {
                     // It would declare the default namespace.
                     if name.local() == "xmlns" {
                         return Err(bad_name(name.local()));
                     }
                 }
-                namespace::XML => self.out.extend_from_slice(b"xml:"),
-                namespace => self.prefix(namespace),
+                Some(NamespaceId::XML) => self.out.extend_from_slice(b"xml:"),
+                _ => self.prefix(name),
             }
             self.out.extend_from_slice(name.local().as_bytes());
             self.out.extend_from_slice(b"=\"");
@@ -159,9 +160,16 @@ impl<'m> Writer<'m> {
         self.element_at(element, levels, false)
     }
 
-    /// The prefix of a namespace that was collected, and a colon.
-    pub(crate) fn prefix(&mut self, namespace: &str) {
-        if let Some(prefix) = self.prefixes.get(namespace) {
+    fn prefix(&mut self, name: &Name) {
+        if let Some(prefix) = self.prefixes.get(name) {
+            self.out.extend_from_slice(prefix.as_bytes());
+            self.out.push(b':');
+        }
+    }
+
+    /// The prefix of a well-known namespace that was collected, and a colon.
+    pub(crate) fn known_prefix(&mut self, id: NamespaceId) {
+        if let Some(prefix) = self.prefixes.of_known(id) {
             self.out.extend_from_slice(prefix.as_bytes());
             self.out.push(b':');
         }
@@ -177,16 +185,16 @@ impl<'m> Writer<'m> {
             return Err(XmlWriteError::TooDeep);
         };
         let name = element.name();
-        check_name(name.local())?;
-        let default = self.prefixes.default_namespace();
-        let bare = name.namespace().is_empty() && !default.is_empty();
+        check_name(name)?;
+        let bare = name.known_namespace() == Some(NamespaceId::NONE)
+            && !self.prefixes.default_namespace().is_empty();
         let undone_outside = self.default_undone;
         let declared_outside = self.declared.len();
 
         self.out.push(b'<');
         self.default_undone |= bare;
         let name_start = self.out.len();
-        self.tag_name(element);
+        self.tag_name(name);
         let name_end = self.out.len();
         if root {
             self.root_declarations()?;
@@ -199,43 +207,60 @@ impl<'m> Writer<'m> {
             self.declaration(prefix, namespace)?;
         }
         self.attributes(&element.attributes)?;
-        let mut content = element.content().peekable();
-        if content.peek().is_none() {
-            self.out.extend_from_slice(b"/>");
-        } else {
-            self.out.push(b'>');
-            let in_lines = element.has_elements_only();
-            self.indent();
-            for part in content {
-                match part {
-                    Content::Element(child) => {
-                        if in_lines {
-                            self.line();
-                        }
-                        self.element_at(child, levels, false)?;
-                    }
-                    Content::Text(text) => self.text(&text)?,
-                }
-            }
-            self.outdent();
-            if in_lines {
-                self.line();
-            }
+        if self.content(element, levels)? {
             self.out.extend_from_slice(b"</");
             self.out.extend_from_within(name_start..name_end);
             self.out.push(b'>');
+        } else {
+            self.out.extend_from_slice(b"/>");
         }
         self.default_undone = undone_outside;
         self.declared.truncate(declared_outside);
         Ok(())
     }
 
-    fn tag_name(&mut self, element: &Element) {
-        let name = element.name();
-        let namespace = name.namespace();
-        let by_default = namespace == self.prefixes.default_namespace() && !self.default_undone;
-        if !namespace.is_empty() && !by_default {
-            self.prefix(namespace);
+    /// The rest of a start tag and what comes before the end tag; whether there is anything.
+    fn content(&mut self, element: &'m Element, levels: usize) -> Result<bool, XmlWriteError> {
+        match element.shape() {
+            Shape::Nothing => return Ok(false),
+            Shape::Text(text) => {
+                self.out.push(b'>');
+                self.text(text)?;
+            }
+            Shape::Elements => {
+                self.out.push(b'>');
+                self.indent();
+                for child in element.elements() {
+                    self.line();
+                    self.element_at(child, levels, false)?;
+                }
+                self.outdent();
+                self.line();
+            }
+            Shape::Mixed => {
+                let mut content = element.content().peekable();
+                if content.peek().is_none() {
+                    return Ok(false);
+                }
+                self.out.push(b'>');
+                self.indent();
+                for part in content {
+                    match part {
+                        Content::Element(child) => self.element_at(child, levels, false)?,
+                        Content::Text(text) => self.text(&text)?,
+                    }
+                }
+                self.outdent();
+            }
+        }
+        Ok(true)
+    }
+
+    fn tag_name(&mut self, name: &Name) {
+        let none = name.known_namespace() == Some(NamespaceId::NONE);
+        let by_default = self.prefixes.is_default(name) && !self.default_undone;
+        if !none && !by_default {
+            self.prefix(name);
         }
         self.out.extend_from_slice(name.local().as_bytes());
     }
@@ -256,7 +281,9 @@ impl<'m> Writer<'m> {
                 namespace: namespace.to_owned(),
             });
         }
-        check_name(prefix)?;
+        if !is_nc_name(prefix) {
+            return Err(bad_name(prefix));
+        }
         self.out.extend_from_slice(b" xmlns:");
         self.out.extend_from_slice(prefix.as_bytes());
         self.out.extend_from_slice(b"=\"");
@@ -267,7 +294,7 @@ impl<'m> Writer<'m> {
     }
 
     #[inline]
-    fn escaped(&mut self, text: &str, place: u8) -> Result<(), XmlWriteError> {
+    fn escaped(&mut self, text: &str, place: Place) -> Result<(), XmlWriteError> {
         escape(&mut self.out, text, place)
     }
 
@@ -283,80 +310,63 @@ fn bad_name(name: &str) -> XmlWriteError {
     }
 }
 
-fn check_name(name: &str) -> Result<(), XmlWriteError> {
-    if is_nc_name(name) {
+fn check_name(name: &Name) -> Result<(), XmlWriteError> {
+    if name.is_writable() {
         Ok(())
     } else {
-        Err(bad_name(name))
+        Err(bad_name(name.local()))
     }
 }
 
-const IN_TEXT: u8 = 1;
-const IN_VALUE: u8 = 2;
-/// Cannot be written, or has to be looked at as a character.
-const SUSPECT: u8 = 4;
+/// Where text stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    Text,
+    Value,
+}
 
-/// Which bytes cannot stand for themselves in text and in attribute values.
-#[expect(clippy::indexing_slicing, reason = "worked out at compile time")]
-static SPECIAL: [u8; 256] = {
-    let mut table = [0u8; 256];
-    let mut byte = 0u8;
-    loop {
-        table[byte as usize] = match byte {
-            b'\t' | b'\n' | b'"' => IN_VALUE,
-            // In text `>` could end what looks like a CDATA section.
-            b'\r' | b'&' | b'<' | b'>' => IN_TEXT | IN_VALUE,
-            // The last one begins U+FFFE and U+FFFF, among others.
-            0..=0x1F | 0xEF => SUSPECT,
-            _ => 0,
-        };
-        if byte == u8::MAX {
-            break table;
-        }
-        byte += 1;
-    }
-};
-
-fn escape(out: &mut Vec<u8>, text: &str, place: u8) -> Result<(), XmlWriteError> {
+fn escape(out: &mut Vec<u8>, text: &str, place: Place) -> Result<(), XmlWriteError> {
     let bytes = text.as_bytes();
     let mut done = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let class = special(byte);
-        if class & (place | SUSPECT) == 0 {
-            continue;
-        }
-        if class & SUSPECT != 0 {
-            let c = text
-                .get(at..)
-                .and_then(|rest| rest.chars().next())
-                .unwrap_or('\u{FFFD}');
-            if is_xml_char(c) {
-                continue;
-            }
-            return Err(XmlWriteError::Character { code: u32::from(c) });
-        }
+    let mut from = 0;
+    loop {
+        // In text `>` could end what looks like a CDATA section.
+        let at = find(bytes, from, bytes.len(), |word| {
+            has_byte(word, b'&')
+                | has_byte(word, b'<')
+                | has_byte(word, b'>')
+                | has_byte(word, b'"')
+                | has_byte(word, FIRST_OF_NONCHARACTERS)
+                | has_control(word)
+        });
+        let Some(&byte) = bytes.get(at) else {
+            out.extend_from_slice(bytes.get(done..).unwrap_or_default());
+            return Ok(());
+        };
+        from = at.saturating_add(1);
         let replacement: &[u8] = match byte {
             b'&' => b"&amp;",
             b'<' => b"&lt;",
             b'>' => b"&gt;",
-            b'"' => b"&quot;",
-            b'\t' => b"&#9;",
-            b'\n' => b"&#10;",
-            _ => b"&#13;",
+            b'\r' => b"&#13;",
+            b'"' if place == Place::Value => b"&quot;",
+            b'\t' if place == Place::Value => b"&#9;",
+            b'\n' if place == Place::Value => b"&#10;",
+            b'"' | b'\t' | b'\n' => continue,
+            _ => {
+                let c = text.get(at..).and_then(|rest| rest.chars().next());
+                let c = c.unwrap_or('\u{FFFD}');
+                if is_xml_char(c) {
+                    continue;
+                }
+                return Err(XmlWriteError::Character { code: u32::from(c) });
+            }
         };
         out.extend_from_slice(bytes.get(done..at).unwrap_or_default());
         out.extend_from_slice(replacement);
-        done = at.saturating_add(1);
+        done = from;
     }
-    out.extend_from_slice(bytes.get(done..).unwrap_or_default());
-    Ok(())
 }
 
-#[inline]
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the table has an entry for every byte"
-)]
-fn special(byte: u8) -> u8 {
-    SPECIAL[usize::from(byte)]
-}
+/// The first byte of U+FFFE and U+FFFF, among others.
+const FIRST_OF_NONCHARACTERS: u8 = 0xEF;
