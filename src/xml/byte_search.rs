@@ -20,14 +20,7 @@ pub(super) fn find(bytes: &[u8], from: usize, end: usize, mark: impl Fn(u64) -> 
     while at < end {
         let word = match bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             Some(word) => u64::from_le_bytes(*word),
-            None => {
-                // The last few bytes, and then bytes that no document has.
-                let mut word = [0xFF; 8];
-                for (to, byte) in word.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
-                    *to = *byte;
-                }
-                u64::from_le_bytes(word)
-            }
+            None => last_word(bytes, at),
         };
         let found = mark(word);
         if found != 0 {
@@ -40,6 +33,22 @@ pub(super) fn find(bytes: &[u8], from: usize, end: usize, mark: impl Fn(u64) -> 
     end
 }
 
+/// The last few bytes from `at` on, and then bytes that no document has.
+#[inline]
+fn last_word(bytes: &[u8], at: usize) -> u64 {
+    let left = bytes.len().saturating_sub(at).min(7);
+    let spare = u32::try_from(8usize.saturating_sub(left)).unwrap_or(8) * 8;
+    if let Some(word) = bytes.last_chunk::<8>() {
+        let shifted = u64::from_le_bytes(*word).checked_shr(spare).unwrap_or(0);
+        return shifted | !(u64::MAX.checked_shr(spare).unwrap_or(0));
+    }
+    let mut word = [0xFF; 8];
+    for (to, byte) in word.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
+        *to = *byte;
+    }
+    u64::from_le_bytes(word)
+}
+
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -48,6 +57,12 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 pub(super) fn has_byte(word: u64, byte: u8) -> u64 {
     let zero_where_equal = word ^ LOW.wrapping_mul(u64::from(byte));
     zero_where_equal.wrapping_sub(LOW) & !zero_where_equal & HIGH
+}
+
+/// Marks the bytes that are `byte` when the bits of `ignored` are set in both.
+#[inline]
+pub(super) fn has_byte_but_for(word: u64, byte: u8, ignored: u8) -> u64 {
+    has_byte(word | LOW.wrapping_mul(u64::from(ignored)), byte | ignored)
 }
 
 /// Marks the bytes below a blank; of the marks the lowest is right.
