@@ -1065,3 +1065,37 @@ fn extensions_that_are_not_as_their_schemas_want_them() {
         }
     );
 }
+
+// PIDF-37
+#[test]
+fn a_service_that_no_message_reaches_has_no_contact() {
+    let of_class = |class: &str, contact: &str| {
+        let rpid = "xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'";
+        document(&format!(
+            "<tuple id='a'>{OPEN}<r:service-class {rpid}><r:{class}/></r:service-class>{contact}</tuple>"
+        ))
+    };
+    for class in ["postal", "courier", "freight", "in-person"] {
+        for contact in ["", "<contact/>"] {
+            assert!(strictly(of_class(class, contact)).is_ok(), "{class}");
+        }
+        let text = of_class(class, "<contact>sip:dora@example.com</contact>");
+        assert_eq!(tolerate(&text).1, []);
+        assert!(matches!(
+            strictly(&text),
+            Err(ReadError::Fault(found)) if found.fault == Fault::NeedlessContact
+        ));
+    }
+    let electronic = of_class("electronic", "<contact>sip:dora@example.com</contact>");
+    assert!(strictly(electronic).is_ok());
+}
+
+// PIDF-32
+#[test]
+fn notes_of_the_document_are_those_of_persons_without_any() {
+    let text =
+        model("<note>Away</note><d:person id='a'><d:note>In</d:note></d:person><d:person id='b'/>");
+    let presence = strictly(&text).unwrap();
+    let of = |id: &str| &presence.notes_of(presence.person(id).unwrap())[0].text;
+    assert_eq!((of("a").as_str(), of("b").as_str()), ("In", "Away"));
+}

@@ -88,6 +88,10 @@ pub enum Fault {
         /// What is there, shortened.
         value: String,
     },
+    /// A service that no message reaches, such as post, has a contact (RFC 4480, 3.10). Looked for
+    /// in strict reading only.
+    #[error("expected an empty contact with this class of service")]
+    NeedlessContact,
     /// An element of PIDF or of its data model has an attribute that the schemas do not foresee.
     /// Looked for in strict reading only; kept otherwise.
     #[error("expected no attribute {name}")]

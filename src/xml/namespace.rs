@@ -128,6 +128,15 @@ mod tests {
         assert_eq!(find_known("urn:example:other"), None);
     }
 
+    // PIDF-22, CERT-11
+    #[test]
+    fn names_of_namespaces_are_absolute_uris_without_fragment() {
+        for known in KNOWN.iter().skip(1) {
+            assert!(url::Url::parse(&known.namespace).is_ok());
+            assert!(!known.namespace.contains('#'));
+        }
+    }
+
     #[test]
     fn customary_prefixes_are_distinct() {
         for (at, one) in KNOWN.iter().enumerate() {

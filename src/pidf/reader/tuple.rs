@@ -59,6 +59,9 @@ impl Reader<'_, '_> {
         if !has_status {
             self.fault(|| Fault::NoStatus)?;
         }
+        if self.strict && !tuple.contact_suits_service_class() {
+            self.fault(|| Fault::NeedlessContact)?;
+        }
         Ok(tuple)
     }
 
