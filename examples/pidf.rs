@@ -225,7 +225,11 @@ fn format(file: &File, layout: Layout, out: &mut impl Write) -> io::Result<bool>
             .map_err(|error| format!("{file}: error: {error}"))
     });
     match written {
-        Ok(written) => out.write_all(&written).map(|()| true),
+        Ok(written) => {
+            out.write_all(&written)?;
+            writeln!(out)?;
+            Ok(true)
+        }
         Err(refusal) => {
             eprintln!("{refusal}");
             Ok(false)
