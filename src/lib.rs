@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`presence`] | the presence agent (RFC 3856): policy, views, composition |
 //! | [`event`] | subscriptions (RFC 6665) and publications (RFC 3903) for any event package |
-//! | [`pidf`] | the presence document (RFC 3863) |
+//! | [`pidf`] | the presence document (RFC 3863), the data model, rich presence, capabilities, `certs` |
 //! | [`xml`] | the strict XML that documents stand on |
 //! | [`sip`] | views of messages, typed header fields, URIs |
 //! | [`engine`] | time, names of transactions, entropy |
@@ -141,7 +141,8 @@
 //! - [x] RFC 3856, the presence event package: presence agent
 //! - [x] RFC 6665, the notifier; [ ] the subscriber
 //! - [x] RFC 3903, the event state compositor; [ ] the event publication agent
-//! - [x] RFC 3863, presence documents; [ ] typed RFC 4479, 4480, 4482, 5196 (kept and passed on)
+//! - [x] RFC 3863, 4479, 4480, 4482, 5196: presence documents, read and written
+//! - [x] RFC 3840, Contact parameters to and from capabilities in documents
 //! - [ ] RFC 3857 and 3858, 4660, 5025, 5262, 5839, 6446
 //!
 //! `tests/conformance/table.txt` goes requirement by requirement.

@@ -3,6 +3,13 @@
 //! Neither is part of this project. The tests run when `PRESENTITY_SPEC` names a folder with
 //! `vectors/INDEX.md`, a table of files with what is known of them, and `schemas/`; what holds a
 //! document against the schemas is `xmllint`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
