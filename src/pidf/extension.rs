@@ -134,6 +134,16 @@ macro_rules! typed_access {
                 $crate::pidf::extension::all::<T>(&self.extensions)
             }
 
+            /// Its extensions of this expanded name, as trees, in their order.
+            pub fn extensions_named<'a>(
+                &'a self,
+                namespace: &'a str,
+                local: &'a str,
+            ) -> impl Iterator<Item = &'a Element> {
+                let extensions = self.extensions.iter();
+                extensions.filter(move |extension| extension.is(namespace, local))
+            }
+
             /// Puts the extension in the place of all those of its name, or at the end.
             ///
             /// # Errors
@@ -232,6 +242,9 @@ mod tests {
         assert_eq!(tuple.get::<Number>(), Some(Number(2)));
         let all: Vec<Number> = tuple.all().collect();
         assert_eq!(all, [Number(2), Number(3)]);
+        let named = tuple.extensions_named(Number::NAMESPACE, Number::LOCAL);
+        let texts: Vec<String> = named.map(|element| element.text().into_owned()).collect();
+        assert_eq!(texts, ["x", "2", "3"]);
 
         let before = tuple.clone();
         let refused = tuple.set(&Number(101)).unwrap_err();
