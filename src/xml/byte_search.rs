@@ -59,12 +59,6 @@ pub(super) fn has_byte(word: u64, byte: u8) -> u64 {
     zero_where_equal.wrapping_sub(LOW) & !zero_where_equal & HIGH
 }
 
-/// Marks the bytes that are `byte` when the bits of `ignored` are set in both.
-#[inline]
-pub(super) fn has_byte_but_for(word: u64, byte: u8, ignored: u8) -> u64 {
-    has_byte(word | LOW.wrapping_mul(u64::from(ignored)), byte | ignored)
-}
-
 /// Marks the bytes below a blank; of the marks the lowest is right.
 #[inline]
 pub(super) fn has_control(word: u64) -> u64 {

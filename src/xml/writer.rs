@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::attribute::Attributes;
-use super::byte_search::{find, has_byte, has_byte_but_for, has_control};
 use super::element::{Content, Element, Shape};
 use super::error::{XmlWriteError, excerpt};
 use super::limits::XmlLimits;
@@ -330,14 +329,9 @@ fn escape(out: &mut Vec<u8>, text: &str, place: Place) -> Result<(), XmlWriteErr
     let mut done = 0;
     let mut from = 0;
     loop {
-        // In text `>` could end what looks like a CDATA section.
-        let at = find(bytes, from, bytes.len(), |word| {
-            // Two and two differ in one bit.
-            has_byte_but_for(word, b'&', b'&' ^ b'"')
-                | has_byte_but_for(word, b'<', b'<' ^ b'>')
-                | has_byte(word, FIRST_OF_NONCHARACTERS)
-                | has_control(word)
-        });
+        let rest = bytes.get(from..).unwrap_or_default();
+        let found = rest.iter().position(|&byte| is_special(byte));
+        let at = found.map_or(bytes.len(), |found| from.saturating_add(found));
         let Some(&byte) = bytes.get(at) else {
             out.extend_from_slice(bytes.get(done..).unwrap_or_default());
             return Ok(());
@@ -365,6 +359,34 @@ fn escape(out: &mut Vec<u8>, text: &str, place: Place) -> Result<(), XmlWriteErr
         out.extend_from_slice(replacement);
         done = from;
     }
+}
+
+/// Which bytes may not stand for themselves somewhere, or begin a character that may not.
+#[expect(clippy::indexing_slicing, reason = "worked out at compile time")]
+static SPECIAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = true;
+        byte += 1;
+    }
+    // In text `>` could end what looks like a CDATA section.
+    let others = [b'&', b'<', b'>', b'"', FIRST_OF_NONCHARACTERS];
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+#[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the table has an entry for every byte"
+)]
+fn is_special(byte: u8) -> bool {
+    SPECIAL[usize::from(byte)]
 }
 
 /// The first byte of U+FFFE and U+FFFF, among others.
