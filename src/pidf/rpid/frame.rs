@@ -59,7 +59,7 @@ fn read_lang(text: &str) -> Option<&str> {
 }
 
 /// Whether the text is an xs:language (XML Schema part 2, 3.3.3).
-fn is_language(tag: &str) -> bool {
+pub(in crate::pidf) fn is_language(tag: &str) -> bool {
     tag.split('-').enumerate().all(|(at, part)| {
         (1..=8).contains(&part.len())
             && part
