@@ -360,6 +360,9 @@ mod tests {
                 "{name}"
             );
             assert_eq!(read(&write(&service)).0, service, "{name}");
+            // In other lists such a name is like any other.
+            let text = format!(";methods=\"{name}\"");
+            assert_eq!(write(&self::service(&text)), text);
         }
     }
 

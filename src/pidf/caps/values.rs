@@ -112,7 +112,8 @@ macro_rules! values {
             fn token(&self) -> Option<&str> {
                 match self {
                     Self::Foreign(_) => None,
-                    _ => Some(sip_name(self.as_str())),
+                    Self::Other(name) => Some(name),
+                    listed => Some(sip_name(listed.as_str())),
                 }
             }
         }
