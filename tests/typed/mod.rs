@@ -47,6 +47,12 @@ impl Typed {
     }
 }
 
+/// Leaves out what stands there already, in whatever case: it is not written again.
+fn once_each(texts: &mut Vec<String>) {
+    let mut known = std::collections::HashSet::new();
+    texts.retain(|text| known.insert(text.to_ascii_lowercase()));
+}
+
 /// Where decisions come from.
 struct Choices<'o> {
     octets: &'o [u8],
@@ -504,6 +510,10 @@ impl Choices<'_> {
         made.schemes = self.support(&named(&["sip", "tel", "a+b-c.d", "X"]), |it| {
             (it.below(8) == 7).then(|| it.text())
         });
+        for texts in [&mut made.languages, &mut made.schemes] {
+            once_each(&mut texts.supported);
+            once_each(&mut texts.notsupported);
+        }
         made.priority = self.ranges();
         for value in [
             &mut made.application,
