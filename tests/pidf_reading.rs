@@ -549,7 +549,8 @@ fn languages_are_inherited() {
 // SEC-39: a language goes to everything below it, and must not make a large document of a small one.
 #[test]
 fn an_endless_language_is_not_handed_down() {
-    let (tag, endless) = ("x".repeat(64), "x".repeat(65));
+    let (tag, endless) = (format!("x{}", ["xxxxxxx"; 8].join("-")), "x".repeat(65));
+    assert_eq!(tag.len(), 64);
     let with = |lang: &str| {
         let root = format!("xml:lang='{lang}' entity='sip:dora@example.com'");
         document("<note>1</note><x:e/>").replace("entity='sip:dora@example.com'", &root)
@@ -575,13 +576,54 @@ fn an_endless_language_is_not_handed_down() {
         assert!(!presence.extensions.iter().any(lang));
     }
     // A note's own language goes nowhere.
-    let presence = strictly(document(&format!("<note xml:lang='{endless}'>1</note>"))).unwrap();
+    let presence = read(document(&format!("<note xml:lang='{endless}'>1</note>")));
     assert_eq!(presence.notes[0].lang.as_ref(), Some(&endless));
 
     // Sixty thousand octets stay what they are.
     let flood = with(&"x".repeat(40_000)).replace("<x:e/>", &"<x:e/>".repeat(4_000));
     let written = read(flood).write().unwrap();
     assert!(written.len() < 50_000, "{}", written.len());
+}
+
+// PIDF-18: the schemas want a language tag; tolerant reading keeps whatever is there.
+#[test]
+fn strict_reading_wants_language_tags() {
+    for lang in ["en", "de-1996", " x-klingon ", ""] {
+        let text = document(&format!(
+            "<note xml:lang='{lang}'>1</note><x:e xml:lang='{lang}'/>"
+        ));
+        assert_eq!(strictly(&text), Ok(read(&text)), "{lang}");
+    }
+    for lang in ["en_GB", "1", "en-", "é", "toolonglanguage"] {
+        let text = document(&format!("<note xml:lang='{lang}'>1</note>"));
+        let (presence, faults) = tolerate(&text);
+        assert_eq!(faults, []);
+        assert_eq!(presence.notes[0].lang.as_deref(), Some(lang));
+        let refused = strictly(&text).unwrap_err();
+        assert!(
+            matches!(&refused, ReadError::Fault(found) if found.fault == Fault::BadLanguage { value: lang.to_owned() }),
+            "{refused}"
+        );
+        let extension = document(&format!("<x:e><x:f xml:lang='{lang}'/></x:e>"));
+        assert_eq!(tolerate(&extension).1, []);
+        assert!(strictly(&extension).is_err(), "{lang}");
+    }
+}
+
+// PIDF-22, PIDF-24
+#[test]
+fn strict_reading_wants_extensions_with_a_namespace_and_marks_that_are_booleans() {
+    for (inside, good) in [
+        ("<x:e><bare xmlns=''/></x:e>", true),
+        ("<bare xmlns=''/>", false),
+        ("<x:e p:mustUnderstand='0'/>", true),
+        ("<x:e><x:f p:mustUnderstand='yes'/></x:e>", false),
+    ] {
+        let inside = inside.replace("p:", "xmlns:p='urn:ietf:params:xml:ns:pidf' p:");
+        let text = document(&inside);
+        assert_eq!(tolerate(&text).1, [], "{inside}");
+        assert_eq!(strictly(&text).is_ok(), good, "{inside}");
+    }
 }
 
 // PIDF-19

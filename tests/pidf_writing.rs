@@ -143,7 +143,10 @@ fn documents_survive() {
     for document in corpus::ALL {
         let presence = Presence::read(document.as_bytes()).unwrap();
         let written = check(&presence);
-        if presence.attributes.is_empty() {
+        if document == corpus::ODD_PREFIXES {
+            // It has an extension without namespace.
+            assert!(Presence::read_with(written.as_bytes(), &ReadOptions::strict()).is_err());
+        } else if presence.attributes.is_empty() {
             strictly(written.as_bytes());
         } else {
             strictly_but_for_attributes(written.as_bytes());
@@ -695,7 +698,7 @@ proptest! {
     #[test]
     fn any_note_survives(text in vec(xml_char(), 0..300).prop_map(String::from_iter)) {
         let presence = Presence::new(ENTITY).with_note(Note::new(&*text).in_language(&*text));
-        let again = strictly(&presence.write().unwrap());
+        let again = Presence::read(&presence.write().unwrap()).unwrap();
         prop_assert_eq!(&again.notes[0].text, &text);
         prop_assert_eq!(again.notes[0].lang.as_deref(), Some(&*text));
     }

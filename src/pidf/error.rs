@@ -81,8 +81,9 @@ pub enum Fault {
         /// Its name.
         element: String,
     },
-    /// The language (`xml:lang`) of an element that holds others has more octets than any
-    /// language tag, 64. Left out.
+    /// A language (`xml:lang`) is no language tag. Looked for in strict reading only; kept
+    /// otherwise, unless an element that holds others has it and it has more octets than any
+    /// language tag, 64: then it is left out.
     #[error("expected a language tag, found {value:?}")]
     BadLanguage {
         /// What is there, shortened.

@@ -23,6 +23,16 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     is_integer(text).then(|| text.parse().ok())?
 }
 
+/// Whether the text is an xs:language (XML Schema part 2, 3.3.3).
+pub(super) fn is_language(tag: &str) -> bool {
+    tag.split('-').enumerate().all(|(at, part)| {
+        (1..=8).contains(&part.len())
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphabetic() || (at > 0 && b.is_ascii_digit()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +68,26 @@ mod tests {
             ("1 2", None),
         ] {
             assert_eq!(integer(text), value, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn languages() {
+        for good in ["en", "de-AT", "x-private", "sr-Latn-RS", "en-1997"] {
+            assert!(is_language(good), "{good}");
+        }
+        for bad in [
+            "",
+            "-",
+            "en-",
+            "-en",
+            "1en",
+            "en_GB",
+            "toolongatag",
+            "en-toolongatag",
+            "e n",
+        ] {
+            assert!(!is_language(bad), "{bad}");
         }
     }
 }

@@ -24,8 +24,16 @@ pub(super) fn is_reference(text: &str) -> bool {
     else {
         return false;
     };
+    // What has a colon in its first segment has a scheme.
+    let segment = first.split(['/', '?']).next();
+    if segment.is_some_and(|segment| segment.contains(':')) {
+        return is_uri(text);
+    }
     let mut parts = [first, fragment.unwrap_or_default()].into_iter();
+    let has_brackets = |part: &str| part.contains(['[', ']']);
+    let may_have_brackets = first.starts_with("//");
     parts.all(|part| part.bytes().all(is_uri_byte) && escapes_are_complete(part))
+        && (may_have_brackets || !has_brackets(text))
 }
 
 fn escapes_are_complete(text: &str) -> bool {

@@ -97,6 +97,15 @@ impl<'e> From<&'e Node> for NodeRef<'e> {
     }
 }
 
+impl From<NodeRef<'_>> for Node {
+    fn from(node: NodeRef<'_>) -> Self {
+        match node {
+            NodeRef::Element(element) => Self::Element(element.clone()),
+            NodeRef::Text(text) => Self::Text(text.to_owned()),
+        }
+    }
+}
+
 impl Element {
     /// An empty element `local` in `namespace` (empty: in no namespace).
     pub fn new(namespace: &str, local: &str) -> Self {

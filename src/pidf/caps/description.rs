@@ -1,7 +1,8 @@
 //! Descriptions of services and devices, for people to read.
 
-use super::super::extension::ValueError;
 use super::named;
+use crate::pidf::extension::ValueError;
+use crate::pidf::lexical::is_language;
 use crate::xml::{Element, Name, namespace};
 
 /// What a service or a device is, in words (RFC 5196, 3.2.13 and 3.3.3).
@@ -70,19 +71,6 @@ impl From<String> for Description {
     fn from(text: String) -> Self {
         Self::new(text)
     }
-}
-
-/// An xs:language.
-pub(super) fn is_language(tag: &str) -> bool {
-    let is_subtag = |at: usize, subtag: &str| {
-        (1..=8).contains(&subtag.len())
-            && subtag
-                .bytes()
-                .all(|b| b.is_ascii_alphabetic() || (at > 0 && b.is_ascii_digit()))
-    };
-    tag.split('-')
-        .enumerate()
-        .all(|(at, subtag)| is_subtag(at, subtag))
 }
 
 #[cfg(test)]

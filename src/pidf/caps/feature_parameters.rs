@@ -337,6 +337,35 @@ mod tests {
         assert_eq!(device, Devcaps::new().with_mobility([Mobility::Fixed]));
     }
 
+    /// An option tag is written as SIP names it, so what the schema calls it has to be that tag, too.
+    #[test]
+    fn names_of_the_schema_are_taken_for_what_they_stand_for() {
+        for name in [
+            "rel100",
+            "100rel",
+            "hist-info",
+            "histinfo",
+            "REL100",
+            "Hist-Info",
+        ] {
+            let service = service(&format!(";extensions=\"{name},timer\""));
+            let listed = if name.to_ascii_lowercase().contains("rel") {
+                OptionTag::Rel100
+            } else {
+                OptionTag::HistInfo
+            };
+            assert_eq!(
+                service.option_tags.supported,
+                [listed, OptionTag::Timer],
+                "{name}"
+            );
+            assert_eq!(read(&write(&service)).0, service, "{name}");
+            // In other lists such a name is like any other.
+            let text = format!(";methods=\"{name}\"");
+            assert_eq!(write(&self::service(&text)), text);
+        }
+    }
+
     #[test]
     fn from_capabilities_and_back() {
         let mut caps = Servcaps::new()

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::description::is_language;
 use super::values::Token;
 use super::{is_caps, named};
 use crate::pidf::extension::ValueError;
+use crate::pidf::lexical::is_language;
 use crate::xml::{Element, trim};
 
 /// Keeps others from implementing [`Capability`].

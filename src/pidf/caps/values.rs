@@ -97,13 +97,14 @@ macro_rules! values {
 
         impl Token for $type {
             fn from_token(token: &str) -> Self {
+                // It is written as SIP names it, so both names have to mean the same.
+                let is_it = |listed: &&Self| {
+                    listed.as_str().eq_ignore_ascii_case(token)
+                        || sip_name(listed.as_str()).eq_ignore_ascii_case(token)
+                };
                 Self::LISTED
                     .iter()
-                    .find(|listed| {
-                        listed
-                            .token()
-                            .is_some_and(|name| name.eq_ignore_ascii_case(token))
-                    })
+                    .find(is_it)
                     .cloned()
                     .unwrap_or_else(|| Self::Other(token.to_owned()))
             }
@@ -111,7 +112,8 @@ macro_rules! values {
             fn token(&self) -> Option<&str> {
                 match self {
                     Self::Foreign(_) => None,
-                    _ => Some(sip_name(self.as_str())),
+                    Self::Other(name) => Some(name),
+                    listed => Some(sip_name(listed.as_str())),
                 }
             }
         }

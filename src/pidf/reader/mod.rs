@@ -12,7 +12,7 @@ use super::leaf::Leaf;
 use super::note::Note;
 use super::options::{ReadOptions, Strictness};
 use super::presence::Presence;
-use super::{ids, schema, timestamp, uri};
+use super::{ids, lexical, schema, timestamp, uri};
 use crate::xml::{
     Attributes, Element, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions, excerpt,
     is_blank, is_nc_name, namespace, trim,
@@ -259,6 +259,14 @@ impl<'a> Reader<'a, '_> {
             }
             false
         });
+        if self.strict
+            && let Some(tag) = lang.as_deref().map(trim)
+            && !(tag.is_empty() || lexical::is_language(tag))
+        {
+            self.fault(|| Fault::BadLanguage {
+                value: excerpt(tag),
+            })?;
+        }
         // The schemas foresee no others, save those of XML and of the schema language.
         let known_ones = [namespace::XML, namespace::XSI];
         let mut names = attributes.iter().map(|attribute| &attribute.name);

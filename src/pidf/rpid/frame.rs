@@ -1,5 +1,6 @@
 //! What elements of rich presence have around their values: ids, notes and foreign attributes.
 
+use crate::pidf::lexical::is_language;
 use crate::pidf::{Note, ValueError};
 use crate::xml::{Attributes, Element, Name, excerpt, is_nc_name, namespace, trim};
 
@@ -56,16 +57,6 @@ pub(in crate::pidf) fn lang(element: &Element) -> Option<&str> {
 
 fn read_lang(text: &str) -> Option<&str> {
     Some(trim(text)).filter(|tag| is_language(tag))
-}
-
-/// Whether the text is an xs:language (XML Schema part 2, 3.3.3).
-fn is_language(tag: &str) -> bool {
-    tag.split('-').enumerate().all(|(at, part)| {
-        (1..=8).contains(&part.len())
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphabetic() || (at > 0 && b.is_ascii_digit()))
-    })
 }
 
 /// Text for people with its language, or that of the element around it.
@@ -221,26 +212,6 @@ mod tests {
     use super::*;
     use crate::pidf::Extension;
     use crate::pidf::rpid::{Activities, Activity, StatusIcon};
-
-    #[test]
-    fn languages() {
-        for good in ["en", "de-AT", "x-private", "sr-Latn-RS", "en-1997"] {
-            assert!(is_language(good), "{good}");
-        }
-        for bad in [
-            "",
-            "-",
-            "en-",
-            "-en",
-            "1en",
-            "en_GB",
-            "toolongatag",
-            "en-toolongatag",
-            "e n",
-        ] {
-            assert!(!is_language(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn notes_are_in_the_language_around_them_or_in_their_own() {

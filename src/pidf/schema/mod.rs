@@ -6,7 +6,9 @@ mod caps;
 mod rpid;
 
 use super::{lexical, timestamp, uri};
-use crate::xml::{Attribute, Element, NodeRef, excerpt, is_blank, is_nc_name, namespace, trim};
+use crate::xml::{
+    Attribute, Element, Name, NodeRef, excerpt, is_blank, is_nc_name, namespace, trim,
+};
 
 /// What an element may carry.
 #[derive(Debug)]
@@ -54,6 +56,7 @@ enum Value {
     PositiveInteger,
     Time,
     Id,
+    Language,
     Uri,
     OneOf(&'static [&'static str]),
     /// Where a certificate is.
@@ -147,6 +150,34 @@ static CERTS: Rule = Rule {
     open: true,
 };
 
+/// A person or device where none is looked for, such as inside a tuple.
+const fn component(sequences: &'static [&'static [Slot]]) -> Rule {
+    Rule {
+        content: Content::Elements(sequences),
+        attributes: &[Named {
+            local: "id",
+            value: Value::Id,
+            required: true,
+        }],
+        open: false,
+    }
+}
+
+static PERSON: Rule = component(&[&[
+    Slot::foreign(0),
+    Slot::many(&[("note", &NOTE)]),
+    Slot::optional(&[("timestamp", &TIME)]),
+]]);
+
+static DEVICE: Rule = component(&[&[
+    Slot::foreign(0),
+    Slot::one(&[("deviceID", &URI)]),
+    Slot::many(&[("note", &NOTE)]),
+    Slot::optional(&[("timestamp", &TIME)]),
+]]);
+
+static TIME: Rule = Rule::value(Value::Time);
+
 /// A departure from a schema.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Violation {
@@ -158,10 +189,33 @@ pub(super) struct Violation {
 
 /// Checks an extension and all that is known inside it.
 pub(super) fn check(element: &Element) -> Result<(), Violation> {
+    if element.namespace().is_empty() {
+        return Err(violation(element, "a namespace".to_owned()));
+    }
+    check_inside(element)
+}
+
+fn check_inside(element: &Element) -> Result<(), Violation> {
     match rule_for(element) {
         Some(rule) => check_by(element, rule),
         // Extensions that were read are nested no deeper than the reader's bound.
-        None => element.elements().try_for_each(check),
+        None => {
+            for attribute in &element.attributes {
+                if let Some(value) = global(&attribute.name) {
+                    value.check(element, attribute)?;
+                }
+            }
+            element.elements().try_for_each(check_inside)
+        }
+    }
+}
+
+/// What attributes that may stand anywhere have to be.
+fn global(name: &Name) -> Option<Value> {
+    match (name.namespace(), name.local()) {
+        (namespace::PIDF, "mustUnderstand") => Some(Value::Boolean),
+        (namespace::XML, "lang") => Some(Value::Language),
+        _ => None,
     }
 }
 
@@ -172,6 +226,8 @@ fn rule_for(element: &Element) -> Option<&'static Rule> {
         (namespace::CIPID, "display-name") => Some(&NOTE),
         (namespace::CIPID, "card" | "homepage" | "icon" | "map" | "sound")
         | (namespace::DATA_MODEL, "deviceID") => Some(&URI),
+        (namespace::DATA_MODEL, "person") => Some(&PERSON),
+        (namespace::DATA_MODEL, "device") => Some(&DEVICE),
         (namespace::CERTS, "certs") => Some(&CERTS),
         _ => None,
     }
@@ -220,8 +276,12 @@ fn check_attribute(element: &Element, rule: &Rule, attribute: &Attribute) -> Res
                 ));
             }
         },
-        (namespace::PIDF, "mustUnderstand") => Value::Boolean,
-        (namespace::XML | namespace::XSI, _) => return Ok(()),
+        (namespace::XML | namespace::XSI, _) | (namespace::PIDF, "mustUnderstand") => {
+            match global(name) {
+                Some(value) => value,
+                None => return Ok(()),
+            }
+        }
         _ if rule.open => return Ok(()),
         _ => {
             return Err(violation(
@@ -230,13 +290,7 @@ fn check_attribute(element: &Element, rule: &Rule, attribute: &Attribute) -> Res
             ));
         }
     };
-    match value.expects(&attribute.value) {
-        None => Ok(()),
-        Some(expected) => Err(violation(
-            element,
-            format!("{expected} as attribute {}", name.local()),
-        )),
-    }
+    value.check(element, attribute)
 }
 
 fn check_elements(element: &Element, sequences: &[&[Slot]]) -> Result<(), Violation> {
@@ -275,7 +329,7 @@ fn check_sequence(element: &Element, sequence: &[Slot]) -> Result<(), Violation>
                 };
                 check_by(child, rule)?;
             } else if slot.foreign && !child.namespace().is_empty() {
-                check(child)?;
+                check_inside(child)?;
             } else {
                 break;
             }
@@ -310,6 +364,19 @@ fn unexpected(element: &Element, child: &Element) -> Violation {
 }
 
 impl Value {
+    fn check(self, element: &Element, attribute: &Attribute) -> Result<(), Violation> {
+        match self.expects(&attribute.value) {
+            None => Ok(()),
+            Some(expected) => {
+                let local = attribute.name.local();
+                Err(violation(
+                    element,
+                    format!("{expected} as attribute {local}"),
+                ))
+            }
+        }
+    }
+
     /// What was expected, if the text is not that.
     fn expects(self, text: &str) -> Option<String> {
         let text = trim(text);
@@ -329,6 +396,10 @@ impl Value {
                 (good, "a date and time")
             }
             Self::Id => (is_nc_name(text), "a name"),
+            Self::Language => (
+                text.is_empty() || lexical::is_language(text),
+                "a language tag",
+            ),
             Self::Uri => (uri::is_reference(text), "a URI"),
             Self::OneOf(values) => {
                 let good = values.contains(&text);
@@ -351,15 +422,23 @@ mod tests {
     fn checked(inside: &str) -> Result<(), String> {
         let document = format!(
             "<outer xmlns='urn:example:outer' xmlns:r='{}' xmlns:c='{}' xmlns:ci='{}' \
-             xmlns:dm='{}' xmlns:cert='{}' xmlns:x='urn:example:x'>{inside}</outer>",
+             xmlns:dm='{}' xmlns:cert='{}' xmlns:p='{}' xmlns:x='urn:example:x'>{inside}</outer>",
             namespace::RPID,
             namespace::CAPS,
             namespace::CIPID,
             namespace::DATA_MODEL,
             namespace::CERTS,
+            namespace::PIDF,
         );
         let tree = Element::read(document.as_bytes(), &XmlLimits::default()).unwrap();
         check(&tree).map_err(|violation| violation.expected)
+    }
+
+    // PIDF-22: the wildcards of the schemas take elements of other namespaces, not of none.
+    #[test]
+    fn an_extension_has_a_namespace() {
+        assert_eq!(check(&Element::new("urn:example:x", "a")), Ok(()));
+        assert!(check(&Element::new("", "a")).is_err());
     }
 
     // PIDF-36, PIDF-38, PIDF-42, PIDF-43, PIDF-45
@@ -391,6 +470,11 @@ mod tests {
             "<dm:deviceID>urn:example:a</dm:deviceID>",
             "<cert:certs/><cert:certs src='SIPS:dora@example.com' x:y=''><x:y/></cert:certs>",
             "<c:other><anything/></c:other>",
+            "<x:y xml:lang='de-1996' p:mustUnderstand=' 1 '><y xml:lang=''/></x:y>",
+            "<r:mood xml:lang='' p:mustUnderstand='true'><r:happy xml:lang='en'/></r:mood>",
+            "<x:y><dm:person id='a'><x:y/><dm:note xml:lang='en'>x</dm:note><dm:timestamp>2026-01-01T00:00:00Z</dm:timestamp></dm:person></x:y>",
+            "<dm:device id='a'><x:y/><dm:deviceID>urn:example:a</dm:deviceID><dm:note/></dm:device>",
+            "<ci:card>http://[2001:db8::1]/a:b?c#d</ci:card><ci:icon>./a:b</ci:icon><ci:map>?a:b</ci:map>",
         ] {
             assert_eq!(checked(inside), Ok(()), "{inside}");
         }
@@ -442,6 +526,17 @@ mod tests {
             "<cert:certs src='mailto:dora@example.com'/>",
             "<cert:certs src='dora.cer'/>",
             "<cert:certs>text</cert:certs>",
+            "<x:y xml:lang='en_GB'/>",
+            "<x:y><y p:mustUnderstand='yes'/></x:y>",
+            "<r:mood p:mustUnderstand='yes'><r:happy/></r:mood>",
+            "<r:mood><r:note xml:lang='1'>x</r:note><r:happy/></r:mood>",
+            "<c:devcaps><c:description xml:lang='-'/></c:devcaps>",
+            "<x:y><dm:person><dm:note/></dm:person></x:y>",
+            "<x:y><dm:person id='a'><dm:note/><x:y/></dm:person></x:y>",
+            "<dm:device id='a'><x:y/><dm:note/></dm:device>",
+            "<ci:card>a:</ci:card><ci:card>1:b</ci:card>",
+            "<ci:card>http://example.com/[a]</ci:card>",
+            "<ci:card>#[a]</ci:card>",
         ] {
             assert!(checked(inside).is_err(), "{inside}");
         }
