@@ -1,7 +1,7 @@
 //! Start tags: names, attributes and declarations of namespaces.
 #![expect(
     clippy::indexing_slicing,
-    reason = "every index is compared with the end of the tag that quick-xml delimited"
+    reason = "every index is compared with the end of the text"
 )]
 
 use std::borrow::Cow;
@@ -40,6 +40,17 @@ pub(super) struct Source<'a> {
     pub(super) limits: XmlLimits,
 }
 
+/// A start tag as it stands in the text.
+#[derive(Debug)]
+pub(super) struct TagSpan<'a> {
+    /// The element's name as written.
+    pub(super) name: &'a str,
+    /// Where what follows begins.
+    pub(super) end: usize,
+    /// Whether the element ends with the tag.
+    pub(super) empty: bool,
+}
+
 /// Where a name ends and where its colon is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NameSpan {
@@ -58,23 +69,25 @@ impl<'a> Source<'a> {
         self.text.as_bytes().get(at).copied()
     }
 
-    /// Reads the inside of a tag from behind the element's name up to `end`. Declarations go into the
-    /// scope, whose state before is `outside`, all other attributes into the list.
+    /// Reads a tag from behind the element's name. Declarations go into the scope, whose state before is `outside`, all other attributes into the list.
     ///
-    /// Gives the tag and the name as written.
+    /// Gives the tag, and how it stands in the text.
     #[inline]
     pub(super) fn start_tag(
         &self,
         start: usize,
         name: NameSpan,
-        end: usize,
         scope: &mut Scope<'a>,
         outside: ScopeMark,
         attributes: &mut Vec<RawAttribute<'a>>,
-    ) -> Checked<(StartTag<'a>, &'a str)> {
+    ) -> Checked<(StartTag<'a>, TagSpan<'a>)> {
         attributes.clear();
-        if name.end < end {
-            self.attributes(name.end, end, scope, outside, attributes)?;
+        // Most tags consist of a name alone.
+        let (end, empty) = match self.byte(name.end) {
+            Some(b'>') => (name.end.saturating_add(1), false),
+            _ => self.attributes(name.end, scope, outside, attributes)?,
+        };
+        if !attributes.is_empty() {
             resolve(attributes, scope, start)?;
         }
         let (binding, local) = match name.colon {
@@ -94,24 +107,32 @@ impl<'a> Source<'a> {
             local,
             binding,
         };
-        Ok((tag, self.slice(start, name.end)))
+        let span = TagSpan {
+            name: self.slice(start, name.end),
+            end,
+            empty,
+        };
+        Ok((tag, span))
     }
 
-    /// All that stands between an element's name and the end of its tag.
+    /// All that stands between an element's name and the end of its tag; gives that end, and whether
+    /// the element ends with it.
     fn attributes(
         &self,
         from: usize,
-        end: usize,
         scope: &mut Scope<'a>,
         outside: ScopeMark,
         attributes: &mut Vec<RawAttribute<'a>>,
-    ) -> Checked<()> {
+    ) -> Checked<(usize, bool)> {
         let bytes = self.text.as_bytes();
+        let end = bytes.len();
         let mut at = from;
         loop {
             let spaced = skip_space(bytes, &mut at, end);
-            if at >= end {
-                return Ok(());
+            match bytes.get(at..) {
+                Some([b'>', ..]) => return Ok((at + 1, false)),
+                Some([b'/', b'>', ..]) => return Ok((at + 2, true)),
+                _ => {}
             }
             if !spaced {
                 return syntax("white space before an attribute, or the end of the tag", at);

@@ -1,7 +1,8 @@
 //! The strict, namespace-true tokenizer.
 //!
-//! quick-xml finds where tags, comments, sections, instructions and references end. Everything else
-//! that makes a document well-formed is checked here, on slices of the document.
+//! Tags and plain text, which documents consist of, are taken apart here, on slices of the document.
+//! quick-xml finds where comments, CDATA sections, instructions and references end, and whether a tag
+//! that is wrong ends at all. What makes a document well-formed beyond that is checked here, too.
 
 use std::borrow::Cow;
 
@@ -358,8 +359,8 @@ impl<'a> Tokenizer<'a> {
         )
     }
 
-    /// Where the `>` is that ends a tag.
-    #[inline]
+    /// Where the `>` is that ends a tag, if it ends at all.
+    #[cold]
     fn end_of_markup(&self, from: usize, start: usize) -> Checked<usize> {
         let bytes = self.source.text.as_bytes();
         let inside = bytes.get(from..).unwrap_or_default();
@@ -568,14 +569,6 @@ impl<'a> Tokenizer<'a> {
                 return Err(refusal);
             }
         };
-        // Most tags consist of a name alone.
-        let close = match self.source.byte(name.end) {
-            Some(b'>') => name.end,
-            _ => self.end_of_markup(name.end, start)?,
-        };
-        self.at = close.saturating_add(1);
-        let slash = close.saturating_sub(1);
-        let empty = slash >= name.end && self.source.byte(slash) == Some(b'/');
         match self.stage {
             Stage::Root => {}
             Stage::Prolog => self.stage = Stage::Root,
@@ -585,23 +578,29 @@ impl<'a> Tokenizer<'a> {
         if self.open.len() >= depth {
             return over(XmlLimit::Depth, depth, start);
         }
-        let end = if empty { slash } else { close };
         let outside = self.scope.mark();
-        let (tag, name) = self.source.start_tag(
-            from,
-            name,
-            end,
-            &mut self.scope,
-            outside,
-            &mut self.attributes,
-        )?;
+        let (scope, attributes) = (&mut self.scope, &mut self.attributes);
+        let tag = self
+            .source
+            .start_tag(from, name, scope, outside, attributes);
+        let (tag, span) = match tag {
+            Ok(tag) => tag,
+            Err(refusal) => {
+                self.end_of_markup(name.end, start)?;
+                return Err(refusal);
+            }
+        };
+        self.at = span.end;
         let nodes = self.attributes.len().saturating_add(1);
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > self.source.limits.nodes {
             return over(XmlLimit::Nodes, self.source.limits.nodes, start);
         }
-        self.open.push(OpenElement { name, outside });
-        self.end_owed = empty;
+        self.open.push(OpenElement {
+            name: span.name,
+            outside,
+        });
+        self.end_owed = span.empty;
         Ok(tag)
     }
 }
