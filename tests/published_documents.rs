@@ -3,6 +3,11 @@
 //! Neither is part of this project. The tests run when `PRESENTITY_SPEC` names a folder with
 //! `vectors/INDEX.md`, a table of files with what is known of them, and `schemas/`; what holds a
 //! document against the schemas is `xmllint`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "test code may fail loudly"
+)]
 
 mod schemas;
 

@@ -1,6 +1,14 @@
 //! Whatever the typed interface accepts makes a document that is valid and says what was put in.
 //!
 //! The schemas are no part of this project; see `schemas`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "test code may fail loudly"
+)]
 
 mod schemas;
 mod typed;
