@@ -14,8 +14,16 @@ use crate::xml::{Attribute, Element, Name, Node, excerpt, is_blank, is_nc_name, 
 struct Rule {
     content: Content,
     attributes: &'static [Named],
-    /// Whether it may have any attribute beside those.
-    open: bool,
+    others: Others,
+}
+
+/// Which attributes an element may have beside those that its rule names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    None,
+    /// Those of other namespaces than its own, and not of none.
+    Foreign,
+    Any,
 }
 
 /// An attribute without namespace.
@@ -68,7 +76,7 @@ impl Rule {
         Self {
             content: Content::Value(value),
             attributes: &[],
-            open: false,
+            others: Others::None,
         }
     }
 
@@ -77,7 +85,7 @@ impl Rule {
         Self {
             content: Content::Elements(sequences),
             attributes: &[],
-            open: false,
+            others: Others::None,
         }
     }
 }
@@ -127,7 +135,7 @@ impl Slot {
 static NOTHING: Rule = Rule {
     content: Content::Nothing,
     attributes: &[],
-    open: false,
+    others: Others::None,
 };
 
 static TEXT: Rule = Rule::value(Value::Text);
@@ -146,7 +154,7 @@ static CERTS: Rule = Rule {
         value: Value::Source,
         required: false,
     }],
-    open: true,
+    others: Others::Foreign,
 };
 
 /// A person or device where none is looked for, such as inside a tuple.
@@ -158,7 +166,7 @@ const fn component(sequences: &'static [&'static [Slot]]) -> Rule {
             value: Value::Id,
             required: true,
         }],
-        open: false,
+        others: Others::None,
     }
 }
 
@@ -267,7 +275,7 @@ fn check_attribute(element: &Element, rule: &Rule, attribute: &Attribute) -> Res
     let value = match (name.namespace(), name.local()) {
         ("", local) => match rule.attributes.iter().find(|named| named.local == local) {
             Some(named) => named.value,
-            None if rule.open => return Ok(()),
+            None if rule.others == Others::Any => return Ok(()),
             None => {
                 return Err(violation(
                     element,
@@ -281,7 +289,10 @@ fn check_attribute(element: &Element, rule: &Rule, attribute: &Attribute) -> Res
                 None => return Ok(()),
             }
         }
-        _ if rule.open => return Ok(()),
+        _ if rule.others == Others::Any => return Ok(()),
+        (namespace, _) if rule.others == Others::Foreign && namespace != element.namespace() => {
+            return Ok(());
+        }
         _ => {
             return Err(violation(
                 element,
@@ -525,6 +536,8 @@ mod tests {
             "<cert:certs src='mailto:dora@example.com'/>",
             "<cert:certs src='dora.cer'/>",
             "<cert:certs>text</cert:certs>",
+            "<cert:certs a=''/>",
+            "<cert:certs cert:a=''/>",
             "<x:y xml:lang='en_GB'/>",
             "<x:y><y p:mustUnderstand='yes'/></x:y>",
             "<r:mood p:mustUnderstand='yes'><r:happy/></r:mood>",
