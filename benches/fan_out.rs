@@ -94,8 +94,9 @@ fn change(population: &mut Population, watchers: u64, timed: Timed) -> Duration 
         }
     }
     assert_eq!(sent, watchers, "every watcher once");
+    // In a long run the CSeq gets more digits.
     assert!(
-        timed == Timed::Take || buffer.len() == REFERENCE,
+        timed == Timed::Take || (REFERENCE..REFERENCE + 4).contains(&buffer.len()),
         "{}",
         buffer.len()
     );

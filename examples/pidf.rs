@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let outcome = match Command::from_args() {
         Ok(command) => command.run(&mut out),
         Err(error) => {
-            eprintln!("pidf: {error}\n{USAGE}");
+            complain(format_args!("pidf: {error}\n{USAGE}"));
             return ExitCode::from(2);
         }
     };
@@ -38,14 +38,20 @@ fn main() -> ExitCode {
         // Whoever reads the output may stop when it has enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pidf: {error}");
+            complain(format_args!("pidf: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Says something on standard error, if anybody reads it.
+fn complain(what: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
 #[derive(Debug)]
 enum Command {
+    Help,
     Check { files: Vec<File>, strict: bool },
     Show(File),
     Format { file: File, layout: Layout },
@@ -62,10 +68,7 @@ impl Command {
             match arg {
                 Long("strict") => strict = true,
                 Long("compact") => compact = true,
-                Long("help") | Short('h') => {
-                    println!("{USAGE}");
-                    std::process::exit(0);
-                }
+                Long("help") | Short('h') => return Ok(Self::Help),
                 Value(value) if name.is_none() => name = Some(value.string()?),
                 Value(value) => files.push(File(value)),
                 other => return Err(other.unexpected()),
@@ -99,6 +102,7 @@ impl Command {
     /// Whether all was well.
     fn run(self, out: &mut impl Write) -> io::Result<bool> {
         match self {
+            Self::Help => writeln!(out, "{USAGE}").map(|()| true),
             Self::Check { files, strict } => {
                 let mut good = true;
                 for file in files {
@@ -186,7 +190,7 @@ fn with_document(file: &File, then: impl FnOnce(&Presence) -> io::Result<()>) ->
     match file.read(false) {
         Ok((_, document, _)) => then(&document).map(|()| true),
         Err(refusal) => {
-            eprintln!("{refusal}");
+            complain(format_args!("{refusal}"));
             Ok(false)
         }
     }
@@ -215,7 +219,8 @@ fn check(file: &File, strict: bool, out: &mut impl Write) -> io::Result<bool> {
     }
 }
 
-/// Layout and prefixes are all that changes: the tree is written, not what presence is made of.
+/// Layout and prefixes are all that changes, and comments, which are not kept: the tree is written,
+/// not what presence is made of.
 fn format(file: &File, layout: Layout, out: &mut impl Write) -> io::Result<bool> {
     let written = file.read(false).and_then(|(content, ..)| {
         let limits = XmlLimits::default();
@@ -231,7 +236,7 @@ fn format(file: &File, layout: Layout, out: &mut impl Write) -> io::Result<bool>
             Ok(true)
         }
         Err(refusal) => {
-            eprintln!("{refusal}");
+            complain(format_args!("{refusal}"));
             Ok(false)
         }
     }

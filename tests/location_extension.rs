@@ -1,6 +1,14 @@
 //! An extension of somebody else's: where a person is, with typed access through the public traits
 //! alone. Like the location objects of RFC 4119 it has content of a second namespace, and rules for
 //! what may be done with it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "test code may fail loudly"
+)]
 
 use presentity::pidf::{
     Device, Extension, ExtensionOf, Fault, Person, Presence, ReadOptions, Status, Strictness,

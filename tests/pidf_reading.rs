@@ -9,6 +9,7 @@
 
 mod corpus;
 
+use presentity::pidf::rpid::Activities;
 use presentity::pidf::{
     Basic, Fault, PidfLimit, Presence, Priority, ReadError, ReadOptions, Strictness, Tuple,
     Understood,
@@ -549,14 +550,14 @@ fn languages_are_inherited() {
 // SEC-39: a language goes to everything below it, and must not make a large document of a small one.
 #[test]
 fn an_endless_language_is_not_handed_down() {
-    let (tag, endless) = (format!("x{}", ["xxxxxxx"; 8].join("-")), "x".repeat(65));
-    assert_eq!(tag.len(), 64);
+    let (tag, endless) = ("x-abcdefgh-abcdefgh-abcdefgh-abcdef", "x".repeat(65));
+    assert_eq!(tag.len(), 35);
     let with = |lang: &str| {
         let root = format!("xml:lang='{lang}' entity='sip:dora@example.com'");
         document("<note>1</note><x:e/>").replace("entity='sip:dora@example.com'", &root)
     };
-    let presence = strictly(with(&tag)).unwrap();
-    assert_eq!(presence.notes[0].lang.as_ref(), Some(&tag));
+    let presence = strictly(with(tag)).unwrap();
+    assert_eq!(presence.notes[0].lang.as_deref(), Some(tag));
     let lang = |element: &Element| element.attributes.get(namespace::XML, "lang").is_some();
     assert!(lang(&presence.extensions[0]));
     let fault = Fault::BadLanguage {
@@ -1140,4 +1141,45 @@ fn notes_of_the_document_are_those_of_persons_without_any() {
     let presence = strictly(&text).unwrap();
     let of = |id: &str| &presence.notes_of(presence.person(id).unwrap())[0].text;
     assert_eq!((of("a").as_str(), of("b").as_str()), ("In", "Away"));
+}
+
+// SEC-39: text that looks as if it relied on a prefix takes the declaration along, and rich presence
+// its language to every note. Neither makes much of little.
+#[test]
+fn what_is_repeated_is_short() {
+    let long = format!("urn:{}", "a".repeat(30_000));
+    let text = document(&"<x:e>q:a</x:e>".repeat(1_000))
+        .replace("<presence ", &format!("<presence xmlns:q='{long}' "));
+    let error = Presence::read(text.as_bytes()).unwrap_err();
+    assert!(matches!(&error, ReadError::Xml(error)
+        if matches!(error.kind(), XmlErrorKind::Limit { limit: XmlLimit::NamespaceName, .. })));
+
+    let note = "<r:note>x</r:note>";
+    let activities = format!(
+        "<d:person id='a'><r:activities xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' xml:lang='{}'>{}</r:activities></d:person>",
+        ["en"; 20_000].join("-"),
+        note.repeat(1_000)
+    );
+    let (presence, _) = tolerate(model(&activities));
+    let activities = presence.persons[0].get::<Activities>().unwrap();
+    assert_eq!(activities.notes.len(), 1_000);
+    assert_eq!(activities.notes[0].lang, None);
+}
+
+// PIDF-19: what RFC 3339 or its readers allow and an xs:dateTime is not.
+#[test]
+fn times_that_strict_readers_refuse() {
+    for time in [
+        "2026-03-04t05:06:07z",
+        "2016-12-31T23:59:60Z",
+        "2026-03-04T05:06:07+14:01",
+    ] {
+        let text = document(&format!(
+            "<tuple id='a'>{OPEN}<timestamp>{time}</timestamp></tuple>"
+        ));
+        let (presence, faults) = tolerate(&text);
+        assert_eq!(faults, []);
+        assert!(presence.tuples[0].timestamp().is_some());
+        assert!(strictly(&text).is_err(), "{time}");
+    }
 }

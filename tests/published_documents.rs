@@ -5,10 +5,8 @@
 //! document against the schemas is `xmllint`.
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "a test"
+    reason = "test code may fail loudly"
 )]
 
 mod schemas;

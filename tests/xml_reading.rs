@@ -558,6 +558,21 @@ fn every_limit_holds_exactly() {
         "<a xmlns:p='urn:example:x'><b xmlns:p='urn:example:x'/><b xmlns='urn:example:y'/></a>",
         "<a><b xmlns='urn:example:x'/><b xmlns='urn:example:y'/><b xmlns='urn:example:z'/></a>",
     );
+    let limits = limited(|limits| limits.namespace_name = 5);
+    check_limit(
+        &limits,
+        XmlLimit::NamespaceName,
+        5,
+        "<a xmlns='urn:x' xmlns:p='urn:&#120;'/>",
+        "<a xmlns='urn:xy'/>",
+    );
+    check_limit(
+        &limits,
+        XmlLimit::NamespaceName,
+        5,
+        "<a xmlns:p='urn:ietf:params:xml:ns:pidf'/>",
+        "<a><b xmlns:p='urn:&#120;y'/></a>",
+    );
     let limits = limited(|limits| limits.name = 4);
     check_limit(&limits, XmlLimit::Name, 4, "<abcd efgh=''/>", "<abcde/>");
     check_limit(
@@ -684,6 +699,7 @@ fn unlimited() -> XmlLimits {
         limits.depth = usize::MAX;
         limits.attributes = usize::MAX;
         limits.namespaces = usize::MAX;
+        limits.namespace_name = usize::MAX;
         limits.name = usize::MAX;
         limits.text = usize::MAX;
         limits.nodes = usize::MAX;
@@ -693,12 +709,16 @@ fn unlimited() -> XmlLimits {
 /// Documents of about `many` parts, each of a kind that a careless reader is slow with.
 fn laborious(many: usize) -> Vec<String> {
     let mut attributes = String::from("<a");
+    let mut prefixes = String::from("<a>");
     for at in 0..many {
         attributes.push_str(&format!(" b{at}=''"));
+        prefixes.push_str(&format!("<p{at}:b xmlns:p{at}='urn:example:x'/>"));
     }
     attributes.push_str("/>");
+    prefixes.push_str("</a>");
     vec![
         attributes,
+        prefixes,
         format!("<a>{}</a>", "<b/>".repeat(many)),
         format!("<a>{}</a>", "<b/> ".repeat(many)),
         format!("<a>{}x</a>", "<b/> ".repeat(many)),

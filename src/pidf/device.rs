@@ -105,7 +105,8 @@ impl Extension for DeviceId {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if !uri::is_absolute(&self.0) {
+        // A fragment names no device.
+        if !uri::is_absolute(&self.0) || !uri::is_uri(&self.0) {
             return Err(ValueError::new("deviceID", &self.0, "an absolute URI"));
         }
         Ok(Self::empty_element().with_text(self.0.as_str()))
@@ -113,3 +114,33 @@ impl Extension for DeviceId {
 }
 
 impl ExtensionOf<Tuple> for DeviceId {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pidf::schema;
+
+    // PIDF-31: whatever a tuple takes, strict reading of it takes too.
+    #[test]
+    fn a_device_of_a_tuple_is_written_as_its_schema_wants_it() {
+        for (urn, good) in [
+            ("urn:uuid:1b4e28ba-2fa1-11d2-883f-0016d3cca427", true),
+            ("urn:example:50%25", true),
+            ("http://[2001:db8::1]/", true),
+            ("urn:example:50%", false),
+            ("urn:example:[a]", false),
+            ("urn:example:a#b", false),
+            ("urn:example: a", false),
+            ("example", false),
+            ("", false),
+        ] {
+            match DeviceId::new(urn).to_element() {
+                Ok(element) => {
+                    assert!(good, "{urn}");
+                    assert_eq!(schema::check(&element), Ok(()), "{urn}");
+                }
+                Err(_) => assert!(!good, "{urn}"),
+            }
+        }
+    }
+}

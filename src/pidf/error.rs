@@ -83,7 +83,7 @@ pub enum Fault {
     },
     /// A language (`xml:lang`) is no language tag. Looked for in strict reading only; kept
     /// otherwise, unless an element that holds others has it and it has more octets than any
-    /// language tag, 64: then it is left out.
+    /// language tag, 35: then it is left out.
     #[error("expected a language tag, found {value:?}")]
     BadLanguage {
         /// What is there, shortened.
@@ -199,12 +199,6 @@ pub enum ReadError {
         /// Where it is.
         location: Location,
     },
-    /// It names no presentity.
-    #[error("{location}: expected an entity attribute")]
-    NoEntity {
-        /// Where it should be.
-        location: Location,
-    },
     /// It has too much of something.
     #[error("{location}: more than {max} {limit}")]
     Limit {
@@ -244,9 +238,7 @@ impl ReadError {
     pub fn location(&self) -> &Location {
         match self {
             Self::Xml(error) => error.location(),
-            Self::WrongRoot { location, .. }
-            | Self::NoEntity { location }
-            | Self::Limit { location, .. } => location,
+            Self::WrongRoot { location, .. } | Self::Limit { location, .. } => location,
             Self::Fault(tolerated) => &tolerated.location,
         }
     }

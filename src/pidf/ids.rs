@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::presence::Presence;
-use crate::xml::{Element, is_nc_name, namespace};
+use crate::xml::{Element, is_nc_name, namespace, trim};
 
 /// What carries an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -183,7 +183,7 @@ pub(super) fn each_of<E>(
 ) -> Result<(), E> {
     if !element.attributes.is_empty()
         && owner(element).is_some()
-        && let Some(id) = element.attribute("id")
+        && let Some(id) = element.attribute("id").map(trim)
     {
         visit(id)?;
     }
@@ -200,7 +200,7 @@ fn collect_all<'p>(extensions: &'p [Element], ids: &mut Vec<(IdOwner, &'p str)>)
 fn collect<'p>(element: &'p Element, ids: &mut Vec<(IdOwner, &'p str)>) {
     if !element.attributes.is_empty()
         && let Some(owner) = owner(element)
-        && let Some(id) = element.attribute("id")
+        && let Some(id) = element.attribute("id").map(trim)
     {
         ids.push((owner, id));
     }

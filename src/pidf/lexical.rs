@@ -23,14 +23,20 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     is_integer(text).then(|| text.parse().ok())?
 }
 
-/// Whether the text is an xs:language (XML Schema part 2, 3.3.3).
+/// Octets of a language tag; RFC 5646 section 4.4.1 comes to 35 for whatever is registered.
+pub(super) const LONGEST_LANGUAGE: usize = 35;
+
+/// Whether the text is an xs:language (XML Schema part 2, 3.3.3), and no longer than one may be: it is
+/// copied to whatever it is said of.
 pub(super) fn is_language(tag: &str) -> bool {
-    tag.split('-').enumerate().all(|(at, part)| {
-        (1..=8).contains(&part.len())
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphabetic() || (at > 0 && b.is_ascii_digit()))
-    })
+    let mut parts = tag.split('-').enumerate();
+    tag.len() <= LONGEST_LANGUAGE
+        && parts.all(|(at, part)| {
+            (1..=8).contains(&part.len())
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphabetic() || (at > 0 && b.is_ascii_digit()))
+        })
 }
 
 #[cfg(test)]

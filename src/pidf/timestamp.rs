@@ -87,6 +87,19 @@ pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
     Some(OffsetDateTime::new_in_offset(date, time, offset))
 }
 
+/// Whether it is a time that strict readers take: one of RFC 3339 in capitals (RFC 3863, 4.1.7) that is
+/// an xs:dateTime as well, which has no leap seconds, no year 0 and no offset beyond 14 hours.
+pub(crate) fn is_valid(text: &str) -> bool {
+    let Some(moment) = parse(text) else {
+        return false;
+    };
+    let second = text.as_bytes().get(17..19);
+    !text.contains(['t', 'z'])
+        && second != Some(b"60")
+        && !text.starts_with("0000")
+        && moment.offset().whole_minutes().unsigned_abs() <= 14 * 60
+}
+
 /// Writes a time in UTC with as many decimals as it needs: none, three, six or nine.
 ///
 /// None for a year that four digits cannot show, and for the year 0, which XML Schema has not.
@@ -185,6 +198,24 @@ mod tests {
             unix_nanos("2024-02-29T00:00:00Z"),
             Some(1_709_164_800_000_000_000)
         );
+    }
+
+    // PIDF-19
+    #[test]
+    fn times_that_strict_readers_take() {
+        for (text, good) in [
+            ("2024-01-01T00:00:00Z", true),
+            ("2024-01-01T00:00:00.5+14:00", true),
+            ("2024-01-01T00:00:00-14:01", false),
+            ("2024-01-01t00:00:00Z", false),
+            ("2024-01-01T00:00:00z", false),
+            ("2016-12-31T23:59:60Z", false),
+            ("0000-01-01T00:00:00Z", false),
+            ("0001-01-01T00:00:00Z", true),
+            ("2024-01-01T00:00:00", false),
+        ] {
+            assert_eq!(is_valid(text), good, "{text}");
+        }
     }
 
     #[test]

@@ -44,14 +44,6 @@ fn escapes_are_complete(text: &str) -> bool {
     })
 }
 
-/// Whether a certificate may be said to be there: an absolute URI of one of four schemes.
-pub(super) fn is_certificate_source(text: &str) -> bool {
-    const SCHEMES: [&str; 4] = ["sip", "sips", "http", "https"];
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
-    is_absolute(text)
-        && scheme.is_some_and(|scheme| SCHEMES.iter().any(|it| it.eq_ignore_ascii_case(scheme)))
-}
-
 /// Whether the text is a URI that may point into what it names (RFC 3986, 3): an absolute one,
 /// perhaps with a fragment, where `%` stands before two hexadecimal digits and brackets around an
 /// address, and neither anywhere else.

@@ -39,6 +39,8 @@ pub enum XmlLimit {
     Attributes,
     /// Namespaces.
     Namespaces,
+    /// Length of the name of a namespace.
+    NamespaceName,
     /// Length of a name.
     Name,
     /// Length of a text or attribute value.
@@ -53,6 +55,7 @@ impl fmt::Display for XmlLimit {
             Self::Bytes => "bytes in the document",
             Self::Depth => "levels of elements",
             Self::Attributes => "attributes of an element",
+            Self::NamespaceName => "bytes in the name of a namespace",
             Self::Namespaces => "namespaces",
             Self::Name => "bytes in a name",
             Self::Text => "bytes in a text",

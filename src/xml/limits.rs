@@ -28,6 +28,9 @@ pub struct XmlLimits {
     /// Different namespaces in the document; at one place up to twice as many declarations may be
     /// in scope. Default 128.
     pub namespaces: usize,
+    /// Length in bytes of the name of one namespace. Default 512: it may be repeated wherever
+    /// content relies on its prefix, so that a long one would make a large document of a small one.
+    pub namespace_name: usize,
     /// Length in bytes of one name, of its prefix, or of the target of a processing instruction.
     /// Default 256.
     pub name: usize,
@@ -56,6 +59,7 @@ impl Default for XmlLimits {
             depth: Self::MAX_DEPTH,
             attributes: 256,
             namespaces: 128,
+            namespace_name: 512,
             name: 256,
             text: 1024 * 1024,
             nodes: 1_048_576,

@@ -29,7 +29,7 @@ pub(crate) struct Prefixes<'m> {
     index: HashMap<&'m str, usize>,
     /// Prefixes that some element declares itself, with the namespace, or none when there are
     /// several: they must not mean anything else at the root.
-    claimed: Vec<(&'m str, Option<&'m str>)>,
+    claimed: HashMap<&'m str, Option<&'m str>>,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl<'m> Prefixes<'m> {
             entries: Vec::new(),
             known: [0; namespace::KNOWN.len()],
             index: HashMap::new(),
-            claimed: Vec::new(),
+            claimed: HashMap::new(),
         }
     }
 
@@ -184,13 +184,9 @@ impl<'m> Prefixes<'m> {
         if prefix.is_empty() {
             return;
         }
-        match self.claimed.iter_mut().find(|(known, _)| *known == prefix) {
-            Some((_, known)) => {
-                if *known != Some(namespace) {
-                    *known = None;
-                }
-            }
-            None => self.claimed.push((prefix, Some(namespace))),
+        let claim = self.claimed.entry(prefix).or_insert(Some(namespace));
+        if *claim != Some(namespace) {
+            *claim = None;
         }
     }
 
@@ -207,7 +203,7 @@ impl<'m> Prefixes<'m> {
         }
         let mut taken: HashMap<Cow<'m, str>, ()> = HashMap::new();
         let mut numbers: HashMap<&'m str, u32> = HashMap::new();
-        let claimed: HashMap<&'m str, Option<&'m str>> = self.claimed.iter().copied().collect();
+        let claimed = &self.claimed;
         // Those whose owners may not have them.
         let mut customary: Vec<&str> = Vec::new();
         if !claimed.is_empty() {

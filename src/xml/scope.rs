@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::byte_search::skip_space;
 use super::error::{XmlErrorKind, XmlLimit, excerpt};
+use super::limits::XmlLimits;
 use super::name::{Qualifier, QualifierRef, SharedStr};
 use super::namespace::{self, NamespaceId, find_known};
 use super::refusal::{Checked, over, refuse};
@@ -53,6 +54,7 @@ pub(super) struct Scope<'a> {
     /// Some attribute is in the namespace of PIDF.
     pidf_attribute_seen: bool,
     limit: usize,
+    longest_name: usize,
 }
 
 const BUILT_IN: usize = 2;
@@ -60,7 +62,7 @@ const BUILT_IN: usize = 2;
 impl<'a> Scope<'a> {
     /// Nothing is declared yet. `aliases` are namespace names to be taken for another one,
     /// `limit` bounds the different namespaces, and twice that the declarations in scope.
-    pub(super) fn new(aliases: &'static [(&'static str, NamespaceId)], limit: usize) -> Self {
+    pub(super) fn new(aliases: &'static [(&'static str, NamespaceId)], limits: &XmlLimits) -> Self {
         let mut known_met = [false; namespace::KNOWN.len()];
         // No namespace is none to count.
         known_met[0] = true;
@@ -83,7 +85,8 @@ impl<'a> Scope<'a> {
             aliases,
             alias_seen: false,
             pidf_attribute_seen: false,
-            limit,
+            limit: limits.namespaces,
+            longest_name: limits.namespace_name,
         }
     }
 
@@ -200,6 +203,9 @@ impl<'a> Scope<'a> {
                 self.met_another(at)?;
             }
             return Ok(known);
+        }
+        if name.len() > self.longest_name {
+            return over(XmlLimit::NamespaceName, self.longest_name, at);
         }
         let met = self.foreign.iter().position(|known| **known == *name);
         let index = match met {

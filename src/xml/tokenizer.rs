@@ -121,7 +121,7 @@ impl<'a> Tokenizer<'a> {
             has_bracket: document.has_bracket,
             stage: Stage::Prolog,
             open: Vec::with_capacity(8),
-            scope: Scope::new(options.aliases, options.limits.namespaces),
+            scope: Scope::new(options.aliases, options.limits),
             attributes: Vec::with_capacity(4),
             end_owed: false,
             nodes: 0,

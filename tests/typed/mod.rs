@@ -24,8 +24,11 @@ use time::{OffsetDateTime, UtcOffset};
 /// A document, and what has to be found in it.
 pub(crate) struct Typed {
     pub(crate) document: Presence,
-    checks: Vec<Box<dyn Fn(&Presence)>>,
+    checks: Vec<Check>,
 }
+
+/// Looks for one value.
+type Check = Box<dyn Fn(&Presence)>;
 
 impl Typed {
     /// The document that the octets choose; none of them chooses the smallest.

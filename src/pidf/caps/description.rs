@@ -3,7 +3,7 @@
 use super::named;
 use crate::pidf::extension::ValueError;
 use crate::pidf::lexical::is_language;
-use crate::xml::{Element, Name, namespace};
+use crate::xml::{Element, Name, namespace, trim};
 
 /// What a service or a device is, in words (RFC 5196, 3.2.13 and 3.3.3).
 ///
@@ -44,7 +44,10 @@ impl Description {
         let lang = element.attributes.get(namespace::XML, "lang");
         Self {
             text: element.text().into_owned(),
-            lang: lang.filter(|lang| is_language(lang)).map(str::to_owned),
+            lang: lang
+                .map(trim)
+                .filter(|lang| is_language(lang))
+                .map(str::to_owned),
         }
     }
 
@@ -92,7 +95,6 @@ mod tests {
             ("en-", false),
             ("-en", false),
             ("abcdefghi", false),
-            (" en", false),
             ("é", false),
         ] {
             let description = Description::new("x").in_language(tag);

@@ -37,6 +37,7 @@ mod sources;
 mod stanza;
 
 pub use sources::CertificateSource;
+pub(super) use stanza::check_source;
 pub use stanza::{Certs, CertsFault};
 
 use crate::xml::namespace;

@@ -91,8 +91,8 @@ impl Certs {
     }
 }
 
-/// Case of the scheme does not matter (RFC 3986, 3.1).
-fn check_source(src: &str) -> Result<(), CertsFault> {
+/// What may say where a certificate is. Case of the scheme does not matter (RFC 3986, 3.1).
+pub(in crate::pidf) fn check_source(src: &str) -> Result<(), CertsFault> {
     let shortened = || excerpt(src);
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())

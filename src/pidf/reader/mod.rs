@@ -70,9 +70,6 @@ struct Reader<'a, 'o> {
     ids: Ids,
 }
 
-/// Octets of a language tag; RFC 5646 section 4.4.1 comes to 35 for whatever is registered.
-const LONGEST_LANGUAGE: usize = 64;
-
 /// The attribute looked for, the language, and all the others.
 type Named<'a> = (Option<Cow<'a, str>>, Option<String>, Attributes);
 
@@ -90,7 +87,8 @@ impl<'a> Reader<'a, '_> {
             }
         }
         // Without a root the tokenizer has refused the document.
-        presence.ok_or_else(|| ReadError::NoEntity {
+        presence.ok_or_else(|| ReadError::WrongRoot {
+            found: String::new(),
             location: self.tokenizer.location(),
         })
     }
@@ -197,7 +195,11 @@ impl<'a> Reader<'a, '_> {
         let (_, _, attributes) = self.attributes(None, true)?;
         let text = self.simple_content()?;
         let text = trim(&text);
-        if self.heeds_faults() && timestamp::parse(text).is_none() {
+        let is_time = match self.strict {
+            true => timestamp::is_valid,
+            false => |text: &str| timestamp::parse(text).is_some(),
+        };
+        if self.heeds_faults() && !is_time(text) {
             self.fault(|| Fault::BadTimestamp {
                 value: excerpt(text),
             })?;
@@ -284,7 +286,7 @@ impl<'a> Reader<'a, '_> {
     /// everything below, and make a large document of a small one.
     fn handed_down(&mut self, lang: Option<String>) -> Result<Option<String>, ReadError> {
         match lang {
-            Some(lang) if lang.len() > LONGEST_LANGUAGE => {
+            Some(lang) if lang.len() > lexical::LONGEST_LANGUAGE => {
                 self.fault(|| Fault::BadLanguage {
                     value: excerpt(&lang),
                 })?;

@@ -52,9 +52,11 @@ pub fn in_force<T: Timed>(values: impl Iterator<Item = T>, at: OffsetDateTime) -
     })
 }
 
-/// The time in an attribute; none when it is no time with an offset.
+/// The time in an attribute; none when it is no time. Without an offset, which the schema allows, it
+/// counts as UTC: it may be some hours wrong then, but what has an end does not last for ever.
 pub(super) fn read_time(element: &Element, attribute: &str) -> Option<OffsetDateTime> {
-    timestamp::parse(trim(element.attribute(attribute)?))
+    let text = trim(element.attribute(attribute)?);
+    timestamp::parse(text).or_else(|| timestamp::parse(&format!("{text}Z")))
 }
 
 /// Writes a time as an xs:dateTime, which knows no year 0.
@@ -66,7 +68,7 @@ pub(super) fn put_time(
     let Some(time) = time else {
         return Ok(());
     };
-    let text = timestamp::format(time).filter(|text| !text.starts_with("0000"));
+    let text = timestamp::format(time);
     let Some(text) = text else {
         let expected = "a time of the years 1 to 9999";
         return Err(ValueError::new(attribute, &time.to_string(), expected));
@@ -193,7 +195,10 @@ mod tests {
             "<r:activities from='2026-03-01T08:00:00Z' until='2026-03-01T17:00:00Z'>\
              <r:busy/></r:activities>",
         );
-        for bad in ["", "tomorrow", "2026-03-01T09:00:00", "2026-03-01"] {
+        let local: Activities =
+            read("<r:activities until='2026-03-01T17:00:00'><r:busy/></r:activities>").unwrap();
+        assert_eq!(local.until, Some(at("2026-03-01T17:00:00Z")));
+        for bad in ["", "tomorrow", "2026-03-01"] {
             let document = format!("<r:activities from='{bad}'><r:busy/></r:activities>");
             let busy: Activities = read(&document).unwrap();
             assert_eq!(busy, Activities::of([Activity::Busy]), "{bad}");

@@ -1,6 +1,6 @@
 //! Capabilities (RFC 5196, section 6).
 
-use super::{BOOLEAN, Content, NOTE, Named, Rule, Slot, TEXT, Value};
+use super::{BOOLEAN, Content, NOTE, Named, Others, Rule, Slot, TEXT, Value};
 
 pub(super) const GLOBAL: &[(&str, &Rule)] = &[("servcaps", &SERVCAPS), ("devcaps", &DEVCAPS)];
 
@@ -29,7 +29,7 @@ static SERVCAPS: Rule = Rule {
         Slot::foreign(0),
     ]]),
     attributes: &[],
-    open: true,
+    others: Others::Any,
 };
 
 static DEVCAPS: Rule = Rule {
@@ -39,7 +39,7 @@ static DEVCAPS: Rule = Rule {
         Slot::foreign(0),
     ]]),
     attributes: &[],
-    open: true,
+    others: Others::Any,
 };
 
 /// What is supported, and what is not: each an element with values, which are elements.
@@ -160,7 +160,7 @@ const fn bounds(attributes: &'static [Named]) -> Rule {
     Rule {
         content: Content::Nothing,
         attributes,
-        open: false,
+        others: Others::None,
     }
 }
 

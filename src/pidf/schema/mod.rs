@@ -5,7 +5,7 @@
 mod caps;
 mod rpid;
 
-use super::{lexical, timestamp, uri};
+use super::{certs, lexical, timestamp, uri};
 use crate::xml::{
     Attribute, Element, Name, NodeRef, excerpt, is_blank, is_nc_name, namespace, trim,
 };
@@ -15,8 +15,16 @@ use crate::xml::{
 struct Rule {
     content: Content,
     attributes: &'static [Named],
-    /// Whether it may have any attribute beside those.
-    open: bool,
+    others: Others,
+}
+
+/// Which attributes an element may have beside those that its rule names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    None,
+    /// Those of other namespaces than its own, and not of none.
+    Foreign,
+    Any,
 }
 
 /// An attribute without namespace.
@@ -69,7 +77,7 @@ impl Rule {
         Self {
             content: Content::Value(value),
             attributes: &[],
-            open: false,
+            others: Others::None,
         }
     }
 
@@ -78,7 +86,7 @@ impl Rule {
         Self {
             content: Content::Elements(sequences),
             attributes: &[],
-            open: false,
+            others: Others::None,
         }
     }
 }
@@ -128,7 +136,7 @@ impl Slot {
 static NOTHING: Rule = Rule {
     content: Content::Nothing,
     attributes: &[],
-    open: false,
+    others: Others::None,
 };
 
 static TEXT: Rule = Rule::value(Value::Text);
@@ -147,7 +155,7 @@ static CERTS: Rule = Rule {
         value: Value::Source,
         required: false,
     }],
-    open: true,
+    others: Others::Foreign,
 };
 
 /// A person or device where none is looked for, such as inside a tuple.
@@ -159,7 +167,7 @@ const fn component(sequences: &'static [&'static [Slot]]) -> Rule {
             value: Value::Id,
             required: true,
         }],
-        open: false,
+        others: Others::None,
     }
 }
 
@@ -268,7 +276,7 @@ fn check_attribute(element: &Element, rule: &Rule, attribute: &Attribute) -> Res
     let value = match (name.namespace(), name.local()) {
         ("", local) => match rule.attributes.iter().find(|named| named.local == local) {
             Some(named) => named.value,
-            None if rule.open => return Ok(()),
+            None if rule.others == Others::Any => return Ok(()),
             None => {
                 return Err(violation(
                     element,
@@ -282,7 +290,10 @@ fn check_attribute(element: &Element, rule: &Rule, attribute: &Attribute) -> Res
                 None => return Ok(()),
             }
         }
-        _ if rule.open => return Ok(()),
+        _ if rule.others == Others::Any => return Ok(()),
+        (namespace, _) if rule.others == Others::Foreign && namespace != element.namespace() => {
+            return Ok(());
+        }
         _ => {
             return Err(violation(
                 element,
@@ -391,8 +402,7 @@ impl Value {
             }
             // The schema does not ask for an offset.
             Self::Time => {
-                let good = timestamp::parse(text).is_some()
-                    || timestamp::parse(&format!("{text}Z")).is_some();
+                let good = timestamp::is_valid(text) || timestamp::is_valid(&format!("{text}Z"));
                 (good, "a date and time")
             }
             Self::Id => (is_nc_name(text), "a name"),
@@ -406,7 +416,7 @@ impl Value {
                 return (!good).then(|| values.join(" or "));
             }
             Self::Source => (
-                uri::is_certificate_source(text),
+                certs::check_source(text).is_ok(),
                 "an absolute URI of scheme sip, sips, http or https",
             ),
         };
@@ -526,6 +536,8 @@ mod tests {
             "<cert:certs src='mailto:dora@example.com'/>",
             "<cert:certs src='dora.cer'/>",
             "<cert:certs>text</cert:certs>",
+            "<cert:certs a=''/>",
+            "<cert:certs cert:a=''/>",
             "<x:y xml:lang='en_GB'/>",
             "<x:y><y p:mustUnderstand='yes'/></x:y>",
             "<r:mood p:mustUnderstand='yes'><r:happy/></r:mood>",

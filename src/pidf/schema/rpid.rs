@@ -1,6 +1,6 @@
 //! Rich presence (RFC 4480, section 5).
 
-use super::{Content, NOTE, NOTHING, Named, Rule, Slot, Value};
+use super::{Content, NOTE, NOTHING, Named, Others, Rule, Slot, Value};
 
 type Names = &'static [(&'static str, &'static Rule)];
 
@@ -31,7 +31,7 @@ const fn timed(sequences: &'static [&'static [Slot]]) -> Rule {
     Rule {
         content: Content::Elements(sequences),
         attributes: TIMED,
-        open: true,
+        others: Others::Any,
     }
 }
 
@@ -190,7 +190,7 @@ static SPHERE: Rule = timed(&[
 static STATUS_ICON: Rule = Rule {
     content: Content::Value(Value::Uri),
     attributes: TIMED,
-    open: true,
+    others: Others::Any,
 };
 
 static TIME_OFFSET: Rule = Rule {
@@ -201,7 +201,7 @@ static TIME_OFFSET: Rule = Rule {
         optional("description", Value::Text),
         ID,
     ],
-    open: true,
+    others: Others::Any,
 };
 
 static USER_INPUT: Rule = Rule {
@@ -211,5 +211,5 @@ static USER_INPUT: Rule = Rule {
         optional("last-input", Value::Time),
         ID,
     ],
-    open: true,
+    others: Others::Any,
 };
