@@ -1088,7 +1088,7 @@ fn attributes_of_others() {
     assert!(strictly(&of_the_schema_language).is_ok());
 }
 
-// PIDF-36, PIDF-43: typed access gives nothing for what strict reading refuses.
+// PIDF-43: typed access gives nothing for what strict reading refuses.
 #[test]
 fn extensions_that_are_not_as_their_schemas_want_them() {
     let sphere = model(
