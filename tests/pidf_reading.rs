@@ -1183,3 +1183,60 @@ fn times_that_strict_readers_refuse() {
         assert!(strictly(&text).is_err(), "{time}");
     }
 }
+
+// PIDF-34, PIDF-40: each has its places.
+#[test]
+fn extensions_that_belong_elsewhere() {
+    let rpid = "xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'";
+    let caps = "xmlns:c='urn:ietf:params:xml:ns:pidf:caps'";
+    let cipid = "xmlns:i='urn:ietf:params:xml:ns:pidf:cipid'";
+    let in_parents = |extension: &str| {
+        [
+            format!("<tuple id='a'>{OPEN}{extension}</tuple>"),
+            format!("<tuple id='a'><status>{extension}</status></tuple>"),
+            format!("<d:person id='a'>{extension}</d:person>"),
+            format!(
+                "<d:device id='a'>{extension}<d:deviceID>urn:example:a</d:deviceID></d:device>"
+            ),
+            extension.to_owned(),
+        ]
+        .map(|inside| match strictly(model(&inside)) {
+            Ok(_) => true,
+            Err(ReadError::Fault(found)) if matches!(found.fault, Fault::Misplaced { .. }) => false,
+            Err(error) => panic!("{error}"),
+        })
+    };
+    for (extension, places) in [
+        (
+            format!("<r:activities {rpid}/>"),
+            [false, false, true, false, false],
+        ),
+        (
+            format!("<r:user-input {rpid}>idle</r:user-input>"),
+            [true, false, true, true, false],
+        ),
+        (
+            format!("<r:privacy {rpid}/>"),
+            [true, false, true, false, false],
+        ),
+        (
+            format!("<r:relationship {rpid}/>"),
+            [true, false, false, false, false],
+        ),
+        (
+            format!("<i:card {cipid}>http://example.com/</i:card>"),
+            [true, false, true, false, false],
+        ),
+        (
+            format!("<c:servcaps {caps}/>"),
+            [true, false, false, false, false],
+        ),
+        (
+            format!("<c:devcaps {caps}/>"),
+            [false, false, false, true, false],
+        ),
+        ("<x:any/>".to_owned(), [true; 5]),
+    ] {
+        assert_eq!(in_parents(&extension), places, "{extension}");
+    }
+}

@@ -132,6 +132,13 @@ pub enum Fault {
         /// What was expected of it.
         expected: String,
     },
+    /// An extension of rich presence, contact information or capabilities stands where its RFC does
+    /// not have it, such as activities in a tuple. Looked for in strict reading only.
+    #[error("extension {element} belongs elsewhere")]
+    Misplaced {
+        /// The extension's name, as `{namespace}local`.
+        element: String,
+    },
     /// An extension has an element that must be understood and is not. Kept, but not to be used.
     /// The document is not at fault: strict reading reports this as well.
     #[error("extension {element} has to be understood and is not")]

@@ -5,6 +5,7 @@ use crate::pidf::device::Device;
 use crate::pidf::error::{Fault, ReadError};
 use crate::pidf::leaf::Leaf;
 use crate::pidf::person::Person;
+use crate::pidf::schema::Parent;
 use crate::pidf::uri;
 use crate::xml::{NamespaceId, StartTag, Token, excerpt, trim};
 
@@ -36,7 +37,7 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 0, tag)?;
-                    let extension = self.extension(tag, lang)?;
+                    let extension = self.extension(tag, Parent::Person, lang)?;
                     person.extensions.push(extension);
                 }
                 Token::End | Token::Eof => return Ok(person),
@@ -76,7 +77,7 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 0, tag)?;
-                    let extension = self.extension(tag, lang)?;
+                    let extension = self.extension(tag, Parent::Device, lang)?;
                     device.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,

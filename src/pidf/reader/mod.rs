@@ -12,6 +12,7 @@ use super::leaf::Leaf;
 use super::note::Note;
 use super::options::{ReadOptions, Strictness};
 use super::presence::Presence;
+use super::schema::Parent;
 use super::{ids, lexical, schema, timestamp, uri};
 use crate::xml::{
     Attributes, Element, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions, excerpt,
@@ -157,7 +158,7 @@ impl<'a> Reader<'a, '_> {
                 presence.devices.push(device);
             }
             _ => {
-                let extension = self.extension(tag, lang)?;
+                let extension = self.extension(tag, Parent::Presence, lang)?;
                 presence.extensions.push(extension);
             }
         }
@@ -210,7 +211,12 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
-    fn extension(&mut self, tag: StartTag<'a>, lang: Lang<'_>) -> Result<Element, ReadError> {
+    fn extension(
+        &mut self,
+        tag: StartTag<'a>,
+        parent: Parent,
+        lang: Lang<'_>,
+    ) -> Result<Element, ReadError> {
         let mut extension = self.tokenizer.element(tag)?;
         // The language around it is not to be lost when it is moved elsewhere.
         if let Some(lang) = lang
@@ -220,19 +226,29 @@ impl<'a> Reader<'a, '_> {
             extension.attributes.set(name, lang);
         }
         ids::each_of(&extension, &mut |id| self.id(id))?;
-        if self.strict
-            && let Err(violation) = schema::check(&extension)
-        {
-            self.fault(|| Fault::BadExtension {
-                element: violation.element,
-                expected: violation.expected,
-            })?;
+        if self.strict {
+            self.check_extension(&extension, parent)?;
         }
         if self.tokenizer.pidf_attribute_seen() && !self.options.understood.may_use(&extension) {
             let element = excerpt(&extension.name().to_string());
             self.report(Fault::NotUnderstood { element });
         }
         Ok(extension)
+    }
+
+    fn check_extension(&mut self, extension: &Element, parent: Parent) -> Result<(), ReadError> {
+        if let Err(violation) = schema::check(extension) {
+            self.fault(|| Fault::BadExtension {
+                element: violation.element,
+                expected: violation.expected,
+            })?;
+        }
+        if !schema::is_in_place(extension, parent) {
+            self.fault(|| Fault::Misplaced {
+                element: excerpt(&extension.name().to_string()),
+            })?;
+        }
+        Ok(())
     }
 
     /// The attribute named, the language, and all the others; the language is one of the others

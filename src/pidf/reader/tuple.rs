@@ -6,6 +6,7 @@ use super::{Lang, Order, Reader};
 use crate::pidf::contact::{Contact, Priority};
 use crate::pidf::error::{Fault, ReadError};
 use crate::pidf::leaf::Leaf;
+use crate::pidf::schema::Parent;
 use crate::pidf::tuple::{Status, Tuple};
 use crate::pidf::uri;
 use crate::xml::{NamespaceId, Token, excerpt, trim};
@@ -50,7 +51,7 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 1, tag)?;
-                    let extension = self.extension(tag, lang)?;
+                    let extension = self.extension(tag, Parent::Tuple, lang)?;
                     tuple.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
@@ -85,7 +86,7 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 1, tag)?;
-                    let extension = self.extension(tag, lang)?;
+                    let extension = self.extension(tag, Parent::Status, lang)?;
                     status.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,

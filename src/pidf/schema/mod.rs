@@ -186,6 +186,36 @@ static DEVICE: Rule = component(&[&[
 
 static TIME: Rule = Rule::value(Value::Time);
 
+/// What an extension stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parent {
+    Presence,
+    Tuple,
+    Status,
+    Person,
+    Device,
+}
+
+/// Whether a known extension stands where its RFC has it (RFC 4479, 5.1; RFC 4480, 5; RFC 4482, 1;
+/// RFC 5196, 3.2). `certs` is no RFC's and may stand anywhere.
+pub(super) fn is_in_place(element: &Element, parent: Parent) -> bool {
+    use Parent::{Device, Person, Tuple};
+    let parents: &[Parent] = match (element.namespace(), element.local()) {
+        (
+            namespace::RPID,
+            "activities" | "mood" | "place-is" | "place-type" | "sphere" | "time-offset",
+        ) => &[Person],
+        (namespace::RPID, "class" | "user-input") => &[Person, Tuple, Device],
+        (namespace::RPID, "privacy" | "status-icon") => &[Person, Tuple],
+        (namespace::RPID, "relationship" | "service-class") => &[Tuple],
+        (namespace::CIPID, _) => &[Person, Tuple],
+        (namespace::CAPS, "servcaps") | (namespace::DATA_MODEL, "deviceID") => &[Tuple],
+        (namespace::CAPS, "devcaps") => &[Device],
+        _ => return true,
+    };
+    parents.contains(&parent)
+}
+
 /// A departure from a schema.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Violation {
