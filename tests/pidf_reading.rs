@@ -1184,7 +1184,7 @@ fn times_that_strict_readers_refuse() {
     }
 }
 
-// PIDF-34, PIDF-40: each has its places.
+// PIDF-34, PIDF-36, PIDF-38, PIDF-40: each has its places.
 #[test]
 fn extensions_that_belong_elsewhere() {
     let rpid = "xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'";
@@ -1238,5 +1238,35 @@ fn extensions_that_belong_elsewhere() {
         ("<x:any/>".to_owned(), [true; 5]),
     ] {
         assert_eq!(in_parents(&extension), places, "{extension}");
+    }
+}
+
+// PIDF-36, PIDF-38
+#[test]
+fn extensions_that_may_stand_alone_only() {
+    let with = |inside: &str| {
+        let names = "xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' xmlns:i='urn:ietf:params:xml:ns:pidf:cipid'";
+        strictly(model(&format!(
+            "<d:person id='a' {names}>{inside}</d:person>"
+        )))
+    };
+    for inside in [
+        "<r:class>a</r:class><r:class>b</r:class>",
+        "<r:activities/><r:mood><r:unknown/></r:mood><r:activities/>",
+        "<i:icon>http://example.com/a</i:icon><i:icon>http://example.com/b</i:icon>",
+        "<i:display-name>A</i:display-name><i:display-name>B</i:display-name>",
+    ] {
+        assert!(
+            matches!(with(inside), Err(ReadError::Fault(found))
+                if matches!(found.fault, Fault::RepeatedExtension { .. })),
+            "{inside}"
+        );
+    }
+    for inside in [
+        "<r:activities/><r:activities from='2026-03-04T05:06:07Z'/><r:activities until='2026-03-04T05:06:07Z'/>",
+        "<i:display-name>A</i:display-name><i:display-name xml:lang='de'>B</i:display-name>",
+        "<x:e/><x:e/>",
+    ] {
+        assert!(with(inside).is_ok(), "{inside}");
     }
 }

@@ -344,8 +344,9 @@ fn may_refuse(error: &ReadError, root: &Element) -> bool {
         Fault::NoEntity | Fault::BadEntity { .. } | Fault::BadContact { .. } => true,
         Fault::BadDeviceId { .. } => true,
         Fault::BadExtension { expected, .. } if expected == "a URI" => true,
-        // Where extensions stand is for the prose to say: RFC 4480, 5; RFC 5196, 3.2.
-        Fault::Misplaced { .. } => true,
+        // Where extensions stand and how often is for the prose to say: RFC 4480, 3.1 and 5; RFC 5196,
+        // 3.2.
+        Fault::Misplaced { .. } | Fault::RepeatedExtension { .. } => true,
         // PIDF has no such elements, though the wildcards of the data model let them by.
         Fault::WrongNamespace { .. } => true,
         // Blanks around an xs:ID go before it is looked at; here only those of PIDF's own elements.

@@ -139,6 +139,13 @@ pub enum Fault {
         /// The extension's name, as `{namespace}local`.
         element: String,
     },
+    /// An extension that may occur once in its parent occurs again: one of rich presence without
+    /// `from` and `until`, or of contact information. Looked for in strict reading only.
+    #[error("a second extension {element}, where one may be")]
+    RepeatedExtension {
+        /// The extension's name, as `{namespace}local`.
+        element: String,
+    },
     /// An extension has an element that must be understood and is not. Kept, but not to be used.
     /// The document is not at fault: strict reading reports this as well.
     #[error("extension {element} has to be understood and is not")]

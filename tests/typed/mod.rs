@@ -576,7 +576,11 @@ impl Choices<'_> {
                 let at = typed.document.$list.len() - 1;
                 let parent = &mut typed.document.$list[at];
                 let nth = like(&value, parent.all()).count();
-                if parent.add(&value).is_ok() {
+                let added = parent.add(&value).is_ok();
+                // No builder sees those that are there already.
+                if added && repeats_another(&parent.extensions) {
+                    parent.extensions.pop();
+                } else if added {
                     typed.checks.push(Box::new(move |presence: &Presence| {
                         let mut found = like(&value, presence.$list[at].all());
                         assert_eq!(found.nth(nth), Some(value.clone()));
@@ -697,4 +701,26 @@ impl Choices<'_> {
         typed.document.extensions = self.some(2, |it| it.foreign(3));
         typed
     }
+}
+
+/// Whether the last element may not stand beside one of the others.
+fn repeats_another(extensions: &[Element]) -> bool {
+    let Some((last, others)) = extensions.split_last() else {
+        return false;
+    };
+    let alone = match last.namespace() {
+        presentity::xml::namespace::RPID => {
+            last.attribute("from").or(last.attribute("until")).is_none()
+        }
+        presentity::xml::namespace::CIPID => true,
+        _ => false,
+    };
+    let is_like_it = |other: &&Element| {
+        let timed = other
+            .attribute("from")
+            .or(other.attribute("until"))
+            .is_some();
+        other.name() == last.name() && !timed
+    };
+    alone && others.iter().any(|other| is_like_it(&other))
 }

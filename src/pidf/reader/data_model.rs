@@ -40,9 +40,11 @@ impl Reader<'_, '_> {
                     let extension = self.extension(tag, Parent::Person, lang)?;
                     person.extensions.push(extension);
                 }
-                Token::End | Token::Eof => return Ok(person),
+                Token::End | Token::Eof => break,
             }
         }
+        self.check_extensions(&person.extensions)?;
+        Ok(person)
     }
 
     pub(super) fn device(&mut self, lang: Lang<'_>) -> Result<Device, ReadError> {
@@ -83,6 +85,7 @@ impl Reader<'_, '_> {
                 Token::End | Token::Eof => break,
             }
         }
+        self.check_extensions(&device.extensions)?;
         if device.device_id.is_none() {
             self.fault(|| Fault::NoDeviceId)?;
         }

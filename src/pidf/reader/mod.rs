@@ -251,6 +251,18 @@ impl<'a> Reader<'a, '_> {
         Ok(())
     }
 
+    /// Looks at the extensions of one parent together.
+    fn check_extensions(&mut self, extensions: &[Element]) -> Result<(), ReadError> {
+        if self.strict
+            && let Some(second) = schema::repeated(extensions)
+        {
+            self.fault(|| Fault::RepeatedExtension {
+                element: excerpt(&second.name().to_string()),
+            })?;
+        }
+        Ok(())
+    }
+
     /// The attribute named, the language, and all the others; the language is one of the others
     /// for an element whose content is in none.
     fn attributes(

@@ -60,6 +60,7 @@ impl Reader<'_, '_> {
         if !has_status {
             self.fault(|| Fault::NoStatus)?;
         }
+        self.check_extensions(&tuple.extensions)?;
         if self.strict && !tuple.contact_suits_service_class() {
             self.fault(|| Fault::NeedlessContact)?;
         }

@@ -5,6 +5,8 @@
 mod caps;
 mod rpid;
 
+use std::collections::HashSet;
+
 use super::{certs, lexical, timestamp, uri};
 use crate::xml::{
     Attribute, Element, Name, NodeRef, excerpt, is_blank, is_nc_name, namespace, trim,
@@ -214,6 +216,28 @@ pub(super) fn is_in_place(element: &Element, parent: Parent) -> bool {
         _ => return true,
     };
     parents.contains(&parent)
+}
+
+/// The first extension that repeats another of its parent, where only one may be: those of rich
+/// presence that have neither `from` nor `until` (RFC 4480, 3.1), and those of contact information, of
+/// which names for display may be in several languages (RFC 4482, 3).
+pub(super) fn repeated(extensions: &[Element]) -> Option<&Element> {
+    let mut met = HashSet::new();
+    extensions.iter().find(|element| {
+        let lang = match (element.namespace(), element.local()) {
+            (namespace::RPID, _) => {
+                let has = |time: &str| element.attribute(time).is_some();
+                if has("from") || has("until") {
+                    return false;
+                }
+                None
+            }
+            (namespace::CIPID, "display-name") => element.attributes.get(namespace::XML, "lang"),
+            (namespace::CIPID, _) => None,
+            _ => return false,
+        };
+        !met.insert((element.namespace(), element.local(), lang))
+    })
 }
 
 /// A departure from a schema.
