@@ -11,8 +11,10 @@ use crate::xml::{Element, Name, namespace};
 /// all they contain; marks inside them mean nothing.
 ///
 /// Documents keep such extensions all the same, since a server that relays them need not
-/// understand them. It is typed access that asks [`Understood::may_use`] first, and
-/// [`Presence::read_with`](super::Presence::read_with) that reports them.
+/// understand them. [`Presence::read_with`](super::Presence::read_with) reports those that its caller
+/// may not use. Typed access gives no value for an extension of which the type itself has not
+/// understood what it must ([`Extension::understands`](super::Extension::understands)), whatever else
+/// its caller understands.
 ///
 /// ```
 /// use presentity::pidf::Understood;

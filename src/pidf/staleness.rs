@@ -17,6 +17,9 @@ use super::tuple::Tuple;
 /// tells the order, such as the CSeq of notifications in one dialog, it goes before. For a
 /// document that merely lost its newest tuple looks like an old one too.
 ///
+/// With the local time at hand, times ahead of it count as it: a clock that is wrong, or a forged
+/// time, does not shut out whatever comes after.
+///
 /// What is kept is bounded by the last document admitted.
 ///
 /// ```
@@ -74,7 +77,7 @@ impl Staleness {
     }
 
     /// Admits a document, without its outdated tuples, and tells their ids; `now` is the local
-    /// time, for the bound on the age.
+    /// time, for the bound on the age and against times to come.
     ///
     /// # Errors
     ///
@@ -84,7 +87,8 @@ impl Staleness {
         document: &mut Presence,
         now: Option<OffsetDateTime>,
     ) -> Result<Vec<String>, Outdated> {
-        let newest = document.newest_timestamp();
+        let not_ahead = |moment: OffsetDateTime| now.map_or(moment, |now| moment.min(now));
+        let newest = document.newest_timestamp().map(not_ahead);
         if let (Some(newest), Some(admitted)) = (newest, self.newest)
             && newest < admitted
         {
@@ -97,7 +101,7 @@ impl Staleness {
         }
         let mut outdated = Vec::new();
         document.tuples.retain_mut(|tuple| {
-            let keep = !self.is_outdated(tuple);
+            let keep = !self.is_outdated(tuple, not_ahead);
             if !keep {
                 outdated.push(core::mem::take(&mut tuple.id));
             }
@@ -108,7 +112,7 @@ impl Staleness {
         let mut tuples: HashMap<String, OffsetDateTime> =
             kept.filter_map(|id| self.tuples.remove_entry(id)).collect();
         for tuple in &document.tuples {
-            if let Some(changed) = tuple.timestamp() {
+            if let Some(changed) = tuple.timestamp().map(not_ahead) {
                 let newest = tuples.entry(tuple.id.clone()).or_insert(changed);
                 *newest = changed.max(*newest);
             }
@@ -118,10 +122,14 @@ impl Staleness {
         Ok(outdated)
     }
 
-    fn is_outdated(&self, tuple: &Tuple) -> bool {
+    fn is_outdated(
+        &self,
+        tuple: &Tuple,
+        not_ahead: impl Fn(OffsetDateTime) -> OffsetDateTime,
+    ) -> bool {
         let admitted = self.tuples.get(&tuple.id);
         admitted
-            .zip(tuple.timestamp())
+            .zip(tuple.timestamp().map(not_ahead))
             .is_some_and(|(admitted, changed)| changed < *admitted)
     }
 }
@@ -214,6 +222,22 @@ mod tests {
             admit(&mut staleness, &[("a", Some(1)), ("b", Some(30))]),
             Ok(vec![])
         );
+    }
+
+    #[test]
+    fn a_time_to_come_shuts_nothing_out() {
+        let mut staleness = Staleness::default();
+        let mut check = |changed: i64, now: i64| {
+            let mut document = document(&[("a", Some(changed))]);
+            let admitted = staleness.admit(&mut document, Some(at(now)));
+            admitted.is_ok() && document.tuples.len() == 1
+        };
+        assert!(check(250_000_000_000, 1_000));
+        assert!(!check(999, 1_001));
+        assert!(check(1_001, 1_001));
+        // Clocks differ.
+        assert!(check(1_010, 1_005));
+        assert!(check(1_011, 1_006));
     }
 
     #[test]
