@@ -7,7 +7,8 @@
 //! with a walk over the tree, the way C servers read presence.
 //!
 //! Contestants take turns, so that a busy moment of the machine hits all of them. Times are CPU
-//! time of the thread: the least and the median of all turns. Allocations are those of one run.
+//! time of the thread: the least and the median of all turns. Allocations are counted by the benchmark
+//! `memory`, since counting takes time.
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
@@ -16,63 +17,18 @@
     reason = "no part of the library; prints its findings"
 )]
 
-use std::fmt::Write as _;
+#[path = "common/documents.rs"]
+mod documents;
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use allocation_counter::measure;
 use cpu_time::ThreadTime;
 use presentity::pidf::{Presence, ReadOptions};
 use quick_xml::NsReader;
 use quick_xml::events::Event;
-
-/// A document of one tuple with what phones send.
-fn small() -> String {
-    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-     <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:dora@example.com\">\n \
-     <tuple id=\"t7f3a19\">\n  <status><basic>open</basic></status>\n  \
-     <contact priority=\"0.8\">sip:dora@192.0.2.7:5070;transport=tcp</contact>\n  \
-     <note xml:lang=\"en\">At my desk until noon</note>\n  \
-     <timestamp>2026-03-04T05:06:07Z</timestamp>\n </tuple>\n</presence>\n"
-        .to_owned()
-}
-
-/// One person and so many tuples, each with rich presence and capabilities.
-fn rich(tuples: usize) -> String {
-    let mut text = String::from(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
-         xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" \
-         xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" \
-         xmlns:caps=\"urn:ietf:params:xml:ns:pidf:caps\" entity=\"sip:dora@example.com\">\n",
-    );
-    for at in 0..tuples {
-        write!(
-            text,
-            "  <tuple id=\"t{at}\">\n    <status><basic>open</basic></status>\n    \
-             <rpid:user-input idle-threshold=\"600\">active</rpid:user-input>\n    \
-             <caps:servcaps><caps:audio>true</caps:audio>\
-             <caps:methods><caps:supported><caps:INVITE/><caps:MESSAGE/></caps:supported></caps:methods>\
-             <caps:video>false</caps:video></caps:servcaps>\n    \
-             <dm:deviceID>urn:uuid:7c9e6679-7425-40de-944b-{at:012}</dm:deviceID>\n    \
-             <contact priority=\"0.{}\">sip:dora@192.0.2.{}:5060</contact>\n    \
-             <timestamp>2026-03-04T05:06:{:02}Z</timestamp>\n  </tuple>\n",
-            at % 10,
-            at % 250,
-            at % 60
-        )
-        .expect("text grows");
-    }
-    text.push_str(
-        "  <note xml:lang=\"en\">Back tomorrow</note>\n  <dm:person id=\"dora\">\n    \
-         <rpid:activities from=\"2026-03-04T05:00:00Z\"><rpid:meeting/><rpid:travel/></rpid:activities>\n    \
-         <rpid:mood><rpid:happy/></rpid:mood>\n    \
-         <dm:timestamp>2026-03-04T05:06:07Z</dm:timestamp>\n  </dm:person>\n</presence>\n",
-    );
-    text
-}
 
 /// What quick-xml spends on looking at everything, names resolved.
 fn ns_reader(document: &[u8]) -> usize {
@@ -102,18 +58,15 @@ struct Contestant<'d> {
     name: &'static str,
     run: Box<dyn FnMut() + 'd>,
     turns: Vec<Duration>,
-    allocations: u64,
 }
 
 impl<'d> Contestant<'d> {
     fn new(name: &'static str, mut run: impl FnMut() + 'd) -> Self {
         run();
-        let allocations = measure(&mut run).count_total;
         Self {
             name,
             run: Box::new(run),
             turns: Vec::new(),
-            allocations,
         }
     }
 
@@ -162,12 +115,11 @@ fn compete(size: &str, text: &str) {
         contestant.turns.sort_unstable();
         let (best, median) = (least(&contestant.turns), contestant.turns[TURNS / 2]);
         println!(
-            "{size:>8} {:<24} {:>10.2} {:>10.2} {:>8.2} {:>12}",
+            "{size:>8} {:<24} {:>10.2} {:>10.2} {:>8.2}",
             contestant.name,
             best.as_nanos() as f64 / 1_000.0,
             median.as_nanos() as f64 / 1_000.0,
             best.as_nanos() as f64 / baseline,
-            contestant.allocations
         );
     }
     if let Some(walk) = std::env::var_os("LIBXML2_WALK") {
@@ -190,21 +142,20 @@ fn libxml2(size: &str, octets: &[u8], times: u32, baseline: f64, walk: &PathBuf)
         .map(|number| number.parse().expect("a number"))
         .collect();
     println!(
-        "{size:>8} {:<24} {:>10.2} {:>10.2} {:>8.2} {:>12}",
+        "{size:>8} {:<24} {:>10.2} {:>10.2} {:>8.2}",
         "libxml2, tree and walk",
         times[0] / 1_000.0,
         times[1] / 1_000.0,
         times[0] / baseline,
-        ""
     );
 }
 
 fn main() {
     println!(
-        "{:>8} {:<24} {:>10} {:>10} {:>8} {:>12}",
-        "octets", "", "least, us", "median", "to first", "allocations"
+        "{:>8} {:<24} {:>10} {:>10} {:>8}",
+        "octets", "", "least, us", "median", "to first"
     );
-    for text in [small(), rich(10), rich(1_750)] {
+    for text in documents::all() {
         compete(&text.len().to_string(), &text);
     }
 }

@@ -9,10 +9,13 @@
 )]
 
 mod common;
+#[path = "common/documents.rs"]
+mod documents;
 
 use allocation_counter::{AllocationInfo, measure};
 use common::{Dialog, Population, REFERENCE, VIA};
 use presentity::event::Output;
+use presentity::pidf::Presence;
 
 /// Runs something and tells what it gave and what it took.
 fn measured<T>(run: impl FnOnce() -> T) -> (T, AllocationInfo) {
@@ -124,7 +127,24 @@ fn allocations() {
     );
 }
 
+/// Allocations of a document read and written.
+fn of_documents() {
+    println!("Allocations for a document, by its octets: read, written");
+    for text in documents::all() {
+        let (document, read) = measured(|| Presence::read(text.as_bytes()).expect("readable"));
+        let (_, written) = measured(|| document.write().expect("writable"));
+        println!(
+            "{:>8} {:>8} {:>8}",
+            text.len(),
+            read.count_total,
+            written.count_total
+        );
+    }
+    println!();
+}
+
 fn main() {
+    of_documents();
     println!("Allocations for");
     allocations();
     println!();
