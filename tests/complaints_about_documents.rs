@@ -19,7 +19,7 @@ use presentity::event::{
 };
 use presentity::pidf::{Presence, Tuple};
 use presentity::presence::{Agent, AgentConfig, Policy};
-use presentity::xml::{Element, Node, NodeRef, XmlLimits};
+use presentity::xml::{Element, XmlLimits};
 
 const NORA: &str = "sip:nora@example.com";
 const OLAF: &str = "sip:olaf@example.com";
@@ -64,33 +64,6 @@ fn etag(outputs: &Outputs) -> String {
     tag.unwrap().to_owned()
 }
 
-/// A document without each of its nodes and attributes, in turn, and with each attribute empty.
-fn without_one_each(element: &Element) -> Vec<Element> {
-    let mut all = Vec::new();
-    for attribute in &element.attributes {
-        let mut less = element.clone();
-        let name = &attribute.name;
-        less.attributes.remove(name.namespace(), name.local());
-        all.push(less);
-        let mut empty = element.clone();
-        empty.attributes.set(name.clone(), "");
-        all.push(empty);
-    }
-    for at in 0..element.children().count() {
-        let mut less = element.clone();
-        less.children_mut().remove(at);
-        all.push(less);
-        if let Some(NodeRef::Element(child)) = element.children().nth(at) {
-            all.extend(without_one_each(child).into_iter().map(|changed| {
-                let mut less = element.clone();
-                less.children_mut()[at] = Node::Element(changed);
-                less
-            }));
-        }
-    }
-    all
-}
-
 // pjsip/pjproject#1367, kamailio/kamailio#794, #441: what is optional was not there.
 #[test]
 fn a_document_that_lacks_anything_is_taken_and_reaches_watchers_whole() {
@@ -99,7 +72,7 @@ fn a_document_that_lacks_anything_is_taken_and_reaches_watchers_whole() {
     let (mut taken, mut heard) = (0, 0);
     for document in corpus::ALL {
         let whole = Element::read(document.as_bytes(), &XmlLimits::default()).unwrap();
-        for less in without_one_each(&whole) {
+        for less in corpus::without_one_each(&whole) {
             let body = String::from_utf8(less.write().unwrap().to_vec()).unwrap();
             let call = format!("p{taken}");
             let outputs = server.send(&Message::publish(OLAF, &call, &body));

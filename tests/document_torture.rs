@@ -11,10 +11,12 @@
 use std::fmt::Write as _;
 
 use allocation_counter::measure;
+mod corpus;
+
 use presentity::pidf::cipid::DisplayName;
 use presentity::pidf::rpid::Activities;
 use presentity::pidf::{Fault, PidfLimits, Presence, ReadError, ReadOptions, Strictness};
-use presentity::xml::{Element, Layout, Node, NodeRef, XmlErrorKind, XmlLimit, XmlLimits};
+use presentity::xml::{Element, Layout, XmlErrorKind, XmlLimit, XmlLimits};
 
 /// Something of everything that this crate has types for, and of what it has none for.
 const RICH: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -293,38 +295,11 @@ fn every_prefix_is_refused() {
     }
 }
 
-/// All trees that one node or attribute less makes of this one, or one that is empty instead.
-fn without_one_each(element: &Element) -> Vec<Element> {
-    let mut all = Vec::new();
-    for attribute in &element.attributes {
-        let mut less = element.clone();
-        less.attributes
-            .remove(attribute.name.namespace(), attribute.name.local());
-        all.push(less);
-        let mut empty = element.clone();
-        empty.attributes.set(attribute.name.clone(), "");
-        all.push(empty);
-    }
-    for (at, child) in element.children().enumerate() {
-        let mut less = element.clone();
-        less.children_mut().remove(at);
-        all.push(less);
-        if let NodeRef::Element(child) = child {
-            for changed in without_one_each(child) {
-                let mut less = element.clone();
-                less.children_mut()[at] = Node::Element(changed);
-                all.push(less);
-            }
-        }
-    }
-    all
-}
-
 // PIDF-27: tolerant reading takes what is left; written, it stays what it is.
 #[test]
 fn any_node_may_be_missing() {
     let whole = Element::read(RICH.as_bytes(), &XmlLimits::default()).unwrap();
-    let all = without_one_each(&whole);
+    let all = corpus::without_one_each(&whole);
     assert!(all.len() > 100, "{}", all.len());
     let (mut strict, mut typed) = (0, 0);
     for less in all {

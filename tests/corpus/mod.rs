@@ -1,6 +1,8 @@
 //! Presence documents of many shapes, for several test files.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
+use presentity::xml::{Element, Node, NodeRef};
+
 /// The shortest useful one.
 pub(crate) const PLAIN: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:dora@example.com">
@@ -59,3 +61,30 @@ pub(crate) const EMPTY: &str =
 
 /// All of them; each is well-formed and readable.
 pub(crate) const ALL: [&str; 4] = [PLAIN, RICH, ODD_PREFIXES, EMPTY];
+
+/// All trees that one node or attribute less makes of this one, or one attribute that is empty instead.
+pub(crate) fn without_one_each(element: &Element) -> Vec<Element> {
+    let mut all = Vec::new();
+    for attribute in &element.attributes {
+        let mut less = element.clone();
+        less.attributes
+            .remove(attribute.name.namespace(), attribute.name.local());
+        all.push(less);
+        let mut empty = element.clone();
+        empty.attributes.set(attribute.name.clone(), "");
+        all.push(empty);
+    }
+    for (at, child) in element.children().enumerate() {
+        let mut less = element.clone();
+        less.children_mut().remove(at);
+        all.push(less);
+        if let NodeRef::Element(child) = child {
+            for changed in without_one_each(child) {
+                let mut less = element.clone();
+                less.children_mut()[at] = Node::Element(changed);
+                all.push(less);
+            }
+        }
+    }
+    all
+}
