@@ -108,7 +108,7 @@ fn a_rich_document() {
     let locals: Vec<&str> = presence.extensions.iter().map(Element::local).collect();
     assert_eq!(locals, ["forecast"]);
     let ids: Vec<&str> = presence.ids().into_iter().map(|(_, id)| id).collect();
-    assert_eq!(ids, ["im", "sms", "emil", "act", "handy"]);
+    assert_eq!(ids, ["im", "sms", "emil", "handy", "act"]);
     // Mixed content keeps its order.
     let forecast: Vec<String> = presence.extensions[0]
         .children()

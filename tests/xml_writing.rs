@@ -171,6 +171,9 @@ fn declarations_shadow_each_other() {
         "<p:a xmlns:p='urn:example:x'><b xmlns:p='urn:example:y'><c xmlns:p='urn:example:x' d='p:e'/></b></p:a>",
         "<a xmlns='urn:example:x' xmlns:p='urn:example:x' p:b='1'><p:c/></a>",
         "<p:a xmlns:p='urn:example:x' xmlns='urn:example:y'><b/></p:a>",
+        "<p:a xmlns='' xmlns:p='urn:example:x'><p:b xmlns:p='urn:example:y'><p:c/></p:b></p:a>",
+        "<a xmlns='urn:example:d' xmlns:n='urn:example:d' n:b=''><c xmlns:ns='urn:example:x' d='ns:x'>\
+         <ns1:e xmlns:ns1='urn:example:y' xmlns='' f='ns1:x'/></c></a>",
         "<a xmlns:dm='urn:example:x'><dm:b/><c xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model'><dm:d/></c></a>",
     ] {
         check(&read(document.as_bytes()));

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::presence::Presence;
-use crate::xml::{Element, is_nc_name, namespace, trim};
+use crate::xml::{Element, Name, is_nc_name, namespace, trim};
 
 /// What carries an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,27 +44,28 @@ pub enum Repair {
 }
 
 impl Presence {
-    /// Every id of the document: tuples first, then persons, devices and rich presence, in their
-    /// order.
+    /// Every id of the document: those of tuples, persons and devices, then those in extensions, in
+    /// their order.
     pub fn ids(&self) -> Vec<(IdOwner, &str)> {
-        let mut ids: Vec<(IdOwner, &str)> = Vec::with_capacity(self.tuples.len());
-        for tuple in &self.tuples {
-            ids.push((IdOwner::Tuple, &tuple.id));
-        }
+        let mut ids: Vec<(IdOwner, &str)> = self.ids_of_parts().collect();
         let tuples = self.tuples.iter();
-        for extension in tuples.flat_map(|it| it.status.extensions.iter().chain(&it.extensions)) {
+        let extensions = tuples
+            .flat_map(|tuple| tuple.status.extensions.iter().chain(&tuple.extensions))
+            .chain(self.persons.iter().flat_map(|person| &person.extensions))
+            .chain(self.devices.iter().flat_map(|device| &device.extensions))
+            .chain(&self.extensions);
+        for extension in extensions {
             collect(extension, &mut ids);
         }
-        for person in &self.persons {
-            ids.push((IdOwner::Person, &person.id));
-            collect_all(&person.extensions, &mut ids);
-        }
-        for device in &self.devices {
-            ids.push((IdOwner::Device, &device.id));
-            collect_all(&device.extensions, &mut ids);
-        }
-        collect_all(&self.extensions, &mut ids);
         ids
+    }
+
+    /// The ids of tuples, persons and devices.
+    pub(super) fn ids_of_parts(&self) -> impl Iterator<Item = (IdOwner, &str)> {
+        let tuples = self.tuples.iter().map(|it| (IdOwner::Tuple, &*it.id));
+        let persons = self.persons.iter().map(|it| (IdOwner::Person, &*it.id));
+        let devices = self.devices.iter().map(|it| (IdOwner::Device, &*it.id));
+        tuples.chain(persons).chain(devices)
     }
 
     /// Visits every id of the document in the order of [`Presence::ids`], to read or to change it.
@@ -74,25 +75,19 @@ impl Presence {
         for tuple in &mut self.tuples {
             visit(IdOwner::Tuple, &mut tuple.id);
         }
-        for tuple in &mut self.tuples {
-            let status = tuple.status.extensions.iter_mut();
-            for extension in status.chain(&mut tuple.extensions) {
-                visit_ids(extension, &mut visit);
-            }
-        }
         for person in &mut self.persons {
             visit(IdOwner::Person, &mut person.id);
-            for extension in &mut person.extensions {
-                visit_ids(extension, &mut visit);
-            }
         }
         for device in &mut self.devices {
             visit(IdOwner::Device, &mut device.id);
-            for extension in &mut device.extensions {
-                visit_ids(extension, &mut visit);
-            }
         }
-        for extension in &mut self.extensions {
+        let tuples = self.tuples.iter_mut();
+        let extensions = tuples
+            .flat_map(|it| it.status.extensions.iter_mut().chain(&mut it.extensions))
+            .chain(self.persons.iter_mut().flat_map(|it| &mut it.extensions))
+            .chain(self.devices.iter_mut().flat_map(|it| &mut it.extensions))
+            .chain(&mut self.extensions);
+        for extension in extensions {
             visit_ids(extension, &mut visit);
         }
     }
@@ -166,13 +161,19 @@ fn as_nc_name(id: &str) -> String {
     name
 }
 
-fn owner(element: &Element) -> Option<IdOwner> {
-    match (element.namespace(), element.local()) {
+/// What an element of an extension is, when its id is one of the document's.
+pub(super) fn owner(name: &Name) -> Option<IdOwner> {
+    match (name.namespace(), name.local()) {
         (namespace::DATA_MODEL, "person") => Some(IdOwner::Person),
         (namespace::DATA_MODEL, "device") => Some(IdOwner::Device),
         (namespace::RPID, _) => Some(IdOwner::RichPresence),
         _ => None,
     }
+}
+
+/// Whether an element is a part of the document that has a list of its own.
+pub(super) fn is_component(name: &Name) -> bool {
+    matches!(owner(name), Some(IdOwner::Person | IdOwner::Device))
 }
 
 /// Shows the ids that an element and those in it have in the document's space, until there is an
@@ -182,7 +183,7 @@ pub(super) fn each_of<E>(
     visit: &mut impl FnMut(&str) -> Result<(), E>,
 ) -> Result<(), E> {
     if !element.attributes.is_empty()
-        && owner(element).is_some()
+        && owner(element.name()).is_some()
         && let Some(id) = element.attribute("id").map(trim)
     {
         visit(id)?;
@@ -191,15 +192,9 @@ pub(super) fn each_of<E>(
     elements.try_for_each(|child| each_of(child, visit))
 }
 
-fn collect_all<'p>(extensions: &'p [Element], ids: &mut Vec<(IdOwner, &'p str)>) {
-    for extension in extensions {
-        collect(extension, ids);
-    }
-}
-
 fn collect<'p>(element: &'p Element, ids: &mut Vec<(IdOwner, &'p str)>) {
     if !element.attributes.is_empty()
-        && let Some(owner) = owner(element)
+        && let Some(owner) = owner(element.name())
         && let Some(id) = element.attribute("id").map(trim)
     {
         ids.push((owner, id));
@@ -210,7 +205,7 @@ fn collect<'p>(element: &'p Element, ids: &mut Vec<(IdOwner, &'p str)>) {
 }
 
 fn visit_ids(element: &mut Element, visit: &mut impl FnMut(IdOwner, &mut String)) {
-    if let Some(owner) = owner(element)
+    if let Some(owner) = owner(element.name())
         && let Some(id) = element.attributes.get_mut("", "id")
     {
         visit(owner, id);
@@ -244,8 +239,8 @@ mod tests {
             [
                 (IdOwner::Tuple, "a"),
                 (IdOwner::Person, "p"),
-                (IdOwner::RichPresence, "act"),
-                (IdOwner::Device, "d")
+                (IdOwner::Device, "d"),
+                (IdOwner::RichPresence, "act")
             ]
         );
     }

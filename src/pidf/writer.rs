@@ -10,9 +10,10 @@ use super::note::Note;
 use super::person::Person;
 use super::presence::Presence;
 use super::tuple::Tuple;
-use super::uri;
+use super::{ids, uri};
 use crate::xml::{
-    Attributes, Element, Layout, NamespaceId, Prefixes, Writer, excerpt, is_nc_name, namespace,
+    Attributes, Document, Element, Layout, NamespaceId, Prefixes, Writer, XmlWriteError, excerpt,
+    is_nc_name, namespace, trim,
 };
 
 /// Writes a document for this entity, whatever it has itself.
@@ -26,10 +27,6 @@ pub(super) fn write(
             entity: excerpt(entity),
         });
     }
-    check_ids(presence)?;
-    let mut prefixes = Prefixes::new(namespace::PIDF);
-    collect(presence, &mut prefixes)?;
-    prefixes.assign();
     /// What a tuple takes with an address, a note and a time.
     const OF_A_TUPLE: usize = 320;
     let parts = [
@@ -39,23 +36,27 @@ pub(super) fn write(
     ];
     let parts: usize = parts.iter().sum();
     let size = parts.saturating_mul(OF_A_TUPLE).saturating_add(512);
-    let mut sheet = Sheet {
-        xml: Writer::new(prefixes, size, layout),
+    let document = Document {
+        default: namespace::PIDF,
+        size,
+        layout,
     };
-    sheet.presence(presence, entity)?;
-    Ok(sheet.xml.finish())
+    document.write(
+        |xml| Sheet { xml }.presence(presence, entity),
+        |prefixes| collect(presence, prefixes),
+    )
 }
 
 /// Namespaces in the order in which their names will be written.
-fn collect<'m>(presence: &'m Presence, prefixes: &mut Prefixes<'m>) -> Result<(), WriteError> {
+fn collect<'m>(presence: &'m Presence, prefixes: &mut Prefixes<'m>) -> Result<(), XmlWriteError> {
     prefixes.collect_attributes(&presence.attributes)?;
     for tuple in &presence.tuples {
         prefixes.collect_attributes(&tuple.attributes)?;
         let status = &tuple.status;
         prefixes.collect_attributes(&status.attributes)?;
         collect_leaf(status.basic.as_ref(), prefixes)?;
-        collect_extensions(&status.extensions, false, prefixes)?;
-        collect_extensions(&tuple.extensions, false, prefixes)?;
+        collect_extensions(&status.extensions, prefixes)?;
+        collect_extensions(&tuple.extensions, prefixes)?;
         if let Some(contact) = &tuple.contact {
             prefixes.collect_attributes(&contact.attributes)?;
         }
@@ -66,58 +67,40 @@ fn collect<'m>(presence: &'m Presence, prefixes: &mut Prefixes<'m>) -> Result<()
     for person in &presence.persons {
         prefixes.collect_known(NamespaceId::DATA_MODEL);
         prefixes.collect_attributes(&person.attributes)?;
-        collect_extensions(&person.extensions, true, prefixes)?;
+        collect_extensions(&person.extensions, prefixes)?;
         collect_notes(&person.notes, prefixes)?;
         collect_leaf(person.timestamp.as_ref(), prefixes)?;
     }
     for device in &presence.devices {
         prefixes.collect_known(NamespaceId::DATA_MODEL);
         prefixes.collect_attributes(&device.attributes)?;
-        collect_extensions(&device.extensions, true, prefixes)?;
+        collect_extensions(&device.extensions, prefixes)?;
         collect_leaf(device.device_id.as_ref(), prefixes)?;
         collect_notes(&device.notes, prefixes)?;
         collect_leaf(device.timestamp.as_ref(), prefixes)?;
     }
-    for extension in &presence.extensions {
-        // It has a list of its own, where a reader would put it.
-        if matches!(extension.local(), "person" | "device")
-            && extension.namespace() == namespace::DATA_MODEL
-        {
-            return Err(no_extension(extension));
-        }
-    }
-    collect_extensions(&presence.extensions, false, prefixes)
+    collect_extensions(&presence.extensions, prefixes)
 }
 
-fn collect_leaf<'m>(leaf: Option<&'m Leaf>, prefixes: &mut Prefixes<'m>) -> Result<(), WriteError> {
-    if let Some(leaf) = leaf {
-        prefixes.collect_attributes(&leaf.attributes)?;
-    }
-    Ok(())
+fn collect_leaf<'m>(
+    leaf: Option<&'m Leaf>,
+    prefixes: &mut Prefixes<'m>,
+) -> Result<(), XmlWriteError> {
+    let mut leaves = leaf.into_iter();
+    leaves.try_for_each(|leaf| prefixes.collect_attributes(&leaf.attributes))
 }
 
-fn collect_notes<'m>(notes: &'m [Note], prefixes: &mut Prefixes<'m>) -> Result<(), WriteError> {
-    for note in notes {
-        prefixes.collect_attributes(&note.attributes)?;
-    }
-    Ok(())
+fn collect_notes<'m>(notes: &'m [Note], prefixes: &mut Prefixes<'m>) -> Result<(), XmlWriteError> {
+    let mut notes = notes.iter();
+    notes.try_for_each(|note| prefixes.collect_attributes(&note.attributes))
 }
 
-/// Refuses what a reader would take for something else, or leave out: elements of PIDF, and in
-/// parts of the data model those of the model.
 fn collect_extensions<'m>(
     extensions: &'m [Element],
-    in_model: bool,
     prefixes: &mut Prefixes<'m>,
-) -> Result<(), WriteError> {
-    for extension in extensions {
-        match extension.namespace() {
-            namespace::PIDF => return Err(no_extension(extension)),
-            namespace::DATA_MODEL if in_model => return Err(no_extension(extension)),
-            _ => prefixes.collect(extension)?,
-        }
-    }
-    Ok(())
+) -> Result<(), XmlWriteError> {
+    let mut extensions = extensions.iter();
+    extensions.try_for_each(|extension| prefixes.collect(extension))
 }
 
 fn no_extension(element: &Element) -> WriteError {
@@ -126,57 +109,77 @@ fn no_extension(element: &Element) -> WriteError {
     }
 }
 
-fn check_ids(presence: &Presence) -> Result<(), WriteError> {
-    let mut ids = presence.ids();
-    for (_, id) in &ids {
-        if !is_nc_name(id) {
-            return Err(WriteError::Id { id: excerpt(id) });
-        }
-    }
-    ids.sort_unstable_by_key(|&(_, id)| id);
-    let mut last = None;
-    for (_, id) in ids {
-        if last == Some(id) {
-            return Err(WriteError::DuplicateId { id: excerpt(id) });
-        }
-        last = Some(id);
-    }
-    Ok(())
+/// The tags of an element.
+#[derive(Clone, Copy)]
+enum Tags {
+    Pidf {
+        start: &'static str,
+        end: &'static str,
+    },
+    Model(&'static str),
 }
 
-/// Whose names are written.
-#[derive(Clone, Copy, PartialEq)]
-enum Space {
-    Pidf,
-    Model,
+/// The tags of an element of PIDF, whose namespace is the default one; the start tag is left open.
+macro_rules! pidf {
+    ($local:literal) => {
+        Tags::Pidf {
+            start: concat!("<", $local),
+            end: concat!("</", $local, ">"),
+        }
+    };
 }
 
 /// A document in the making.
-struct Sheet<'m> {
-    xml: Writer<'m>,
+struct Sheet<'w, 'm> {
+    xml: &'w mut Writer<'m>,
 }
 
-impl<'m> Sheet<'m> {
+impl<'m> Sheet<'_, 'm> {
     fn presence(&mut self, presence: &'m Presence, entity: &str) -> Result<(), WriteError> {
         self.xml.markup("<presence");
-        self.xml.root_declarations()?;
+        self.xml.root_declarations();
         self.value(" entity=\"", entity)?;
         self.others(&presence.attributes, &["entity"])?;
         self.content();
         for tuple in &presence.tuples {
             self.tuple(tuple)?;
         }
-        self.notes(Space::Pidf, &presence.notes)?;
+        self.notes(pidf!("note"), &presence.notes)?;
         for person in &presence.persons {
             self.person(person)?;
         }
         for device in &presence.devices {
             self.device(device)?;
         }
-        self.extensions(&presence.extensions)?;
-        self.end(Space::Pidf, "presence");
+        for extension in &presence.extensions {
+            // It has a list of its own, where a reader would put it.
+            if ids::is_component(extension.name()) {
+                return Err(no_extension(extension));
+            }
+        }
+        self.extensions(&presence.extensions, false)?;
+        self.end(pidf!("presence"));
         self.xml.markup("\n");
-        Ok(())
+        self.check_ids(presence)
+    }
+
+    fn check_ids(&self, presence: &'m Presence) -> Result<(), WriteError> {
+        let further = self.xml.ids();
+        let further = further.filter(|(name, _)| ids::owner(name).is_some());
+        let own = presence.ids_of_parts().map(|(_, id)| id);
+        let mut ids: Vec<&str> = Vec::new();
+        for id in own.chain(further.map(|(_, id)| trim(id))) {
+            if !is_nc_name(id) {
+                return Err(WriteError::Id { id: excerpt(id) });
+            }
+            ids.push(id);
+        }
+        ids.sort_unstable();
+        let mut pairs = ids.iter().zip(ids.iter().skip(1));
+        match pairs.find(|(one, next)| one == next) {
+            Some((id, _)) => Err(WriteError::DuplicateId { id: excerpt(id) }),
+            None => Ok(()),
+        }
     }
 
     fn tuple(&mut self, tuple: &'m Tuple) -> Result<(), WriteError> {
@@ -186,33 +189,33 @@ impl<'m> Sheet<'m> {
                 id: excerpt(&tuple.id),
             });
         }
-        self.start(Space::Pidf, "tuple");
+        self.start(pidf!("tuple"));
         self.id(&tuple.id, &tuple.attributes)?;
         self.content();
-        self.start(Space::Pidf, "status");
+        self.start(pidf!("status"));
         self.others(&status.attributes, &[])?;
         self.content();
-        self.leaf(Space::Pidf, "basic", status.basic.as_ref())?;
-        self.extensions(&status.extensions)?;
-        self.end(Space::Pidf, "status");
-        self.extensions(&tuple.extensions)?;
+        self.leaf(pidf!("basic"), status.basic.as_ref())?;
+        self.extensions(&status.extensions, false)?;
+        self.end(pidf!("status"));
+        self.extensions(&tuple.extensions, false)?;
         if let Some(contact) = &tuple.contact {
             self.contact(contact)?;
         }
-        self.notes(Space::Pidf, &tuple.notes)?;
-        self.leaf(Space::Pidf, "timestamp", tuple.timestamp.as_ref())?;
-        self.end(Space::Pidf, "tuple");
+        self.notes(pidf!("note"), &tuple.notes)?;
+        self.leaf(pidf!("timestamp"), tuple.timestamp.as_ref())?;
+        self.end(pidf!("tuple"));
         Ok(())
     }
 
     fn person(&mut self, person: &'m Person) -> Result<(), WriteError> {
-        self.start(Space::Model, "person");
+        self.start(Tags::Model("person"));
         self.id(&person.id, &person.attributes)?;
         self.content();
-        self.extensions(&person.extensions)?;
-        self.notes(Space::Model, &person.notes)?;
-        self.leaf(Space::Model, "timestamp", person.timestamp.as_ref())?;
-        self.end(Space::Model, "person");
+        self.extensions(&person.extensions, true)?;
+        self.notes(Tags::Model("note"), &person.notes)?;
+        self.leaf(Tags::Model("timestamp"), person.timestamp.as_ref())?;
+        self.end(Tags::Model("person"));
         Ok(())
     }
 
@@ -222,29 +225,29 @@ impl<'m> Sheet<'m> {
                 id: excerpt(&device.id),
             });
         }
-        self.start(Space::Model, "device");
+        self.start(Tags::Model("device"));
         self.id(&device.id, &device.attributes)?;
         self.content();
-        self.extensions(&device.extensions)?;
-        self.leaf(Space::Model, "deviceID", device.device_id.as_ref())?;
-        self.notes(Space::Model, &device.notes)?;
-        self.leaf(Space::Model, "timestamp", device.timestamp.as_ref())?;
-        self.end(Space::Model, "device");
+        self.extensions(&device.extensions, true)?;
+        self.leaf(Tags::Model("deviceID"), device.device_id.as_ref())?;
+        self.notes(Tags::Model("note"), &device.notes)?;
+        self.leaf(Tags::Model("timestamp"), device.timestamp.as_ref())?;
+        self.end(Tags::Model("device"));
         Ok(())
     }
 
-    fn contact(&mut self, contact: &Contact) -> Result<(), WriteError> {
-        self.start(Space::Pidf, "contact");
+    fn contact(&mut self, contact: &'m Contact) -> Result<(), WriteError> {
+        self.start(pidf!("contact"));
         if let Some(priority) = contact.priority_text() {
             self.value(" priority=\"", priority)?;
         }
         self.others(&contact.attributes, &["priority"])?;
-        self.text(Space::Pidf, "contact", &contact.uri)
+        self.text(pidf!("contact"), &contact.uri)
     }
 
-    fn notes(&mut self, space: Space, notes: &[Note]) -> Result<(), WriteError> {
+    fn notes(&mut self, tags: Tags, notes: &'m [Note]) -> Result<(), WriteError> {
         for note in notes {
-            self.start(space, "note");
+            self.start(tags);
             if let Some(lang) = &note.lang {
                 self.value(" xml:lang=\"", lang)?;
                 if note.attributes.get(namespace::XML, "lang").is_some() {
@@ -254,22 +257,29 @@ impl<'m> Sheet<'m> {
                 }
             }
             self.others(&note.attributes, &[])?;
-            self.text(space, "note", &note.text)?;
+            self.text(tags, &note.text)?;
         }
         Ok(())
     }
 
-    fn leaf(&mut self, space: Space, local: &str, leaf: Option<&Leaf>) -> Result<(), WriteError> {
+    fn leaf(&mut self, tags: Tags, leaf: Option<&'m Leaf>) -> Result<(), WriteError> {
         let Some(leaf) = leaf else {
             return Ok(());
         };
-        self.start(space, local);
+        self.start(tags);
         self.others(&leaf.attributes, &[])?;
-        self.text(space, local, &leaf.text)
+        self.text(tags, &leaf.text)
     }
 
-    fn extensions(&mut self, extensions: &'m [Element]) -> Result<(), WriteError> {
+    /// Refuses what a reader would take for something else, or leave out: elements of PIDF, and in
+    /// parts of the data model those of the model.
+    fn extensions(&mut self, extensions: &'m [Element], in_model: bool) -> Result<(), WriteError> {
         for extension in extensions {
+            match extension.name().known_namespace() {
+                Some(NamespaceId::PIDF) => return Err(no_extension(extension)),
+                Some(NamespaceId::DATA_MODEL) if in_model => return Err(no_extension(extension)),
+                _ => {}
+            }
             self.xml.line();
             self.xml.element(extension)?;
         }
@@ -278,50 +288,56 @@ impl<'m> Sheet<'m> {
 
     // ---- markup -----------------------------------------------------------------------------
 
-    fn name(&mut self, space: Space, local: &str) {
-        if space == Space::Model {
-            self.xml.known_prefix(NamespaceId::DATA_MODEL);
-        }
-        self.xml.markup(local);
-    }
-
     /// Up to the attributes.
-    fn start(&mut self, space: Space, local: &str) {
+    #[inline]
+    fn start(&mut self, tags: Tags) {
         self.xml.line();
-        self.xml.markup("<");
-        self.name(space, local);
+        match tags {
+            Tags::Pidf { start, .. } => self.xml.markup(start),
+            Tags::Model(local) => self.xml.open_known(NamespaceId::DATA_MODEL, local),
+        }
     }
 
     /// Attributes are complete, elements follow.
+    #[inline]
     fn content(&mut self) {
         self.xml.markup(">");
         self.xml.indent();
     }
 
-    fn end(&mut self, space: Space, local: &str) {
+    /// The end tag of an element that holds elements.
+    #[inline]
+    fn end(&mut self, tags: Tags) {
         self.xml.outdent();
         self.xml.line();
-        self.xml.markup("</");
-        self.name(space, local);
-        self.xml.markup(">");
+        self.end_tag(tags);
+    }
+
+    #[inline]
+    fn end_tag(&mut self, tags: Tags) {
+        match tags {
+            Tags::Pidf { end, .. } => self.xml.markup(end),
+            Tags::Model(local) => self.xml.close_known(NamespaceId::DATA_MODEL, local),
+        }
     }
 
     /// The rest of an element that holds text.
-    fn text(&mut self, space: Space, local: &str, text: &str) -> Result<(), WriteError> {
+    #[inline]
+    fn text(&mut self, tags: Tags, text: &str) -> Result<(), WriteError> {
         self.xml.markup(">");
         self.xml.text(text)?;
-        self.xml.markup("</");
-        self.name(space, local);
-        self.xml.markup(">");
+        self.end_tag(tags);
         Ok(())
     }
 
-    fn id(&mut self, id: &str, attributes: &Attributes) -> Result<(), WriteError> {
+    #[inline]
+    fn id(&mut self, id: &str, attributes: &'m Attributes) -> Result<(), WriteError> {
         self.value(" id=\"", id)?;
         self.others(attributes, &["id"])
     }
 
     /// One attribute, given up to its opening quotation mark.
+    #[inline]
     fn value(&mut self, markup: &str, value: &str) -> Result<(), WriteError> {
         self.xml.markup(markup);
         self.xml.value(value)?;
@@ -330,15 +346,17 @@ impl<'m> Sheet<'m> {
     }
 
     /// Attributes without a field, none of which may be one that has.
-    fn others(&mut self, attributes: &Attributes, fields: &[&str]) -> Result<(), WriteError> {
-        for field in fields {
-            if attributes.get("", field).is_some() {
+    #[inline]
+    fn others(&mut self, attributes: &'m Attributes, fields: &[&str]) -> Result<(), WriteError> {
+        for attribute in attributes {
+            let name = &attribute.name;
+            if name.namespace().is_empty() && fields.contains(&name.local()) {
                 return Err(WriteError::Attribute {
-                    local: (*field).to_owned(),
+                    local: name.local().to_owned(),
                 });
             }
+            self.xml.attribute(attribute)?;
         }
-        self.xml.attributes(attributes)?;
         Ok(())
     }
 }

@@ -309,6 +309,11 @@ impl Element {
             .map(|(prefix, namespace)| (prefix.as_str(), namespace.as_str()))
     }
 
+    #[inline]
+    pub(super) fn has_declarations(&self) -> bool {
+        self.declarations.is_some()
+    }
+
     /// Declares a prefix on the element, for the sake of its content.
     ///
     /// Writing refuses a prefix that is no XML name.

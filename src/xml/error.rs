@@ -229,3 +229,17 @@ pub enum XmlWriteError {
     #[error("elements are nested too deeply")]
     TooDeep,
 }
+
+impl XmlWriteError {
+    pub(super) fn name(name: &str) -> Self {
+        Self::Name {
+            name: excerpt(name),
+        }
+    }
+
+    pub(super) fn reserved(namespace: &str) -> Self {
+        Self::ReservedNamespace {
+            namespace: namespace.to_owned(),
+        }
+    }
+}

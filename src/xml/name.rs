@@ -139,11 +139,17 @@ impl Name {
 
     /// The number of its namespace, when that is a known one.
     #[inline]
-    pub(super) fn known_namespace(&self) -> Option<NamespaceId> {
+    pub(crate) fn known_namespace(&self) -> Option<NamespaceId> {
         match &self.qualifier {
             QualifierRef::Known(id) => Some(*id),
             QualifierRef::Shared(_) => None,
         }
+    }
+
+    /// Whether this is the name `local` in no namespace.
+    #[inline]
+    pub(super) fn is_without_namespace(&self, local: &str) -> bool {
+        matches!(self.qualifier, QualifierRef::Known(NamespaceId::NONE)) && *self.local == *local
     }
 
     /// Whether the local name is one that XML allows.

@@ -1,20 +1,24 @@
 //! Which prefix stands for which namespace in a document that is to be written.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::attribute::Attributes;
 use super::element::Element;
 use super::error::XmlWriteError;
 use super::limits::XmlLimits;
 use super::name::{Name, is_nc_name};
-use super::namespace::{self, NamespaceId, find_known};
+use super::namespace::{self, KNOWN, NamespaceId, find_known};
 
-/// Collects the namespaces of a document, then gives each one prefix for the whole of it.
+/// Gives each namespace of a document one prefix for the whole of it.
 ///
 /// All are declared at the root. The default namespace is given from the start; well-known
-/// namespaces have their customary prefixes, others the one they were first met with, with a
-/// number when another namespace has that.
+/// namespaces have their customary prefixes, others the one that the root declares for them or they
+/// were first met with, with a number when another namespace has that.
+///
+/// Most of the time every namespace can have its prefix as soon as it is met, in the course of
+/// writing. Where a name met later might have a say in it, this gives up: then all names are collected
+/// before anything is written.
 #[derive(Debug)]
 pub(crate) struct Prefixes<'m> {
     default: &'m str,
@@ -22,14 +26,30 @@ pub(crate) struct Prefixes<'m> {
     /// The default namespace needs a prefix too: attributes have no default, and elements without
     /// namespace undo it for what they contain.
     default_prefixed: bool,
+    stage: Stage,
     entries: Vec<Entry<'m>>,
     /// For each known namespace its position in `entries` plus one, or zero.
-    known: [u32; namespace::KNOWN.len()],
+    known: [u32; KNOWN.len()],
+    /// For each known namespace how its elements begin.
+    openings: [Opening; KNOWN.len()],
     /// Positions in `entries`, kept once there are too many to look through.
     index: HashMap<&'m str, usize>,
-    /// Prefixes that some element declares itself, with the namespace, or none when there are
-    /// several: they must not mean anything else at the root.
-    claimed: HashMap<&'m str, Option<&'m str>>,
+    /// Prefixes and namespaces that the root declares by itself.
+    of_root: Vec<(&'m str, &'m str)>,
+    /// Prefixes that some element declares itself: they must not mean anything else at the root.
+    claimed: HashMap<&'m str, Claim<'m>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Names are met while they are written.
+    AsMet,
+    /// The same, but to no purpose.
+    GivenUp,
+    /// Names are collected.
+    Collecting,
+    /// Every name has been collected and has its prefix.
+    Assigned,
 }
 
 #[derive(Debug)]
@@ -38,19 +58,72 @@ struct Entry<'m> {
     prefix: Cow<'m, str>,
 }
 
+#[derive(Debug)]
+struct Claim<'m> {
+    /// None when there are several.
+    namespace: Option<&'m str>,
+    by_root: bool,
+}
+
+/// How elements of a namespace begin: `<`, the prefix, a colon, and then anything. Of a fixed size, so
+/// that it is copied in one step.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Opening {
+    pub(super) bytes: [u8; 16],
+    /// Zero when there is none, or it is too long.
+    pub(super) len: usize,
+}
+
+impl Opening {
+    fn of(prefix: &str) -> Self {
+        let mut opening = Self::default();
+        let bytes = [b"<", prefix.as_bytes(), b":"].concat();
+        if let Some(place) = opening.bytes.get_mut(..bytes.len()) {
+            place.copy_from_slice(&bytes);
+            opening.len = bytes.len();
+        }
+        opening
+    }
+}
+
 /// Up to this many namespaces are looked through one by one.
 const FEW: usize = 16;
 
 impl<'m> Prefixes<'m> {
-    pub(crate) fn new(default: &'m str) -> Self {
+    /// Prefixes that are given as names are met.
+    pub(super) fn as_met(default: &'m str) -> Self {
+        Self::in_stage(Stage::AsMet, default)
+    }
+
+    /// Prefixes that are given when all names are collected.
+    pub(super) fn collecting(default: &'m str) -> Self {
+        Self::in_stage(Stage::Collecting, default)
+    }
+
+    fn in_stage(stage: Stage, default: &'m str) -> Self {
         Self {
             default,
             default_id: find_known(default),
             default_prefixed: false,
+            stage,
             entries: Vec::new(),
-            known: [0; namespace::KNOWN.len()],
+            known: [0; KNOWN.len()],
+            openings: [Opening::default(); KNOWN.len()],
             index: HashMap::new(),
+            of_root: Vec::new(),
             claimed: HashMap::new(),
+        }
+    }
+
+    /// Whether a name was met that could not have its prefix yet, so that whatever was written is
+    /// of no use.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.stage == Stage::GivenUp
+    }
+
+    fn give_up(&mut self) {
+        if self.stage == Stage::AsMet {
+            self.stage = Stage::GivenUp;
         }
     }
 
@@ -70,7 +143,7 @@ impl<'m> Prefixes<'m> {
         };
         let name = element.name();
         if name.known_namespace() == Some(NamespaceId::XML) {
-            return Err(reserved(name));
+            return Err(XmlWriteError::reserved(name.namespace()));
         }
         if name.known_namespace() == Some(NamespaceId::NONE) {
             self.default_prefixed |= !self.default.is_empty();
@@ -79,7 +152,9 @@ impl<'m> Prefixes<'m> {
         }
         self.collect_attributes(&element.attributes)?;
         for (prefix, namespace) in element.declarations() {
-            self.claim(prefix, namespace);
+            if is_declarable(prefix, namespace)? {
+                self.claim(prefix, namespace, false);
+            }
         }
         for child in element.elements() {
             self.collect_to(child, levels)?;
@@ -129,7 +204,7 @@ impl<'m> Prefixes<'m> {
         }
         let id = name.known_namespace();
         if id == Some(NamespaceId::XMLNS) {
-            return Err(reserved(name));
+            return Err(XmlWriteError::reserved(name.namespace()));
         }
         self.insert(name.namespace(), name.prefix(), id);
         Ok(())
@@ -180,18 +255,110 @@ impl<'m> Prefixes<'m> {
         }
     }
 
-    fn claim(&mut self, prefix: &'m str, namespace: &'m str) {
-        if prefix.is_empty() {
-            return;
+    /// Takes note of what the root declares by itself, before anything else.
+    pub(super) fn root_declares(&mut self, root: &'m Element) -> Result<(), XmlWriteError> {
+        if self.stage == Stage::Assigned {
+            return Ok(());
         }
-        let claim = self.claimed.entry(prefix).or_insert(Some(namespace));
-        if *claim != Some(namespace) {
-            *claim = None;
+        for (prefix, namespace) in root.declarations() {
+            if is_declarable(prefix, namespace)? {
+                self.claim(prefix, namespace, true);
+                self.of_root.push((prefix, namespace));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the root declares by itself.
+    pub(super) fn of_root(&self) -> impl Iterator<Item = (&'m str, &'m str)> {
+        self.of_root.iter().copied()
+    }
+
+    fn claim(&mut self, prefix: &'m str, namespace: &'m str, by_root: bool) {
+        let claim = self.claimed.entry(prefix).or_insert(Claim {
+            namespace: Some(namespace),
+            by_root,
+        });
+        if claim.namespace != Some(namespace) {
+            claim.namespace = None;
         }
     }
 
+    // ---- as names are met -------------------------------------------------------------------
+
+    /// A name without prefix is to be written, as an element or as an attribute of some namespace.
+    #[cold]
+    pub(super) fn meet(&mut self, name: &'m Name) -> Result<(), XmlWriteError> {
+        let id = name.known_namespace();
+        if let Some(NamespaceId::XML | NamespaceId::XMLNS) = id {
+            return Err(XmlWriteError::reserved(name.namespace()));
+        }
+        if self.is_default(name) {
+            self.give_up();
+        } else {
+            self.meet_namespace(name.namespace(), name.prefix(), id);
+        }
+        Ok(())
+    }
+
+    /// The same for a name of a well-known namespace.
+    #[cold]
+    pub(super) fn meet_known(&mut self, id: NamespaceId) {
+        let known = id.qualifier();
+        self.meet_namespace(&known.namespace, &known.prefix, Some(id));
+    }
+
+    /// An element without namespace is written where there is a default one.
+    pub(super) fn meet_bare(&mut self) {
+        self.give_up();
+    }
+
+    /// An element below the root declares a prefix.
+    #[cold]
+    pub(super) fn meet_declaration(&mut self, prefix: &'m str, namespace: &'m str) {
+        if self.stage != Stage::AsMet {
+            return;
+        }
+        let mut entries = self.entries.iter();
+        if entries.any(|entry| entry.prefix == prefix && entry.namespace != namespace) {
+            self.give_up();
+        }
+        self.claim(prefix, namespace, false);
+    }
+
+    fn meet_namespace(&mut self, namespace: &'m str, prefix: &'m str, id: Option<NamespaceId>) {
+        if self.stage != Stage::AsMet {
+            return;
+        }
+        let mut of_root = self.of_root.iter();
+        let prefix = match of_root.find(|&&(_, known)| known == namespace) {
+            Some(&(by_root, _)) if id.is_none() => by_root,
+            _ => prefix,
+        };
+        let is_customary = |prefix: &str| KNOWN.iter().any(|known| *known.prefix == *prefix);
+        let at_once = self.entries.len() < FEW
+            && is_usable(prefix)
+            && (id.is_some() || !is_customary(prefix))
+            && self.entries.iter().all(|entry| entry.prefix != prefix)
+            && self.claimed.get(prefix).is_none_or(|claim| {
+                // A declaration further in that was written would not have been needed.
+                claim.by_root && claim.namespace == Some(namespace)
+            });
+        if at_once {
+            self.insert(namespace, prefix, id);
+            if let Some(opening) = id.and_then(|id| self.openings.get_mut(id.index())) {
+                *opening = Opening::of(prefix);
+            }
+        } else {
+            self.give_up();
+        }
+    }
+
+    // ---- all at once ------------------------------------------------------------------------
+
     /// Gives every namespace its prefix; nothing is collected after this.
-    pub(crate) fn assign(&mut self) {
+    pub(super) fn assign(&mut self) {
+        self.stage = Stage::Assigned;
         if self.default_prefixed {
             let hint = find_known(self.default)
                 .and_then(|id| id.known())
@@ -201,16 +368,20 @@ impl<'m> Prefixes<'m> {
         if self.entries.is_empty() {
             return;
         }
-        let mut taken: HashMap<Cow<'m, str>, ()> = HashMap::new();
+        let mut taken: HashSet<Cow<'m, str>> = HashSet::new();
         let mut numbers: HashMap<&'m str, u32> = HashMap::new();
         let claimed = &self.claimed;
+        let mut by_root: HashMap<&'m str, &'m str> = HashMap::new();
+        for &(prefix, namespace) in &self.of_root {
+            by_root.entry(namespace).or_insert(prefix);
+        }
         // Those whose owners may not have them.
         let mut customary: Vec<&str> = Vec::new();
         if !claimed.is_empty() {
             let owners = self.entries.iter().filter_map(|entry| {
                 let own = &*find_known(entry.namespace)?.known()?.prefix;
                 let claim = claimed.get(own)?;
-                (*claim != Some(entry.namespace)).then_some(own)
+                (claim.namespace != Some(entry.namespace)).then_some(own)
             });
             customary.extend(owners);
         }
@@ -228,19 +399,17 @@ impl<'m> Prefixes<'m> {
                 if find_known(entry.namespace).is_some() != known_ones {
                     continue;
                 }
-                let hint = match entry.prefix {
-                    Cow::Borrowed(hint)
-                        if is_usable(hint) && (known_ones || !is_customary(hint)) =>
-                    {
-                        hint
-                    }
-                    _ => "ns",
+                let free = |prefix: &str, taken: &HashSet<Cow<'m, str>>| {
+                    let claim = claimed.get(prefix).map(|claim| claim.namespace);
+                    !taken.contains(prefix)
+                        && claim.is_none_or(|owner| owner == Some(entry.namespace))
                 };
-                let free = |prefix: &str, taken: &HashMap<Cow<'m, str>, ()>| {
-                    !taken.contains_key(prefix)
-                        && claimed
-                            .get(prefix)
-                            .is_none_or(|owner| *owner == Some(entry.namespace))
+                let fits = |hint: &str| is_usable(hint) && (known_ones || !is_customary(hint));
+                let of_root = by_root.get(entry.namespace).copied();
+                let hint = match (of_root, &entry.prefix) {
+                    (Some(hint), _) if !known_ones && fits(hint) && free(hint, &taken) => hint,
+                    (_, &Cow::Borrowed(hint)) if fits(hint) => hint,
+                    _ => "ns",
                 };
                 let mut prefix = Cow::Borrowed(hint);
                 let number = numbers.entry(hint).or_insert(0);
@@ -248,10 +417,21 @@ impl<'m> Prefixes<'m> {
                     *number = number.saturating_add(1);
                     prefix = Cow::Owned(format!("{hint}{number}"));
                 }
-                taken.insert(prefix.clone(), ());
+                let id = find_known(entry.namespace);
+                if let Some(opening) = id.and_then(|id| self.openings.get_mut(id.index())) {
+                    *opening = Opening::of(&prefix);
+                }
+                taken.insert(prefix.clone());
                 entry.prefix = prefix;
             }
         }
+    }
+
+    /// How an element of this name begins, when that is known and short.
+    #[inline]
+    pub(super) fn opening(&self, name: &Name) -> Option<&Opening> {
+        let opening = self.openings.get(name.known_namespace()?.index())?;
+        (opening.len > 0).then_some(opening)
     }
 
     /// The prefix of a name whose namespace was collected.
@@ -272,7 +452,13 @@ impl<'m> Prefixes<'m> {
         entry.map(|entry| entry.prefix.as_ref())
     }
 
-    /// Whether the prefix is declared at the root for this namespace.
+    /// What the root declares by itself and no name needs.
+    pub(super) fn more_of_root(&self) -> impl Iterator<Item = (&'m str, &'m str)> {
+        self.of_root()
+            .filter(|(prefix, namespace)| !self.declares(prefix, namespace))
+    }
+
+    /// Whether the prefix is the one of this namespace.
     pub(super) fn declares(&self, prefix: &str, namespace: &str) -> bool {
         let position = self.position_of(namespace);
         position.and_then(|at| self.at(at)) == Some(prefix)
@@ -290,8 +476,17 @@ fn is_usable(prefix: &str) -> bool {
     is_nc_name(prefix) && prefix != "xml" && prefix != "xmlns"
 }
 
-fn reserved(name: &Name) -> XmlWriteError {
-    XmlWriteError::ReservedNamespace {
-        namespace: name.namespace().to_owned(),
+/// Whether a declaration is written where an element has it; it may also go without saying.
+pub(super) fn is_declarable(prefix: &str, namespace: &str) -> Result<bool, XmlWriteError> {
+    // The default namespace is declared once, at the root.
+    if prefix.is_empty() || prefix == "xml" || namespace.is_empty() {
+        return Ok(false);
     }
+    if prefix == "xmlns" || namespace == namespace::XML || namespace == namespace::XMLNS {
+        return Err(XmlWriteError::reserved(namespace));
+    }
+    if !is_nc_name(prefix) {
+        return Err(XmlWriteError::name(prefix));
+    }
+    Ok(true)
 }

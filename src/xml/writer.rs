@@ -2,33 +2,86 @@
 
 use bytes::Bytes;
 
-use super::attribute::Attributes;
+use super::attribute::{Attribute, Attributes};
 use super::element::{Content, Element, Shape};
-use super::error::{XmlWriteError, excerpt};
+use super::error::XmlWriteError;
+use super::escape::{Place, escape};
 use super::limits::XmlLimits;
-use super::name::{Name, is_nc_name, is_xml_char};
+use super::name::Name;
 use super::namespace::{self, NamespaceId};
-use super::prefixes::Prefixes;
+use super::prefixes::{Prefixes, is_declarable};
 
 /// A whole document with this element as its root.
 pub(super) fn write_document(root: &Element, layout: Layout) -> Result<Bytes, XmlWriteError> {
     let declared = root.declarations().find(|(prefix, _)| prefix.is_empty());
     let default = match declared {
         // A root without namespace leaves no room for a default one.
-        Some((_, namespace)) if !root.namespace().is_empty() => namespace,
+        Some((_, namespace)) if !root.namespace().is_empty() && !namespace.is_empty() => namespace,
         _ => root.namespace(),
     };
     if matches!(default, namespace::XML | namespace::XMLNS) {
-        return Err(XmlWriteError::ReservedNamespace {
-            namespace: default.to_owned(),
-        });
+        return Err(XmlWriteError::reserved(default));
     }
-    let mut prefixes = Prefixes::new(default);
-    prefixes.collect(root)?;
-    prefixes.assign();
-    let mut writer = Writer::new(prefixes, 1024, layout);
-    writer.element_at(root, XmlLimits::MAX_DEPTH, true)?;
-    Ok(writer.finish())
+    let document = Document {
+        default,
+        size: 1024,
+        layout,
+    };
+    document.write(body_of(root), |prefixes| collect(root, prefixes))
+}
+
+fn body_of<'m>(root: &'m Element) -> impl Fn(&mut Writer<'m>) -> Result<(), XmlWriteError> {
+    |writer| {
+        writer.prefixes.root_declares(root)?;
+        writer.declared.extend(writer.prefixes.of_root());
+        writer.element_at(root, XmlLimits::MAX_DEPTH, true)
+    }
+}
+
+fn collect<'m>(root: &'m Element, prefixes: &mut Prefixes<'m>) -> Result<(), XmlWriteError> {
+    prefixes.root_declares(root)?;
+    prefixes.collect(root)
+}
+
+/// What is known of a document before it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Document<'m> {
+    /// The default namespace.
+    pub(crate) default: &'m str,
+    /// About how many bytes it will have.
+    pub(crate) size: usize,
+    pub(crate) layout: Layout,
+}
+
+impl<'m> Document<'m> {
+    /// Writes the document: `body` everything but the XML declaration. `collect` shows all names that
+    /// `body` writes, in the same order; it is asked when namespaces cannot have their prefixes as
+    /// they are met, and then `body` comes once more.
+    pub(crate) fn write<E: From<XmlWriteError>>(
+        self,
+        body: impl Fn(&mut Writer<'m>) -> Result<(), E>,
+        collect: impl FnOnce(&mut Prefixes<'m>) -> Result<(), XmlWriteError>,
+    ) -> Result<Bytes, E> {
+        let mut writer = Writer::new(Prefixes::as_met(self.default), self);
+        body(&mut writer)?;
+        if writer.prefixes.has_given_up() {
+            return self.write_collected(body, collect);
+        }
+        Ok(writer.finish()?)
+    }
+
+    fn write_collected<E: From<XmlWriteError>>(
+        self,
+        body: impl Fn(&mut Writer<'m>) -> Result<(), E>,
+        collect: impl FnOnce(&mut Prefixes<'m>) -> Result<(), XmlWriteError>,
+    ) -> Result<Bytes, E> {
+        let mut prefixes = Prefixes::collecting(self.default);
+        collect(&mut prefixes)?;
+        prefixes.assign();
+        let mut writer = Writer::new(prefixes, self);
+        body(&mut writer)?;
+        Ok(writer.finish()?)
+    }
 }
 
 /// A document in the making.
@@ -36,8 +89,12 @@ pub(super) fn write_document(root: &Element, layout: Layout) -> Result<Bytes, Xm
 pub(crate) struct Writer<'m> {
     out: Vec<u8>,
     prefixes: Prefixes<'m>,
-    /// Prefixes declared by open elements below the root, and their namespaces.
+    /// Where the declarations of the root belong: they are complete last.
+    declarations_at: usize,
+    /// Prefixes declared by open elements, and their namespaces.
     declared: Vec<(&'m str, &'m str)>,
+    /// The attributes `id` of elements written, which their namespaces may have rules for.
+    ids: Vec<(&'m Name, &'m str)>,
     /// An open element has no namespace, so that there is no default one.
     default_undone: bool,
     layout: Layout,
@@ -57,16 +114,17 @@ pub enum Layout {
 }
 
 impl<'m> Writer<'m> {
-    /// Begins a document of about `size` bytes: the XML declaration is written.
-    pub(crate) fn new(prefixes: Prefixes<'m>, size: usize, layout: Layout) -> Self {
-        let mut out = Vec::with_capacity(size);
+    fn new(prefixes: Prefixes<'m>, document: Document<'m>) -> Self {
+        let mut out = Vec::with_capacity(document.size);
         out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         Self {
+            declarations_at: out.len(),
             out,
             prefixes,
             declared: Vec::new(),
+            ids: Vec::new(),
             default_undone: false,
-            layout,
+            layout: document.layout,
             level: 0,
         }
     }
@@ -110,65 +168,84 @@ impl<'m> Writer<'m> {
         self.escaped(value, Place::Value)
     }
 
-    /// The declarations that the root carries.
-    pub(crate) fn root_declarations(&mut self) -> Result<(), XmlWriteError> {
-        let default = self.prefixes.default_namespace();
-        if !default.is_empty() {
-            self.out.extend_from_slice(b" xmlns=\"");
-            escape(&mut self.out, default, Place::Value)?;
-            self.out.push(b'"');
-        }
-        for (prefix, namespace) in self.prefixes.iter() {
-            self.out.extend_from_slice(b" xmlns:");
-            self.out.extend_from_slice(prefix.as_bytes());
-            self.out.extend_from_slice(b"=\"");
-            escape(&mut self.out, namespace, Place::Value)?;
-            self.out.push(b'"');
-        }
-        Ok(())
+    /// The attributes of the root begin here: its declarations come first.
+    pub(crate) fn root_declarations(&mut self) {
+        self.declarations_at = self.out.len();
     }
 
-    /// Attributes, each after a blank.
-    pub(crate) fn attributes(&mut self, attributes: &Attributes) -> Result<(), XmlWriteError> {
+    /// The attributes of an element, each after a blank.
+    fn attributes(
+        &mut self,
+        of: &'m Name,
+        attributes: &'m Attributes,
+    ) -> Result<(), XmlWriteError> {
         for attribute in attributes {
-            let name = &attribute.name;
-            check_name(name)?;
-            self.out.push(b' ');
-            match name.known_namespace() {
-                Some(NamespaceId::NONE) => {
-                    // It would declare the default namespace.
-                    if name.local() == "xmlns" {
-                        return Err(bad_name(name.local()));
-                    }
-                }
-                Some(NamespaceId::XML) => self.out.extend_from_slice(b"xml:"),
-                _ => self.prefix(name),
+            if attribute.name.is_without_namespace("id") {
+                self.ids.push((of, &attribute.value));
             }
-            self.out.extend_from_slice(name.local().as_bytes());
-            self.out.extend_from_slice(b"=\"");
-            self.value(&attribute.value)?;
-            self.out.push(b'"');
+            self.attribute(attribute)?;
         }
         Ok(())
     }
 
-    /// An element with everything in it. Its names must have been collected before.
+    /// One attribute, after a blank.
+    pub(crate) fn attribute(&mut self, attribute: &'m Attribute) -> Result<(), XmlWriteError> {
+        let name = &attribute.name;
+        check_name(name)?;
+        self.out.push(b' ');
+        match name.known_namespace() {
+            Some(NamespaceId::NONE) => {
+                // It would declare the default namespace.
+                if name.local() == "xmlns" {
+                    return Err(XmlWriteError::name(name.local()));
+                }
+            }
+            Some(NamespaceId::XML) => self.out.extend_from_slice(b"xml:"),
+            _ => self.prefix(name)?,
+        }
+        self.out.extend_from_slice(name.local().as_bytes());
+        self.out.extend_from_slice(b"=\"");
+        self.value(&attribute.value)?;
+        self.out.push(b'"');
+        Ok(())
+    }
+
+    /// The attributes `id` of the elements written so far, with the elements' names.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (&'m Name, &'m str)> {
+        self.ids.iter().copied()
+    }
+
+    /// An element with everything in it.
+    #[inline]
     pub(crate) fn element(&mut self, element: &'m Element) -> Result<(), XmlWriteError> {
         // What a reader would refuse is not written.
         let levels = XmlLimits::MAX_DEPTH.saturating_sub(self.level);
         self.element_at(element, levels, false)
     }
 
-    fn prefix(&mut self, name: &Name) {
-        if let Some(prefix) = self.prefixes.get(name) {
+    #[inline]
+    fn prefix(&mut self, name: &'m Name) -> Result<(), XmlWriteError> {
+        let mut prefix = self.prefixes.get(name);
+        if prefix.is_none() {
+            self.prefixes.meet(name)?;
+            prefix = self.prefixes.get(name);
+        }
+        if let Some(prefix) = prefix {
             self.out.extend_from_slice(prefix.as_bytes());
             self.out.push(b':');
         }
+        Ok(())
     }
 
-    /// The prefix of a well-known namespace that was collected, and a colon.
-    pub(crate) fn known_prefix(&mut self, id: NamespaceId) {
-        if let Some(prefix) = self.prefixes.of_known(id) {
+    /// The prefix of a well-known namespace, and a colon.
+    #[inline]
+    fn known_prefix(&mut self, id: NamespaceId) {
+        let mut prefix = self.prefixes.of_known(id);
+        if prefix.is_none() {
+            self.prefixes.meet_known(id);
+            prefix = self.prefixes.of_known(id);
+        }
+        if let Some(prefix) = prefix {
             self.out.extend_from_slice(prefix.as_bytes());
             self.out.push(b':');
         }
@@ -185,30 +262,35 @@ impl<'m> Writer<'m> {
         };
         let name = element.name();
         check_name(name)?;
-        let bare = name.known_namespace() == Some(NamespaceId::NONE)
-            && !self.prefixes.default_namespace().is_empty();
         let undone_outside = self.default_undone;
         let declared_outside = self.declared.len();
-
-        self.out.push(b'<');
-        self.default_undone |= bare;
-        let name_start = self.out.len();
-        self.tag_name(name);
-        let name_end = self.out.len();
-        if root {
-            self.root_declarations()?;
+        let start = self.out.len();
+        match self.prefixes.opening(name) {
+            Some(opening) if undone_outside || !self.prefixes.is_default(name) => {
+                self.out.extend_from_slice(&opening.bytes);
+                self.out.truncate(start.saturating_add(opening.len));
+                self.out.extend_from_slice(name.local().as_bytes());
+            }
+            _ => self.open(name)?,
         }
-        // Undone once, it stays undone further in: names in that namespace have a prefix there.
-        if bare && !undone_outside {
+        let name_end = self.out.len();
+        if self.default_undone && !undone_outside {
             self.out.extend_from_slice(b" xmlns=\"\"");
         }
-        for (prefix, namespace) in element.declarations() {
-            self.declaration(prefix, namespace)?;
+        if root {
+            self.root_declarations();
+        } else if element.has_declarations() {
+            for (prefix, namespace) in element.declarations() {
+                self.declaration(prefix, namespace)?;
+            }
         }
-        self.attributes(&element.attributes)?;
+        if !element.attributes.is_empty() {
+            self.attributes(name, &element.attributes)?;
+        }
         if self.content(element, levels)? {
             self.out.extend_from_slice(b"</");
-            self.out.extend_from_within(name_start..name_end);
+            self.out
+                .extend_from_within(start.saturating_add(1)..name_end);
             self.out.push(b'>');
         } else {
             self.out.extend_from_slice(b"/>");
@@ -216,6 +298,23 @@ impl<'m> Writer<'m> {
         self.default_undone = undone_outside;
         self.declared.truncate(declared_outside);
         Ok(())
+    }
+
+    /// The beginning of the start tag of an element of a well-known namespace, up to the name.
+    #[inline]
+    pub(crate) fn open_known(&mut self, id: NamespaceId, local: &str) {
+        self.out.push(b'<');
+        self.known_prefix(id);
+        self.out.extend_from_slice(local.as_bytes());
+    }
+
+    /// The end tag of such an element.
+    #[inline]
+    pub(crate) fn close_known(&mut self, id: NamespaceId, local: &str) {
+        self.out.extend_from_slice(b"</");
+        self.known_prefix(id);
+        self.out.extend_from_slice(local.as_bytes());
+        self.out.push(b'>');
     }
 
     /// The rest of a start tag and what comes before the end tag; whether there is anything.
@@ -236,59 +335,59 @@ impl<'m> Writer<'m> {
                 self.outdent();
                 self.line();
             }
-            Shape::Mixed => {
-                let mut content = element.content().peekable();
-                if content.peek().is_none() {
-                    return Ok(false);
-                }
-                self.out.push(b'>');
-                self.indent();
-                for part in content {
-                    match part {
-                        Content::Element(child) => self.element_at(child, levels, false)?,
-                        Content::Text(text) => self.text(&text)?,
-                    }
-                }
-                self.outdent();
-            }
+            Shape::Mixed => return self.mixed_content(element, levels),
         }
         Ok(true)
     }
 
-    fn tag_name(&mut self, name: &Name) {
-        let none = name.known_namespace() == Some(NamespaceId::NONE);
-        let by_default = self.prefixes.is_default(name) && !self.default_undone;
-        if !none && !by_default {
-            self.prefix(name);
+    fn mixed_content(&mut self, of: &'m Element, levels: usize) -> Result<bool, XmlWriteError> {
+        let mut content = of.content().peekable();
+        if content.peek().is_none() {
+            return Ok(false);
+        }
+        self.out.push(b'>');
+        self.indent();
+        for part in content {
+            match part {
+                Content::Element(child) => self.element_at(child, levels, false)?,
+                Content::Text(text) => self.text(&text)?,
+            }
+        }
+        self.outdent();
+        Ok(true)
+    }
+
+    /// The beginning of a start tag, up to the name. Undone once, the default namespace stays undone
+    /// further in: names in it have a prefix there.
+    fn open(&mut self, name: &'m Name) -> Result<(), XmlWriteError> {
+        self.out.push(b'<');
+        if name.known_namespace() == Some(NamespaceId::NONE) {
+            if !self.prefixes.default_namespace().is_empty() {
+                self.prefixes.meet_bare();
+                self.default_undone = true;
+            }
+        } else if self.default_undone || !self.prefixes.is_default(name) {
+            self.prefix(name)?;
         }
         self.out.extend_from_slice(name.local().as_bytes());
+        Ok(())
     }
 
     /// A declaration that an element carries for its content, unless it holds already.
     fn declaration(&mut self, prefix: &'m str, namespace: &'m str) -> Result<(), XmlWriteError> {
+        if !is_declarable(prefix, namespace)? {
+            return Ok(());
+        }
+        self.prefixes.meet_declaration(prefix, namespace);
         let innermost = self.declared.iter().rev().find(|(p, _)| *p == prefix);
         let holds = match innermost {
             Some((_, declared)) => *declared == namespace,
             None => self.prefixes.declares(prefix, namespace),
         };
-        // The default namespace is declared once, at the root.
-        if holds || prefix.is_empty() || prefix == "xml" || namespace.is_empty() {
-            return Ok(());
+        if !holds {
+            declaration(&mut self.out, prefix, namespace)?;
+            self.declared.push((prefix, namespace));
         }
-        if prefix == "xmlns" || namespace == namespace::XML || namespace == namespace::XMLNS {
-            return Err(XmlWriteError::ReservedNamespace {
-                namespace: namespace.to_owned(),
-            });
-        }
-        if !is_nc_name(prefix) {
-            return Err(bad_name(prefix));
-        }
-        self.out.extend_from_slice(b" xmlns:");
-        self.out.extend_from_slice(prefix.as_bytes());
-        self.out.extend_from_slice(b"=\"");
-        self.value(namespace)?;
-        self.out.push(b'"');
-        self.declared.push((prefix, namespace));
         Ok(())
     }
 
@@ -298,96 +397,110 @@ impl<'m> Writer<'m> {
     }
 
     /// The whole document, in no more memory than it needs: it may be kept for long.
-    pub(crate) fn finish(self) -> Bytes {
-        Bytes::from(self.out.into_boxed_slice())
+    fn finish(mut self) -> Result<Bytes, XmlWriteError> {
+        // They are written at the end, and then take their place.
+        let end = self.out.len();
+        let default = self.prefixes.default_namespace();
+        if !default.is_empty() {
+            self.out.extend_from_slice(b" xmlns=\"");
+            escape(&mut self.out, default, Place::Value)?;
+            self.out.push(b'"');
+        }
+        for (prefix, namespace) in self.prefixes.iter() {
+            declaration(&mut self.out, prefix, namespace)?;
+        }
+        for (prefix, namespace) in self.prefixes.more_of_root() {
+            declaration(&mut self.out, prefix, namespace)?;
+        }
+        let declarations = self.out.len().saturating_sub(end);
+        if let Some(after) = self.out.get_mut(self.declarations_at..) {
+            after.rotate_right(declarations);
+        }
+        Ok(Bytes::from(self.out.into_boxed_slice()))
     }
 }
 
-fn bad_name(name: &str) -> XmlWriteError {
-    XmlWriteError::Name {
-        name: excerpt(name),
-    }
+fn declaration(out: &mut Vec<u8>, prefix: &str, namespace: &str) -> Result<(), XmlWriteError> {
+    out.extend_from_slice(b" xmlns:");
+    out.extend_from_slice(prefix.as_bytes());
+    out.extend_from_slice(b"=\"");
+    escape(out, namespace, Place::Value)?;
+    out.push(b'"');
+    Ok(())
 }
 
 fn check_name(name: &Name) -> Result<(), XmlWriteError> {
     if name.is_writable() {
         Ok(())
     } else {
-        Err(bad_name(name.local()))
+        Err(XmlWriteError::name(name.local()))
     }
 }
 
-/// Where text stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
-    Text,
-    Value,
-}
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
-fn escape(out: &mut Vec<u8>, text: &str, place: Place) -> Result<(), XmlWriteError> {
-    let bytes = text.as_bytes();
-    let mut done = 0;
-    let mut from = 0;
-    loop {
-        let rest = bytes.get(from..).unwrap_or_default();
-        let found = rest.iter().position(|&byte| is_special(byte));
-        let at = found.map_or(bytes.len(), |found| from.saturating_add(found));
-        let Some(&byte) = bytes.get(at) else {
-            out.extend_from_slice(bytes.get(done..).unwrap_or_default());
-            return Ok(());
-        };
-        from = at.saturating_add(1);
-        let replacement: &[u8] = match byte {
-            b'&' => b"&amp;",
-            b'<' => b"&lt;",
-            b'>' => b"&gt;",
-            b'\r' => b"&#13;",
-            b'"' if place == Place::Value => b"&quot;",
-            b'\t' if place == Place::Value => b"&#9;",
-            b'\n' if place == Place::Value => b"&#10;",
-            b'"' | b'\t' | b'\n' => continue,
-            _ => {
-                let c = text.get(at..).and_then(|rest| rest.chars().next());
-                let c = c.unwrap_or('\u{FFFD}');
-                if is_xml_char(c) {
-                    continue;
-                }
-                return Err(XmlWriteError::Character { code: u32::from(c) });
+    use super::*;
+    use crate::xml::Attribute;
+
+    fn namespace() -> impl Strategy<Value = &'static str> {
+        let all = [
+            "",
+            namespace::PIDF,
+            namespace::DATA_MODEL,
+            namespace::RPID,
+            "urn:example:x",
+            "urn:example:y",
+        ];
+        proptest::sample::select(all.to_vec())
+    }
+
+    fn prefix() -> impl Strategy<Value = &'static str> {
+        proptest::sample::select(vec!["p", "q", "ns", "ns1", "dm", "pidf", "rpid", ""])
+    }
+
+    fn name() -> impl Strategy<Value = Name> {
+        (namespace(), prefix()).prop_map(|(ns, prefix)| Name::with_prefix(ns, "a", prefix))
+    }
+
+    fn element() -> impl Strategy<Value = Element> {
+        let attribute = name().prop_map(|name| Attribute::new(name, "v"));
+        let declaration = (prefix(), namespace());
+        let bare = (name(), vec(attribute, 0..2), vec(declaration, 0..2));
+        let leaf = bare.prop_map(|(name, attributes, declarations)| {
+            let mut element = Element::named(name);
+            element.attributes = attributes.into_iter().collect();
+            for (prefix, namespace) in declarations {
+                element.declare(prefix, namespace);
             }
-        };
-        out.extend_from_slice(bytes.get(done..at).unwrap_or_default());
-        out.extend_from_slice(replacement);
-        done = from;
+            element
+        });
+        let leaf = leaf.boxed();
+        leaf.clone().prop_recursive(4, 12, 4, move |inner| {
+            (leaf.clone(), vec(inner, 0..4)).prop_map(|(mut element, children)| {
+                for child in children {
+                    element.push_child(child);
+                }
+                element
+            })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn prefixes_given_as_they_are_met_are_those_given_to_all_at_once(root in element()) {
+            let document = Document {
+                default: root.namespace(),
+                size: 0,
+                layout: Layout::Compact,
+            };
+            let all_at_once = document.write_collected(body_of(&root), |all| collect(&root, all));
+            let as_met = document.write(body_of(&root), |all| collect(&root, all));
+            prop_assert_eq!(as_met, all_at_once);
+        }
     }
 }
-
-/// Which bytes may not stand for themselves somewhere, or begin a character that may not.
-#[expect(clippy::indexing_slicing, reason = "worked out at compile time")]
-static SPECIAL: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        table[byte] = true;
-        byte += 1;
-    }
-    // In text `>` could end what looks like a CDATA section.
-    let others = [b'&', b'<', b'>', b'"', FIRST_OF_NONCHARACTERS];
-    let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
-
-#[inline]
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the table has an entry for every byte"
-)]
-fn is_special(byte: u8) -> bool {
-    SPECIAL[usize::from(byte)]
-}
-
-/// The first byte of U+FFFE and U+FFFF, among others.
-const FIRST_OF_NONCHARACTERS: u8 = 0xEF;
