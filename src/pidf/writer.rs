@@ -27,8 +27,8 @@ pub(super) fn write(
             entity: excerpt(entity),
         });
     }
-    /// What a tuple takes with an address, a note and a time.
-    const OF_A_TUPLE: usize = 320;
+    /// What a rich tuple takes; the rest is given back.
+    const OF_A_TUPLE: usize = 640;
     let parts = [
         presence.tuples.len(),
         presence.persons.len(),

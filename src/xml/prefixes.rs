@@ -69,9 +69,9 @@ struct Claim<'m> {
 /// that it is copied in one step.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Opening {
-    pub(super) bytes: [u8; 16],
+    pub(super) bytes: [u8; 15],
     /// Zero when there is none, or it is too long.
-    pub(super) len: usize,
+    pub(super) len: u8,
 }
 
 impl Opening {
@@ -80,7 +80,7 @@ impl Opening {
         let bytes = [b"<", prefix.as_bytes(), b":"].concat();
         if let Some(place) = opening.bytes.get_mut(..bytes.len()) {
             place.copy_from_slice(&bytes);
-            opening.len = bytes.len();
+            opening.len = u8::try_from(bytes.len()).unwrap_or(0);
         }
         opening
     }

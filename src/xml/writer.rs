@@ -268,7 +268,8 @@ impl<'m> Writer<'m> {
         match self.prefixes.opening(name) {
             Some(opening) if undone_outside || !self.prefixes.is_default(name) => {
                 self.out.extend_from_slice(&opening.bytes);
-                self.out.truncate(start.saturating_add(opening.len));
+                self.out
+                    .truncate(start.saturating_add(usize::from(opening.len)));
                 self.out.extend_from_slice(name.local().as_bytes());
             }
             _ => self.open(name)?,
