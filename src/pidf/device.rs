@@ -5,6 +5,7 @@ use super::leaf::Leaf;
 use super::note::Note;
 use super::tuple::Tuple;
 use super::uri;
+use super::written::Written;
 use crate::xml::{Attributes, Element, namespace, trim};
 
 /// A piece of equipment (RFC 4479, 3.3 and 5.1). Services run on it that have its device
@@ -41,7 +42,7 @@ impl Device {
     pub fn new(id: impl Into<String>, device_id: DeviceId) -> Self {
         Self {
             id: id.into(),
-            device_id: Some(Leaf::from(device_id.0)),
+            device_id: Some(Leaf::from(device_id.urn)),
             ..Self::default()
         }
     }
@@ -49,7 +50,7 @@ impl Device {
     /// Its identifier across documents; none when there is none or what is written is no URI.
     pub fn device_id(&self) -> Option<DeviceId> {
         let text = self.device_id_text()?;
-        uri::is_absolute(text).then(|| DeviceId(text.to_owned()))
+        uri::is_absolute(text).then(|| DeviceId::of(text))
     }
 
     /// The identifier as it is written, whatever it is.
@@ -59,7 +60,7 @@ impl Device {
 
     /// Sets the identifier.
     pub fn set_device_id(&mut self, device_id: DeviceId) {
-        self.device_id = Some(Leaf::from(device_id.0));
+        self.device_id = Some(Leaf::from(device_id.urn));
     }
 
     /// The device with one more element of another namespace.
@@ -80,17 +81,38 @@ impl Device {
 /// What identifies a device across documents and time: a URN (RFC 4479, 3.3). In a tuple it says
 /// that the service runs on that device.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct DeviceId(String);
+pub struct DeviceId {
+    urn: String,
+    written: Written,
+}
 
 impl DeviceId {
     /// An identifier, such as `urn:uuid:…`.
     pub fn new(urn: impl Into<String>) -> Self {
-        Self(urn.into())
+        Self::of(urn)
+    }
+
+    fn of(urn: impl Into<String>) -> Self {
+        Self {
+            urn: urn.into(),
+            written: Written::default(),
+        }
     }
 
     /// As it is written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.urn
+    }
+}
+
+impl DeviceId {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        // A fragment names no device.
+        if !uri::is_absolute(&self.urn) || !uri::is_uri(&self.urn) {
+            return Err(ValueError::new("deviceID", &self.urn, "an absolute URI"));
+        }
+        Ok(Self::empty_element().with_text(self.urn.as_str()))
     }
 }
 
@@ -101,15 +123,14 @@ impl Extension for DeviceId {
     fn read(element: &Element) -> Option<Self> {
         let text = element.text();
         let text = trim(&text);
-        uri::is_absolute(text).then(|| Self::new(text))
+        uri::is_absolute(text).then(|| Self {
+            written: Written::of(element),
+            ..Self::of(text)
+        })
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        // A fragment names no device.
-        if !uri::is_absolute(&self.0) || !uri::is_uri(&self.0) {
-            return Err(ValueError::new("deviceID", &self.0, "an absolute URI"));
-        }
-        Ok(Self::empty_element().with_text(self.0.as_str()))
+        self.written.apply(self, Self::fresh)
     }
 }
 

@@ -17,6 +17,7 @@ mod ids;
 mod leaf;
 mod lexical;
 mod must_understand;
+mod named_values;
 mod note;
 mod options;
 mod person;
@@ -28,6 +29,7 @@ mod timestamp;
 mod tuple;
 mod uri;
 mod writer;
+mod written;
 
 pub mod cipid;
 pub mod rpid;

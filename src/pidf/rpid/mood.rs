@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -91,6 +92,7 @@ pub struct Mood {
     pub id: Option<String>,
     /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl Mood {
@@ -108,6 +110,19 @@ impl Mood {
     }
 }
 
+impl Mood {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        if self.values.is_empty() {
+            return Err(ValueError::new(Self::LOCAL, "", "one value or more"));
+        }
+        let mut element = self.with_attributes()?;
+        frame::put_notes(&mut element, &self.notes)?;
+        values::put_list(&mut element, Self::LOCAL, &self.values)?;
+        Ok(element)
+    }
+}
+
 impl Extension for Mood {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "mood";
@@ -116,18 +131,15 @@ impl Extension for Mood {
         let mut mood = Self::read_attributes(element);
         mood.notes = frame::read_notes(element);
         mood.values = values::read_list(element);
-        let says_nothing = mood.values.is_empty() && mood.notes.is_empty();
-        (!says_nothing).then_some(mood)
+        // A comment without a mood says that there is one, which the schema has a value for.
+        if mood.values.is_empty() && !mood.notes.is_empty() {
+            mood.values.push(MoodValue::Unknown);
+        }
+        (!mood.values.is_empty()).then_some(mood)
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if self.values.is_empty() {
-            return Err(ValueError::new(Self::LOCAL, "", "one value or more"));
-        }
-        let mut element = self.with_attributes()?;
-        frame::put_notes(&mut element, &self.notes)?;
-        values::put_list(&mut element, Self::LOCAL, &self.values)?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -163,8 +175,13 @@ mod tests {
             None
         );
         let noted: Mood = read("<r:mood><r:note>zesty</r:note></r:mood>").unwrap();
-        assert_eq!(noted, Mood::default().with_note("zesty"));
-        assert_eq!(refuses(&noted), "mood: \"\" is not one value or more");
+        assert_eq!(noted, Mood::of([MoodValue::Unknown]).with_note("zesty"));
+        writes(
+            &noted,
+            "<r:mood><r:note>zesty</r:note><r:unknown/></r:mood>",
+        );
+        let none = refuses(&Mood::default().with_note("zesty"));
+        assert_eq!(none, "mood: \"\" is not one value or more");
         refuses(&Mood::of([MoodValue::Sad, MoodValue::Unknown]));
         writes(
             &Mood::of([MoodValue::Unknown]),

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::values::Value;
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -69,6 +70,7 @@ pub struct PlaceIs {
     pub id: Option<String>,
     /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl PlaceIs {
@@ -117,6 +119,18 @@ fn put_one<V: Value>(
     Ok(())
 }
 
+impl PlaceIs {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = self.with_attributes()?;
+        frame::put_notes(&mut element, &self.notes)?;
+        put_one(&mut element, "audio", self.audio.as_ref())?;
+        put_one(&mut element, "video", self.video.as_ref())?;
+        put_one(&mut element, "text", self.text.as_ref())?;
+        Ok(element)
+    }
+}
+
 impl Extension for PlaceIs {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "place-is";
@@ -131,12 +145,7 @@ impl Extension for PlaceIs {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = self.with_attributes()?;
-        frame::put_notes(&mut element, &self.notes)?;
-        put_one(&mut element, "audio", self.audio.as_ref())?;
-        put_one(&mut element, "video", self.video.as_ref())?;
-        put_one(&mut element, "text", self.text.as_ref())?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::values::Value;
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -83,6 +84,7 @@ pub struct PlaceType {
     pub id: Option<String>,
     /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl PlaceType {
@@ -106,6 +108,24 @@ impl PlaceType {
     }
 }
 
+impl PlaceType {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        if self.values.is_empty() {
+            return Err(ValueError::new(Self::LOCAL, "", "one value or more"));
+        }
+        let is_other = |value: &PlaceKind| matches!(value, PlaceKind::Other(_));
+        if self.values.len() > 1 && self.values.iter().any(is_other) {
+            let expected = "a value that others stand beside";
+            return Err(ValueError::new(Self::LOCAL, "other", expected));
+        }
+        let mut element = self.with_attributes()?;
+        frame::put_notes(&mut element, &self.notes)?;
+        values::put_list(&mut element, Self::LOCAL, &self.values)?;
+        Ok(element)
+    }
+}
+
 impl Extension for PlaceType {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "place-type";
@@ -120,23 +140,15 @@ impl Extension for PlaceType {
         let values = &mut place.values;
         let stays_alone = values.len() == 1;
         values.retain(|value| stays_alone || !matches!(value, PlaceKind::Other(_)));
-        let says_nothing = place.values.is_empty() && place.notes.is_empty();
-        (!says_nothing).then_some(place)
+        // A comment without a kind says that there is one, which the schema has a value for.
+        if place.values.is_empty() && !place.notes.is_empty() {
+            place.values.push(PlaceKind::other(""));
+        }
+        (!place.values.is_empty()).then_some(place)
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if self.values.is_empty() {
-            return Err(ValueError::new(Self::LOCAL, "", "one value or more"));
-        }
-        let is_other = |value: &PlaceKind| matches!(value, PlaceKind::Other(_));
-        if self.values.len() > 1 && self.values.iter().any(is_other) {
-            let expected = "a value that others stand beside";
-            return Err(ValueError::new(Self::LOCAL, "other", expected));
-        }
-        let mut element = self.with_attributes()?;
-        frame::put_notes(&mut element, &self.notes)?;
-        values::put_list(&mut element, Self::LOCAL, &self.values)?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 
     fn understands(namespace: &str, _local: &str) -> bool {
@@ -177,6 +189,12 @@ mod tests {
     #[test]
     fn a_place_has_a_kind() {
         assert_eq!(read::<PlaceType>("<r:place-type>bus</r:place-type>"), None);
+        let noted: PlaceType = read("<r:place-type><r:note>9</r:note></r:place-type>").unwrap();
+        assert_eq!(noted, PlaceType::of([PlaceKind::other("")]).with_note("9"));
+        writes(
+            &noted,
+            "<r:place-type><r:note>9</r:note><r:other/></r:place-type>",
+        );
         assert!(refuses(&PlaceType::default()).starts_with("place-type"));
         refuses(&PlaceType::location("a b"));
         let both = [PlaceKind::location("bus"), PlaceKind::other("x")];

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Person, Tuple, ValueError, uri};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -19,6 +20,7 @@ pub struct StatusIcon {
     pub id: Option<String>,
     /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl StatusIcon {
@@ -28,6 +30,16 @@ impl StatusIcon {
             uri: uri.into(),
             ..Self::default()
         }
+    }
+}
+
+impl StatusIcon {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        if !uri::is_uri(&self.uri) {
+            return Err(ValueError::new(Self::LOCAL, &self.uri, "an absolute URI"));
+        }
+        Ok(self.with_attributes()?.with_text(self.uri.as_str()))
     }
 }
 
@@ -43,10 +55,7 @@ impl Extension for StatusIcon {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if !uri::is_uri(&self.uri) {
-            return Err(ValueError::new(Self::LOCAL, &self.uri, "an absolute URI"));
-        }
-        Ok(self.with_attributes()?.with_text(self.uri.as_str()))
+        self.written.apply(self, Self::fresh)
     }
 }
 

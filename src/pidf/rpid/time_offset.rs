@@ -3,6 +3,7 @@
 use time::{OffsetDateTime, UtcOffset};
 
 use super::frame;
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Person, ValueError, lexical};
 use crate::xml::{Attributes, Element, Name, namespace};
 
@@ -25,6 +26,7 @@ pub struct TimeOffset {
     pub id: Option<String>,
     /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl TimeOffset {
@@ -56,6 +58,19 @@ impl TimeOffset {
     }
 }
 
+impl TimeOffset {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = self.with_attributes()?;
+        if let Some(description) = &self.description {
+            let name = Name::new("", "description");
+            element.attributes.set(name, description.as_str());
+        }
+        frame::put_lang(&mut element, self.lang.as_deref())?;
+        Ok(element.with_text(self.minutes.to_string()))
+    }
+}
+
 impl Extension for TimeOffset {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "time-offset";
@@ -71,13 +86,7 @@ impl Extension for TimeOffset {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = self.with_attributes()?;
-        if let Some(description) = &self.description {
-            let name = Name::new("", "description");
-            element.attributes.set(name, description.as_str());
-        }
-        frame::put_lang(&mut element, self.lang.as_deref())?;
-        Ok(element.with_text(self.minutes.to_string()))
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -96,7 +105,11 @@ mod tests {
         assert_eq!(read_offset.offset(), UtcOffset::from_hms(-5, 0, 0).ok());
         writes(
             &read_offset,
-            "<r:time-offset description=' Somewhere' xml:lang='en' x:y='z'>-300</r:time-offset>",
+            "<r:time-offset description=' Somewhere' xml:lang='en' x:y='z'>\n -0300 </r:time-offset>",
+        );
+        writes(
+            &TimeOffset::new(-300),
+            "<r:time-offset>-300</r:time-offset>",
         );
         writes(
             &TimeOffset::new(i32::MIN).with_description(""),

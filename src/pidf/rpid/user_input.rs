@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::frame;
 use super::timed::{put_time, read_time};
+use crate::pidf::written::Written;
 use crate::pidf::{Device, Extension, ExtensionOf, Person, Tuple, ValueError, lexical};
 use crate::xml::{Attributes, Element, Name, namespace, trim};
 
@@ -44,6 +45,7 @@ pub struct UserInput {
     pub id: Option<String>,
     /// Attributes other than these and `xml:lang`.
     pub attributes: Attributes,
+    written: Written,
 }
 
 impl UserInput {
@@ -57,6 +59,7 @@ impl UserInput {
             last_input: None,
             id: None,
             attributes: Attributes::new(),
+            written: Written::default(),
         }
     }
 
@@ -97,6 +100,25 @@ fn read_threshold(element: &Element) -> Option<u32> {
     u32::try_from(seconds).ok().filter(|seconds| *seconds > 0)
 }
 
+impl UserInput {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = Self::empty_element().with_text(self.state.as_str());
+        frame::put_id(&mut element, self.id.as_deref())?;
+        if let Some(seconds) = self.idle_threshold {
+            let text = seconds.to_string();
+            if seconds == 0 {
+                return Err(ValueError::new("idle-threshold", &text, "a second or more"));
+            }
+            let name = Name::new("", "idle-threshold");
+            element.attributes.set(name, text);
+        }
+        put_time(&mut element, "last-input", self.last_input)?;
+        frame::put_others(&mut element, &self.attributes, Self::OWN)?;
+        Ok(element)
+    }
+}
+
 impl Extension for UserInput {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "user-input";
@@ -113,23 +135,12 @@ impl Extension for UserInput {
             last_input: read_time(element, "last-input"),
             id: frame::read_id(element),
             attributes: frame::read_others(element, Self::OWN),
+            written: Written::of(element),
         })
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = Self::empty_element().with_text(self.state.as_str());
-        frame::put_id(&mut element, self.id.as_deref())?;
-        if let Some(seconds) = self.idle_threshold {
-            let text = seconds.to_string();
-            if seconds == 0 {
-                return Err(ValueError::new("idle-threshold", &text, "a second or more"));
-            }
-            let name = Name::new("", "idle-threshold");
-            element.attributes.set(name, text);
-        }
-        put_time(&mut element, "last-input", self.last_input)?;
-        frame::put_others(&mut element, &self.attributes, Self::OWN);
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -154,8 +165,15 @@ mod tests {
         assert_eq!(idle.last_input, timestamp::parse("2026-03-01T08:00:00.5Z"));
         writes(
             &idle,
-            "<r:user-input idle-threshold='600' last-input='2026-03-01T08:00:00.500Z' id='u' \
-             x:y='z'>idle</r:user-input>",
+            "<r:user-input idle-threshold=' +0600 ' last-input='2026-03-01T09:00:00.500+01:00' \
+             id='u' x:y='z'> idle\n</r:user-input>",
+        );
+        writes(
+            &UserInput::idle()
+                .with_idle_threshold(600)
+                .with_last_input(timestamp::parse("2026-03-01T09:00:00.5+01:00").unwrap()),
+            "<r:user-input idle-threshold='600' last-input='2026-03-01T08:00:00.500Z'>idle\
+             </r:user-input>",
         );
         writes(&UserInput::active(), "<r:user-input>active</r:user-input>");
         for nothing in ["", "Idle", "away"] {
