@@ -14,7 +14,7 @@ use crate::xml::{Attributes, Element, namespace, trim};
 /// ```
 /// use presentity::pidf::{Device, DeviceId, Presence, Tuple};
 ///
-/// let id = DeviceId::new("urn:uuid:7c9e6679-7425-40de-944b-e07fc1f90ae7");
+/// let id = DeviceId::new("urn:uuid:7c9e6679-7425-40de-944b-e07fc1f90ae7")?;
 /// let document = Presence::new("sip:dora@example.com")
 ///     .with_tuple(Tuple::open("im").with(&id)?)
 ///     .with_device(Device::new("phone", id));
@@ -58,9 +58,10 @@ impl Device {
         self.device_id.as_ref().map(|leaf| leaf.text.as_ref())
     }
 
-    /// Sets the identifier.
+    /// Sets the identifier. Attributes of XML itself stay with its element.
     pub fn set_device_id(&mut self, device_id: DeviceId) {
-        self.device_id = Some(Leaf::from(device_id.urn));
+        let before = self.device_id.take();
+        self.device_id = Some(Leaf::after(before, device_id.urn));
     }
 
     /// The device with one more element of another namespace.
@@ -88,8 +89,22 @@ pub struct DeviceId {
 
 impl DeviceId {
     /// An identifier, such as `urn:uuid:…`.
-    pub fn new(urn: impl Into<String>) -> Self {
-        Self::of(urn)
+    ///
+    /// # Errors
+    ///
+    /// It is no absolute URI (RFC 3986, 4.3); a fragment names no device.
+    pub fn new(urn: impl Into<String>) -> Result<Self, ValueError> {
+        let id = Self::of(urn);
+        id.check()?;
+        Ok(id)
+    }
+
+    fn check(&self) -> Result<(), ValueError> {
+        if !uri::is_absolute(&self.urn) || !uri::is_uri(&self.urn) {
+            let expected = "an absolute URI without a fragment";
+            return Err(ValueError::new(Self::LOCAL, &self.urn, expected));
+        }
+        Ok(())
     }
 
     fn of(urn: impl Into<String>) -> Self {
@@ -108,10 +123,8 @@ impl DeviceId {
 impl DeviceId {
     /// Its element, written anew.
     fn fresh(&self) -> Result<Element, ValueError> {
-        // A fragment names no device.
-        if !uri::is_absolute(&self.urn) || !uri::is_uri(&self.urn) {
-            return Err(ValueError::new("deviceID", &self.urn, "an absolute URI"));
-        }
+        // One that was read need not be good.
+        self.check()?;
         Ok(Self::empty_element().with_text(self.urn.as_str()))
     }
 }
@@ -155,9 +168,10 @@ mod tests {
             ("example", false),
             ("", false),
         ] {
-            match DeviceId::new(urn).to_element() {
-                Ok(element) => {
+            match DeviceId::new(urn) {
+                Ok(id) => {
                     assert!(good, "{urn}");
+                    let element = id.to_element().unwrap();
                     assert_eq!(schema::check(&element), Ok(()), "{urn}");
                 }
                 Err(_) => assert!(!good, "{urn}"),

@@ -6,6 +6,7 @@
 //! of the document, its tuples and their statuses, its persons and devices. An [`Extension`] is
 //! such an element as a typed value, asked for with `get` and put there with `set` or `with`.
 
+mod as_read;
 pub mod caps;
 pub mod certs;
 mod contact;

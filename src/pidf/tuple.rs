@@ -1,7 +1,5 @@
 //! Tuples: what is known about one means of communication.
 
-use std::borrow::Cow;
-
 use super::contact::{Contact, Priority};
 use super::leaf::Leaf;
 use super::note::Note;
@@ -74,7 +72,8 @@ impl Tuple {
         self
     }
 
-    /// The tuple with this address.
+    /// The tuple with this address. Writing the document refuses one that is neither an absolute URI
+    /// nor empty.
     #[must_use]
     pub fn with_contact(mut self, contact: impl Into<Contact>) -> Self {
         self.contact = Some(contact.into());
@@ -123,12 +122,10 @@ impl Status {
         self.basic.as_ref().map(|leaf| leaf.text.as_ref())
     }
 
-    /// Sets or removes the basic status.
+    /// Sets or removes the basic status. Attributes of XML itself stay with its element.
     pub fn set_basic(&mut self, basic: Option<Basic>) {
-        self.basic = basic.map(|basic| Leaf {
-            text: Cow::Borrowed(basic.as_str()),
-            attributes: Attributes::new(),
-        });
+        let before = self.basic.take();
+        self.basic = basic.map(|basic| Leaf::after(before, basic.as_str()));
     }
 
     /// Whether it has no status value at all, which no document should have.

@@ -234,6 +234,7 @@ impl<'m> Sheet<'m> {
     }
 
     fn contact(&mut self, contact: &Contact) -> Result<(), WriteError> {
+        contact.check()?;
         self.start(Space::Pidf, "contact");
         if let Some(priority) = contact.priority_text() {
             self.value(" priority=\"", priority)?;
@@ -244,6 +245,7 @@ impl<'m> Sheet<'m> {
 
     fn notes(&mut self, space: Space, notes: &[Note]) -> Result<(), WriteError> {
         for note in notes {
+            note.check()?;
             self.start(space, "note");
             if let Some(lang) = &note.lang {
                 self.value(" xml:lang=\"", lang)?;

@@ -12,7 +12,7 @@ use crate::xml::{Attributes, Element, namespace};
 /// use presentity::pidf::caps::{Devcaps, Mobility};
 /// use presentity::pidf::{Device, DeviceId};
 ///
-/// let id = DeviceId::new("urn:uuid:2f1c5ac2-7f1b-4b6e-8a39-1d4a52a0a1c5");
+/// let id = DeviceId::new("urn:uuid:2f1c5ac2-7f1b-4b6e-8a39-1d4a52a0a1c5")?;
 /// let caps = Devcaps::new().with_mobility([Mobility::Mobile]);
 /// let device = Device::new("handset", id).with(&caps)?;
 /// assert_eq!(device.get::<Devcaps>(), Some(caps));
@@ -169,7 +169,7 @@ mod tests {
             "devcaps",
             "<c:description>x</c:description>",
         );
-        let id = DeviceId::new("urn:uuid:2f1c5ac2-7f1b-4b6e-8a39-1d4a52a0a1c5");
+        let id = DeviceId::new("urn:uuid:2f1c5ac2-7f1b-4b6e-8a39-1d4a52a0a1c5").unwrap();
         let mut device = Device::new("d", id).with_extension(old);
         let caps = device.get::<Devcaps>().unwrap();
         assert_eq!(caps.descriptions, [Description::new("x")]);

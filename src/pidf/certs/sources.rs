@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn stanzas_of_devices_and_of_the_document_count_too() {
-        let id = |n: u8| DeviceId::new(format!("urn:uuid:{n}"));
+        let id = |n: u8| DeviceId::new(format!("urn:uuid:{n}")).unwrap();
         let devcaps = |src: &str| {
             let document = format!("<c:devcaps><certs src='{src}'/><certs src=''/></c:devcaps>");
             element(&document)
@@ -402,7 +402,7 @@ mod tests {
         let mut tuple = Tuple::open("t");
         let mut document = Presence::new("sip:dora@example.com");
         for n in 0..5_000 {
-            let id = DeviceId::new(format!("urn:uuid:{n}"));
+            let id = DeviceId::new(format!("urn:uuid:{n}")).unwrap();
             tuple.add(&id).unwrap();
             let source = format!("sip:d{n}@example.com");
             let certs = Certs::new().with_source(source).to_element().unwrap();
