@@ -11,6 +11,7 @@ pub mod caps;
 pub mod certs;
 mod contact;
 mod device;
+mod device_index;
 mod difference;
 mod error;
 mod extension;
@@ -37,6 +38,7 @@ pub mod rpid;
 
 pub use contact::{Contact, Priority};
 pub use device::{Device, DeviceId};
+pub use device_index::DeviceIndex;
 pub use difference::{Change, Difference};
 pub use error::{Fault, PidfLimit, ReadError, Tolerated, WriteError};
 pub use extension::{Extension, ExtensionOf, ValueError};
