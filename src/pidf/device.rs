@@ -38,7 +38,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// A device of which nothing else is said yet.
+    /// A device of which nothing else is said yet. Writing the document refuses an id that is no xs:ID,
+    /// or is given twice.
     pub fn new(id: impl Into<String>, device_id: DeviceId) -> Self {
         Self {
             id: id.into(),
@@ -64,7 +65,8 @@ impl Device {
         self.device_id = Some(Leaf::after(before, device_id.urn));
     }
 
-    /// The device with one more element of another namespace.
+    /// The device with one more element of another namespace. Writing the document refuses one of
+    /// PIDF or of its data model.
     #[must_use]
     pub fn with_extension(mut self, extension: Element) -> Self {
         self.extensions.push(extension);

@@ -54,27 +54,22 @@ impl Presence {
     /// Which services run on which devices, for many questions about the same document.
     pub fn device_index(&self) -> DeviceIndex<'_> {
         let mut groups: HashMap<String, Group<'_>> = HashMap::new();
+        let mut known = HashSet::new();
         for (place, device) in self.devices.iter().enumerate() {
-            if let Some(id) = device.device_id() {
-                let group = groups.entry(id.as_str().to_owned()).or_default();
-                group.devices.push(place);
-                group
-                    .certs
-                    .extend(device.certs().map(|certs| (place, certs)));
+            let Some(id) = device.device_id() else {
+                continue;
+            };
+            let group = groups.entry(id.as_str().to_owned()).or_default();
+            group.devices.push(place);
+            for certs in device.certs() {
+                if known.insert((id.clone(), certs.source.clone())) {
+                    group.sources.push((place, certs.source.clone()));
+                }
+                group.certs.push((place, certs));
             }
         }
-        for group in groups.values_mut() {
-            let mut known = HashSet::new();
-            let sources = group
-                .certs
-                .iter()
-                .map(|(place, certs)| (*place, &certs.source));
-            let sources = sources.filter(|(_, source)| known.insert(*source));
-            group.sources = sources.map(|(at, source)| (at, source.clone())).collect();
-        }
         for tuple in &self.tuples {
-            let ids: HashSet<DeviceId> = tuple.all().collect();
-            for id in ids {
+            for id in distinct_ids(tuple) {
                 if let Some(group) = groups.get_mut(id.as_str()) {
                     group.services.push(tuple);
                 }
@@ -129,12 +124,19 @@ impl<'p> DeviceIndex<'p> {
         tuple: &Tuple,
         of: impl Fn(&'a Group<'p>) -> I,
     ) -> Vec<(usize, T)> {
-        let ids: HashSet<DeviceId> = tuple.all().collect();
+        let ids = distinct_ids(tuple);
         let groups = ids.iter().filter_map(|id| self.groups.get(id.as_str()));
         let mut all: Vec<(usize, T)> = groups.flat_map(of).collect();
         all.sort_by_key(|(at, _)| *at);
         all
     }
+}
+
+/// The identifiers that a tuple names, each once.
+fn distinct_ids(tuple: &Tuple) -> Vec<DeviceId> {
+    let mut known = HashSet::new();
+    let ids = tuple.all::<DeviceId>();
+    ids.filter(|id| known.insert(id.clone())).collect()
 }
 
 #[cfg(test)]

@@ -276,20 +276,23 @@ fn changes<'e>(befores: &[&'e Element], new: &'e Element) -> Vec<(&'e Element, O
     let before_end = befores.len().saturating_sub(back);
     let new_end = news.len().saturating_sub(back);
 
+    let mut repeated: HashSet<NameRef<'_>> = HashSet::new();
     let mut left: HashMap<NameRef<'_>, VecDeque<usize>> = HashMap::new();
     for (at, was) in befores.iter().enumerate().take(before_end).skip(front) {
-        left.entry(name(was)).or_default().push_back(at);
+        let left = left.entry(name(was)).or_default();
+        left.push_back(at);
+        if left.len() > 1 {
+            repeated.insert(name(was));
+        }
     }
     let mut many: HashMap<NameRef<'_>, usize> = HashMap::new();
     for is in news.iter().take(new_end).skip(front) {
         let many = many.entry(name(is)).or_default();
         *many = many.saturating_add(1);
+        if *many > 1 {
+            repeated.insert(name(is));
+        }
     }
-    let repeated: HashSet<NameRef<'_>> = left
-        .iter()
-        .filter(|(name, left)| left.len() > 1 || many.get(*name) > Some(&1))
-        .map(|(name, _)| *name)
-        .collect();
     let mut all = Vec::with_capacity(news.len());
     for (at, is) in news.iter().enumerate() {
         let was = if at < front {

@@ -9,6 +9,8 @@ use crate::xml::Element;
 /// Priorities of calls that a service handles (RFC 5196, 3.2.15). All bounds belong to their
 /// range.
 ///
+/// Numbers that are too large for their type are read as nothing, and written again as they were.
+///
 /// RFC 3840, 10.13, gives the values of the SIP field Priority numbers: 10 non-urgent, 20 normal,
 /// 30 urgent, 40 emergency.
 ///

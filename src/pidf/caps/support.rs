@@ -38,6 +38,9 @@ pub(super) trait Listed: Capability + Sized {
 
 /// What is known to be supported and what is known not to be (RFC 5196, 4.1).
 ///
+/// Each value is written once, those with a name in the order of the schema. Nothing is written of what
+/// says nothing.
+///
 /// ```
 /// use presentity::pidf::caps::{Method, Support};
 ///

@@ -14,11 +14,12 @@ const SRC: &str = "src";
 #[non_exhaustive]
 pub struct Certs {
     /// Where the certificate is (`src`): a URI of scheme sip or sips, to subscribe to, http or
-    /// https, to fetch from. Without it the presentity's address of record is to be asked.
+    /// https, to fetch from. Without it the presentity's address of record is to be asked. Writing
+    /// refuses others; a stanza with one is not read.
     pub source: Option<String>,
-    /// Elements of other namespaces, in their order.
+    /// Elements of other namespaces, in their order; writing refuses others.
     pub extensions: Vec<Element>,
-    /// Attributes of other namespaces.
+    /// Attributes of other namespaces; writing refuses others.
     pub attributes: Attributes,
     written: Written,
 }

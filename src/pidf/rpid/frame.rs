@@ -23,7 +23,7 @@ pub(super) fn put_id(element: &mut Element, id: Option<&str>) -> Result<(), Valu
 }
 
 /// The attributes that nobody asked for. The language goes to what is in that language; and those
-/// that say how a schema is to be applied describe the document they come from and stay there.
+/// that say how a schema is to be applied stay with the element.
 pub(super) fn read_others(element: &Element, own: &[&str]) -> Attributes {
     let others = element.attributes.iter();
     others

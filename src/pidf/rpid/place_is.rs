@@ -60,15 +60,19 @@ pub struct PlaceIs {
     pub video: Option<VideoConditions>,
     /// For typing.
     pub text: Option<TextConditions>,
-    /// Comments.
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
     pub(super) written: Written,
 }

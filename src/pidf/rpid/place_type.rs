@@ -34,6 +34,14 @@ impl PlaceKind {
         }
     }
 
+    /// The name of its element: `other`, or the local one.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Other(_) => "other",
+            Self::Foreign(element) => element.local(),
+        }
+    }
+
     /// What none of the names says, in words for people.
     pub fn other(text: impl Into<Note>) -> Self {
         Self::Other(text.into())
@@ -71,18 +79,22 @@ impl Value for PlaceKind {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PlaceType {
-    /// The kinds that it is of. Writing refuses none at all; [`PlaceKind::Other`] has to be the
-    /// only one.
+    /// The kinds that it is of. Writing refuses none at all, and [`PlaceKind::Other`] beside others.
+    /// Of an element with nothing but comments it is a [`PlaceKind::Other`] without words.
     pub values: Vec<PlaceKind>,
-    /// Comments.
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
     pub(super) written: Written,
 }
@@ -173,6 +185,9 @@ mod tests {
         // It has no content that could be in a language.
         assert_eq!(place.values[0], PlaceKind::location("bus"));
         assert!(place.is_location("bus") && !place.is_location("vehicle"));
+        let names: Vec<&str> = place.values.iter().map(PlaceKind::as_str).collect();
+        assert_eq!(names, ["bus", "vehicle"]);
+        assert_eq!(PlaceKind::other("x").as_str(), "other");
         writes(
             &place,
             "<r:place-type><r:note>line 9</r:note><lt:bus/><x:vehicle wheels='6'/></r:place-type>",

@@ -34,7 +34,8 @@ pub struct ServiceClass {
     pub kind: ServiceKind,
     /// Further elements of other namespaces, in their order; only when `kind` is one.
     pub extensions: Vec<Element>,
-    /// Comments.
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
     written: Written,
 }

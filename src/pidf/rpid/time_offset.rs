@@ -11,20 +11,24 @@ use crate::xml::{Attributes, Element, Name, namespace};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct TimeOffset {
-    /// Minutes that local time is ahead of UTC, or behind it when negative.
+    /// Minutes that local time is ahead of UTC, or behind it when negative. An offset that is too
+    /// large for the type is not read.
     pub minutes: i32,
     /// Words for people, such as the name of the time zone.
     pub description: Option<String>,
     /// The language of the description (`xml:lang`, a tag of RFC 5646), or that of the elements
     /// around it in the document it was read from.
     pub lang: Option<String>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
     pub(super) written: Written,
 }

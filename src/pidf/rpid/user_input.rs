@@ -22,6 +22,18 @@ pub enum InputState {
 }
 
 impl InputState {
+    /// Both of them.
+    pub const NAMED: &'static [Self] = &[Self::Active, Self::Idle];
+
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "active" => Some(Self::Active),
+            "idle" => Some(Self::Idle),
+            _ => None,
+        }
+    }
+
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,13 +49,16 @@ impl InputState {
 pub struct UserInput {
     /// In use or not.
     pub state: InputState,
-    /// Seconds without input until somebody counts as idle. Writing refuses 0.
+    /// Seconds without input until somebody counts as idle, from 1 on; writing refuses 0. More than
+    /// there is room for is read as none, and written again as it was.
     pub idle_threshold: Option<u32>,
-    /// When the last input was, which people must be able not to tell.
+    /// When the last input was, which people must be able not to tell. Writing refuses a year that in
+    /// UTC is not of 1 to 9999.
     pub last_input: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
     written: Written,
 }
@@ -124,13 +139,8 @@ impl Extension for UserInput {
     const LOCAL: &'static str = "user-input";
 
     fn read(element: &Element) -> Option<Self> {
-        let state = match trim(&element.text()) {
-            "active" => InputState::Active,
-            "idle" => InputState::Idle,
-            _ => return None,
-        };
         Some(Self {
-            state,
+            state: InputState::from_name(trim(&element.text()))?,
             idle_threshold: read_threshold(element),
             last_input: read_time(element, "last-input"),
             id: frame::read_id(element),
@@ -175,6 +185,9 @@ mod tests {
             "<r:user-input idle-threshold='600' last-input='2026-03-01T08:00:00.500Z'>idle\
              </r:user-input>",
         );
+        for state in InputState::NAMED {
+            assert_eq!(InputState::from_name(state.as_str()), Some(*state));
+        }
         writes(&UserInput::active(), "<r:user-input>active</r:user-input>");
         for nothing in ["", "Idle", "away"] {
             let document = format!("<r:user-input>{nothing}</r:user-input>");
