@@ -15,7 +15,14 @@ mod typed;
 
 use std::collections::BTreeMap;
 
-use presentity::pidf::{Fault, Presence, ReadError, ReadOptions};
+use presentity::pidf::caps::{Devcaps, Servcaps};
+use presentity::pidf::certs::Certs;
+use presentity::pidf::cipid::{Card, DisplayName, Homepage, Icon, Map, Sound};
+use presentity::pidf::rpid::{
+    Activities, Class, Mood, PlaceIs, PlaceType, Privacy, Relationship, ServiceClass, Sphere,
+    StatusIcon, TimeOffset, UserInput,
+};
+use presentity::pidf::{DeviceId, Extension, Fault, Presence, ReadError, ReadOptions};
 use presentity::xml::{Element, Layout, Name, Node, XmlLimits, namespace};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -296,6 +303,61 @@ fn strict_reading_agrees_with_the_schemas() {
         println!("{one}\n");
     }
     assert!(disputed.is_empty(), "{} are disputed", disputed.len());
+}
+
+/// That the extension comes back as it was when it is read as this type.
+fn comes_back<T: Extension>(element: &Element) -> bool {
+    let value = T::read(element).filter(|_| element.is(T::NAMESPACE, T::LOCAL));
+    let Some(value) = value else {
+        return false;
+    };
+    assert_eq!(value.to_element().as_ref(), Ok(element));
+    true
+}
+
+#[test]
+fn what_strict_reading_takes_comes_back_from_typed_values() {
+    let mut seeded = Seeded(4);
+    let mut came_back = 0;
+    for _ in 0..1500 {
+        let many = 100 + seeded.below(1500);
+        let mut tree = tree(&Typed::of(&seeded.octets(many)).document.write().unwrap());
+        for _ in 0..=seeded.below(2) {
+            change(&mut seeded, &mut tree);
+        }
+        let read = Presence::read_with(&tree.write().unwrap(), &ReadOptions::strict());
+        let Ok((presence, _)) = read else {
+            continue;
+        };
+        for extension in presence.extensions_of_all() {
+            let kinds = [
+                comes_back::<Activities>,
+                comes_back::<Class>,
+                comes_back::<Mood>,
+                comes_back::<PlaceIs>,
+                comes_back::<PlaceType>,
+                comes_back::<Privacy>,
+                comes_back::<Relationship>,
+                comes_back::<ServiceClass>,
+                comes_back::<Sphere>,
+                comes_back::<StatusIcon>,
+                comes_back::<TimeOffset>,
+                comes_back::<UserInput>,
+                comes_back::<Servcaps>,
+                comes_back::<Devcaps>,
+                comes_back::<DisplayName>,
+                comes_back::<Card>,
+                comes_back::<Homepage>,
+                comes_back::<Icon>,
+                comes_back::<Map>,
+                comes_back::<Sound>,
+                comes_back::<DeviceId>,
+                comes_back::<Certs>,
+            ];
+            came_back += kinds.into_iter().filter(|kind| kind(extension)).count();
+        }
+    }
+    assert!(came_back > 500, "{came_back}");
 }
 
 /// What strict reading takes and the schemas, or `xmllint`, do not.

@@ -152,7 +152,8 @@ pub fn document(presentity: u64, odd: bool) -> Presence {
     let tuple = Tuple::open("desk")
         .with_contact(contact)
         .with_note(Note::new(note).in_language("en"))
-        .with_timestamp(time::OffsetDateTime::UNIX_EPOCH);
+        .with_timestamp(time::OffsetDateTime::UNIX_EPOCH)
+        .expect("a time that can be written");
     Presence::new(uri).with_tuple(tuple)
 }
 

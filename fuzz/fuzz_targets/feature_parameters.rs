@@ -96,7 +96,8 @@ fn in_a_document(service: Servcaps, device: Devcaps) {
     let tuple = Tuple::open("t")
         .with(&service.without_unlisted())
         .expect("what has no place is gone");
-    let device = Device::new("d", DeviceId::new("urn:example:d"))
+    let id = DeviceId::new("urn:example:d").expect("a URN");
+    let device = Device::new("d", id)
         .with(&device.without_unlisted())
         .expect("what has no place is gone");
     let document = Presence::new("sip:tomas@example.com")

@@ -18,6 +18,7 @@
 //! ```
 
 use super::rpid::frame;
+use super::written::Written;
 use super::{Extension, ExtensionOf, Person, Tuple, ValueError, uri};
 use crate::xml::{Element, namespace, trim};
 
@@ -30,29 +31,43 @@ macro_rules! uris {
         pub struct $name {
             /// An absolute URI, perhaps with a fragment; writing refuses anything else.
             pub uri: String,
+            written: Written,
         }
 
         impl $name {
             /// The one at this URI.
             pub fn new(uri: impl Into<String>) -> Self {
-                Self { uri: uri.into() }
+                Self {
+                    uri: uri.into(),
+                    written: Written::default(),
+                }
             }
         }
 
-        impl Extension for $name {
-            const NAMESPACE: &'static str = namespace::CIPID;
-            const LOCAL: &'static str = $local;
-
-            fn read(element: &Element) -> Option<Self> {
-                uri::of_any_uri(&element.text()).map(Self::new)
-            }
-
-            fn to_element(&self) -> Result<Element, ValueError> {
+        impl $name {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
                 if !uri::is_uri(&self.uri) {
                     return Err(ValueError::new(Self::LOCAL, &self.uri, "an absolute URI"));
                 }
                 Ok(Self::empty_element().with_text(self.uri.as_str()))
             }
+}
+
+impl Extension for $name {
+            const NAMESPACE: &'static str = namespace::CIPID;
+            const LOCAL: &'static str = $local;
+
+            fn read(element: &Element) -> Option<Self> {
+                Some(Self {
+                    uri: uri::of_any_uri(&element.text())?,
+                    written: Written::of(element),
+                })
+            }
+
+            fn to_element(&self) -> Result<Element, ValueError> {
+        self.written.apply(self, Self::fresh)
+    }
         }
 
         impl ExtensionOf<Person> for $name {}
@@ -86,6 +101,7 @@ pub struct DisplayName {
     /// Its language (`xml:lang`, a tag of RFC 5646), or that of the elements around it in the
     /// document it was read from.
     pub lang: Option<String>,
+    written: Written,
 }
 
 impl DisplayName {
@@ -94,6 +110,7 @@ impl DisplayName {
         Self {
             text: trim(text).to_owned(),
             lang: None,
+            written: Written::default(),
         }
     }
 
@@ -105,17 +122,9 @@ impl DisplayName {
     }
 }
 
-impl Extension for DisplayName {
-    const NAMESPACE: &'static str = namespace::CIPID;
-    const LOCAL: &'static str = "display-name";
-
-    fn read(element: &Element) -> Option<Self> {
-        let mut name = Self::new(&element.text());
-        name.lang = frame::lang(element).map(str::to_owned);
-        (!name.text.is_empty()).then_some(name)
-    }
-
-    fn to_element(&self) -> Result<Element, ValueError> {
+impl DisplayName {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
         if self.text.is_empty() || trim(&self.text) != self.text {
             let expected = "a name without white space around it";
             return Err(ValueError::new(Self::LOCAL, &self.text, expected));
@@ -123,6 +132,22 @@ impl Extension for DisplayName {
         let mut element = Self::empty_element().with_text(self.text.as_str());
         frame::put_lang(&mut element, self.lang.as_deref())?;
         Ok(element)
+    }
+}
+
+impl Extension for DisplayName {
+    const NAMESPACE: &'static str = namespace::CIPID;
+    const LOCAL: &'static str = "display-name";
+
+    fn read(element: &Element) -> Option<Self> {
+        let mut name = Self::new(&element.text());
+        name.lang = frame::lang(element).map(str::to_owned);
+        name.written = Written::of(element);
+        (!name.text.is_empty()).then_some(name)
+    }
+
+    fn to_element(&self) -> Result<Element, ValueError> {
+        self.written.apply(self, Self::fresh)
     }
 }
 

@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+use super::as_read::AsRead;
+use super::extension::ValueError;
+use super::uri;
 use crate::xml::Attributes;
 
 /// The address of a tuple (RFC 3863, 4.1.5).
@@ -15,17 +18,20 @@ use crate::xml::Attributes;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Contact {
-    /// The URI, without white space at its ends. May be empty: some rich presence values demand
-    /// that (RFC 4480, 3.10).
+    /// An absolute URI (RFC 3986, 4.3). May be empty: some rich presence values demand that
+    /// (RFC 4480, 3.10). Any text when read, without white space at its ends, which is written again;
+    /// writing refuses what was put in and is neither.
     pub uri: String,
     /// As written.
     pub(super) priority: Option<String>,
     /// Attributes other than `priority`.
     pub attributes: Attributes,
+    as_read: AsRead,
 }
 
 impl Contact {
-    /// A contact without priority.
+    /// A contact without priority. Writing the document refuses a URI that is neither absolute nor
+    /// empty.
     pub fn new(uri: impl Into<String>) -> Self {
         Self {
             uri: uri.into(),
@@ -40,9 +46,11 @@ impl Contact {
         self
     }
 
-    /// Sets or removes the priority.
+    /// Sets or removes the priority. One that is the same already stays as it is written.
     pub fn set_priority(&mut self, priority: Option<Priority>) {
-        self.priority = priority.map(|priority| priority.to_string());
+        if priority.is_none() || priority != self.priority() {
+            self.priority = priority.map(|priority| priority.to_string());
+        }
     }
 
     /// The priority; none when there is none or what is written is no priority, which is to be
@@ -54,6 +62,30 @@ impl Contact {
     /// The priority as it is written, whatever it is.
     pub fn priority_text(&self) -> Option<&str> {
         self.priority.as_deref()
+    }
+
+    /// One that was read; `is_odd` when no builder would take its URI.
+    pub(super) fn read(
+        uri: &str,
+        is_odd: bool,
+        priority: Option<String>,
+        attributes: Attributes,
+    ) -> Self {
+        Self {
+            uri: uri.to_owned(),
+            priority,
+            attributes,
+            as_read: AsRead::unless(!is_odd, uri),
+        }
+    }
+
+    /// Whether it may be written.
+    pub(super) fn check(&self) -> Result<(), ValueError> {
+        if self.uri.is_empty() || uri::is_absolute(&self.uri) || self.as_read.is(&self.uri) {
+            return Ok(());
+        }
+        let expected = "an absolute URI, or empty";
+        Err(ValueError::new("contact", &self.uri, expected))
     }
 }
 
@@ -159,6 +191,38 @@ mod tests {
             "1.0000", "0.5.1", "0.٣", "1e0", "0x1",
         ] {
             assert_eq!(Priority::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_same_priority_stays_as_it_is_written() {
+        let mut contact =
+            Contact::read("sip:a@x", false, Some("0.80".to_owned()), Attributes::new());
+        contact.set_priority(contact.priority());
+        assert_eq!(contact.priority_text(), Some("0.80"));
+        contact.set_priority(Some(Priority::HIGHEST));
+        assert_eq!(contact.priority_text(), Some("1"));
+        contact.priority = Some("high".to_owned());
+        contact.set_priority(contact.priority());
+        assert_eq!(contact.priority_text(), None);
+    }
+
+    // PIDF-13: strict reading refuses what is no URI.
+    #[test]
+    fn an_address_is_a_uri_unless_it_was_read_so() {
+        for (uri, good) in [
+            ("sip:dora@example.com", true),
+            ("", true),
+            ("dora@example.com", false),
+            ("sip:do ra@example.com", false),
+            (" ", false),
+        ] {
+            assert_eq!(Contact::new(uri).check().is_ok(), good, "{uri:?}");
+            let mut read = Contact::read(uri, !good, None, Attributes::new());
+            assert_eq!(read.check(), Ok(()), "{uri:?}");
+            assert_eq!(read, Contact::new(uri));
+            read.uri.push(' ');
+            assert!(read.check().is_err(), "{uri:?}");
         }
     }
 

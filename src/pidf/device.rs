@@ -5,6 +5,7 @@ use super::leaf::Leaf;
 use super::note::Note;
 use super::tuple::Tuple;
 use super::uri;
+use super::written::Written;
 use crate::xml::{Attributes, Element, namespace, trim};
 
 /// A piece of equipment (RFC 4479, 3.3 and 5.1). Services run on it that have its device
@@ -13,7 +14,7 @@ use crate::xml::{Attributes, Element, namespace, trim};
 /// ```
 /// use presentity::pidf::{Device, DeviceId, Presence, Tuple};
 ///
-/// let id = DeviceId::new("urn:uuid:7c9e6679-7425-40de-944b-e07fc1f90ae7");
+/// let id = DeviceId::new("urn:uuid:7c9e6679-7425-40de-944b-e07fc1f90ae7")?;
 /// let document = Presence::new("sip:dora@example.com")
 ///     .with_tuple(Tuple::open("im").with(&id)?)
 ///     .with_device(Device::new("phone", id));
@@ -37,11 +38,12 @@ pub struct Device {
 }
 
 impl Device {
-    /// A device of which nothing else is said yet.
+    /// A device of which nothing else is said yet. Writing the document refuses an id that is no xs:ID,
+    /// or is given twice.
     pub fn new(id: impl Into<String>, device_id: DeviceId) -> Self {
         Self {
             id: id.into(),
-            device_id: Some(Leaf::from(device_id.0)),
+            device_id: Some(Leaf::from(device_id.urn)),
             ..Self::default()
         }
     }
@@ -49,7 +51,7 @@ impl Device {
     /// Its identifier across documents; none when there is none or what is written is no URI.
     pub fn device_id(&self) -> Option<DeviceId> {
         let text = self.device_id_text()?;
-        uri::is_absolute(text).then(|| DeviceId(text.to_owned()))
+        uri::is_absolute(text).then(|| DeviceId::of(text))
     }
 
     /// The identifier as it is written, whatever it is.
@@ -57,12 +59,14 @@ impl Device {
         self.device_id.as_ref().map(|leaf| leaf.text.as_ref())
     }
 
-    /// Sets the identifier.
+    /// Sets the identifier. Attributes of XML itself stay with its element.
     pub fn set_device_id(&mut self, device_id: DeviceId) {
-        self.device_id = Some(Leaf::from(device_id.0));
+        let before = self.device_id.take();
+        self.device_id = Some(Leaf::after(before, device_id.urn));
     }
 
-    /// The device with one more element of another namespace.
+    /// The device with one more element of another namespace. Writing the document refuses one of
+    /// PIDF or of its data model.
     #[must_use]
     pub fn with_extension(mut self, extension: Element) -> Self {
         self.extensions.push(extension);
@@ -80,17 +84,50 @@ impl Device {
 /// What identifies a device across documents and time: a URN (RFC 4479, 3.3). In a tuple it says
 /// that the service runs on that device.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct DeviceId(String);
+pub struct DeviceId {
+    urn: String,
+    written: Written,
+}
 
 impl DeviceId {
     /// An identifier, such as `urn:uuid:…`.
-    pub fn new(urn: impl Into<String>) -> Self {
-        Self(urn.into())
+    ///
+    /// # Errors
+    ///
+    /// It is no absolute URI (RFC 3986, 4.3); a fragment names no device.
+    pub fn new(urn: impl Into<String>) -> Result<Self, ValueError> {
+        let id = Self::of(urn);
+        id.check()?;
+        Ok(id)
+    }
+
+    fn check(&self) -> Result<(), ValueError> {
+        if !uri::is_absolute(&self.urn) || !uri::is_uri(&self.urn) {
+            let expected = "an absolute URI without a fragment";
+            return Err(ValueError::new(Self::LOCAL, &self.urn, expected));
+        }
+        Ok(())
+    }
+
+    fn of(urn: impl Into<String>) -> Self {
+        Self {
+            urn: urn.into(),
+            written: Written::default(),
+        }
     }
 
     /// As it is written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.urn
+    }
+}
+
+impl DeviceId {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        // One that was read need not be good.
+        self.check()?;
+        Ok(Self::empty_element().with_text(self.urn.as_str()))
     }
 }
 
@@ -101,15 +138,14 @@ impl Extension for DeviceId {
     fn read(element: &Element) -> Option<Self> {
         let text = element.text();
         let text = trim(&text);
-        uri::is_absolute(text).then(|| Self::new(text))
+        uri::is_absolute(text).then(|| Self {
+            written: Written::of(element),
+            ..Self::of(text)
+        })
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        // A fragment names no device.
-        if !uri::is_absolute(&self.0) || !uri::is_uri(&self.0) {
-            return Err(ValueError::new("deviceID", &self.0, "an absolute URI"));
-        }
-        Ok(Self::empty_element().with_text(self.0.as_str()))
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -134,9 +170,10 @@ mod tests {
             ("example", false),
             ("", false),
         ] {
-            match DeviceId::new(urn).to_element() {
-                Ok(element) => {
+            match DeviceId::new(urn) {
+                Ok(id) => {
                     assert!(good, "{urn}");
+                    let element = id.to_element().unwrap();
                     assert_eq!(schema::check(&element), Ok(()), "{urn}");
                 }
                 Err(_) => assert!(!good, "{urn}"),

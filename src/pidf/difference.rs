@@ -173,7 +173,7 @@ mod tests {
         assert!(before.difference(&after).notes);
         let after = before.clone().with_person(Person::new("p"));
         assert!(matches!(before.difference(&after).persons[..], [Change::Added(p)] if p.id == "p"));
-        let device = Device::new("d", DeviceId::new("urn:example:d"));
+        let device = Device::new("d", DeviceId::new("urn:example:d").unwrap());
         let after = before.clone().with_device(device);
         assert!(
             matches!(after.difference(&before).devices[..], [Change::Removed(d)] if d.id == "d")

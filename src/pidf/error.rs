@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::extension::ValueError;
 use crate::xml::{Location, XmlError, XmlErrorKind, XmlLimit, XmlWriteError};
 
 /// A departure from RFC 3863 that a tolerant reader puts up with.
@@ -283,6 +284,10 @@ pub enum WriteError {
         /// The id.
         id: String,
     },
+    /// A value was put in that strict reading would refuse: a contact that is no absolute URI, the
+    /// language of a note that is no tag. What was read so may be written.
+    #[error(transparent)]
+    Value(#[from] ValueError),
     /// A tuple has no status value (RFC 3863, 4.1.3).
     #[error("tuple {id:?} has no status value")]
     NoStatus {

@@ -231,7 +231,7 @@ mod tests {
         let document = Presence::new("sip:dora@example.com")
             .with_tuple(Tuple::open("a"))
             .with_person(person("p"))
-            .with_device(Device::new("d", DeviceId::new("urn:example:d")))
+            .with_device(Device::new("d", DeviceId::new("urn:example:d").unwrap()))
             .with_extension(Element::new("urn:example:x", "y").with_attribute("id", "z"));
         let ids = document.ids();
         assert_eq!(

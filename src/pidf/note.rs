@@ -1,6 +1,9 @@
 //! Notes: comments for people to read.
 
-use crate::xml::Attributes;
+use super::as_read::AsRead;
+use super::extension::ValueError;
+use super::lexical::is_language;
+use crate::xml::{Attributes, trim};
 
 /// A comment about the presentity or about a tuple (RFC 3863, 4.1.6).
 ///
@@ -15,11 +18,13 @@ use crate::xml::Attributes;
 pub struct Note {
     /// The comment, white space and all.
     pub text: String,
-    /// Its language (`xml:lang`, a tag of RFC 5646), or that of the elements around it in the
-    /// document it was read from. Empty: explicitly none.
+    /// Its language (`xml:lang`, a tag of RFC 5646 of up to 35 letters), or that of the elements around
+    /// it in the document it was read from. Empty: explicitly none. Any text when read, which is written
+    /// again; writing refuses what was put in and is no tag.
     pub lang: Option<String>,
     /// Attributes other than `xml:lang`.
     pub attributes: Attributes,
+    as_read: AsRead,
 }
 
 impl Note {
@@ -31,12 +36,44 @@ impl Note {
         }
     }
 
-    /// The note, said to be in a language.
+    /// The note, said to be in a language. Writing the document refuses what is no language tag.
     #[must_use]
     pub fn in_language(mut self, tag: impl Into<String>) -> Self {
         self.lang = Some(tag.into());
         self
     }
+
+    /// One that was read.
+    pub(super) fn read(text: String, lang: Option<String>, attributes: Attributes) -> Self {
+        let as_read = match &lang {
+            Some(lang) => AsRead::unless(may_be_language(lang), lang),
+            None => AsRead::default(),
+        };
+        Self {
+            text,
+            lang,
+            attributes,
+            as_read,
+        }
+    }
+
+    /// Whether it may be written.
+    pub(super) fn check(&self) -> Result<(), ValueError> {
+        match &self.lang {
+            Some(lang) if !may_be_language(lang) && !self.as_read.is(lang) => Err(ValueError::new(
+                "xml:lang",
+                lang,
+                "a language tag, or empty",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What strict reading takes as a language.
+fn may_be_language(text: &str) -> bool {
+    let tag = trim(text);
+    tag.is_empty() || is_language(tag)
 }
 
 impl From<&str> for Note {
@@ -48,5 +85,32 @@ impl From<&str> for Note {
 impl From<String> for Note {
     fn from(text: String) -> Self {
         Self::new(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // PIDF-18: strict reading refuses what is no language.
+    #[test]
+    fn a_language_is_one_unless_it_was_read_so() {
+        for (tag, good) in [
+            ("en", true),
+            (" de-AT\n", true),
+            ("", true),
+            ("en_GB", false),
+            ("e n", false),
+            ("a-12345678-12345678-12345678-12345678", false),
+        ] {
+            let note = Note::new("x").in_language(tag);
+            assert_eq!(note.check().is_ok(), good, "{tag:?}");
+            let mut read = Note::read("x".to_owned(), Some(tag.to_owned()), Attributes::new());
+            assert_eq!(read, note);
+            assert_eq!(read.check(), Ok(()), "{tag:?}");
+            read.lang = Some("?".to_owned());
+            assert!(read.check().is_err(), "{tag:?}");
+        }
+        assert_eq!(Note::new("x").check(), Ok(()));
     }
 }

@@ -41,7 +41,8 @@ impl Person {
         }
     }
 
-    /// The person with one more element of another namespace.
+    /// The person with one more element of another namespace. Writing the document refuses one of
+    /// PIDF or of its data model.
     #[must_use]
     pub fn with_extension(mut self, extension: Element) -> Self {
         self.extensions.push(extension);

@@ -160,7 +160,10 @@ impl Presence {
         self.devices.iter().find(|device| device.id == id)
     }
 
-    /// The tuples of services that run on the device.
+    /// The tuples of services that run on the device, in their order.
+    ///
+    /// This looks at every tuple of the document: whoever asks about many devices asks a
+    /// [`DeviceIndex`](super::DeviceIndex).
     pub fn services_of(&self, device: &Device) -> impl Iterator<Item = &Tuple> {
         let device = device.device_id();
         self.tuples.iter().filter(move |tuple| {

@@ -28,7 +28,7 @@ use super::tuple::Tuple;
 ///
 /// let at = |seconds| {
 ///     let changed = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
-///     Presence::new("sip:dora@example.com").with_tuple(Tuple::open("a").with_timestamp(changed))
+///     Presence::new("sip:dora@example.com").with_tuple(Tuple::open("a").with_timestamp(changed).unwrap())
 /// };
 /// let mut staleness = Staleness::default();
 /// assert!(staleness.admit(&mut at(1_000), None).is_ok());
@@ -146,7 +146,7 @@ mod tests {
         let mut document = Presence::new("sip:dora@example.com");
         for (id, changed) in tuples {
             let mut tuple = Tuple::open(*id);
-            tuple.set_timestamp(changed.map(at));
+            tuple.set_timestamp(changed.map(at)).unwrap();
             document = document.with_tuple(tuple);
         }
         document

@@ -2,6 +2,7 @@
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
+use super::extension::ValueError;
 use super::leaf::Leaf;
 
 /// Access to the field `timestamp` of the types named.
@@ -9,10 +10,13 @@ macro_rules! timestamped {
     ($($owner:ty),+) => {$(
         impl $owner {
             /// The same with the time of its last change.
-            #[must_use]
-            pub fn with_timestamp(mut self, changed: OffsetDateTime) -> Self {
-                self.set_timestamp(Some(changed));
-                self
+            ///
+            /// # Errors
+            ///
+            /// In UTC its year is not of 1 to 9999, of which alone documents can tell.
+            pub fn with_timestamp(mut self, changed: OffsetDateTime) -> Result<Self, ValueError> {
+                self.set_timestamp(Some(changed))?;
+                Ok(self)
             }
 
             /// When it changed; none when it does not say or what it says is no time of RFC 3339
@@ -26,13 +30,42 @@ macro_rules! timestamped {
                 self.timestamp.as_ref().map(|leaf| leaf.text.as_ref())
             }
 
-            /// Sets or removes the time of the last change. It is written in UTC; a year beyond 1
-            /// to 9999 removes it.
-            pub fn set_timestamp(&mut self, changed: Option<OffsetDateTime>) {
-                self.timestamp = changed.and_then(format).map(Leaf::from);
+            /// Sets or removes the time of the last change (RFC 3863, 4.1.7; RFC 4479, 5.1). It is
+            /// written in UTC; one that is the same already stays as it is written, and attributes
+            /// of XML itself stay with its element.
+            ///
+            /// # Errors
+            ///
+            /// In UTC its year is not of 1 to 9999, of which alone documents can tell; nothing is
+            /// changed then.
+            pub fn set_timestamp(
+                &mut self,
+                changed: Option<OffsetDateTime>,
+            ) -> Result<(), ValueError> {
+                set(&mut self.timestamp, changed)
             }
         }
     )+};
+}
+
+/// Writes a time, unless it is written there already in a form that strict readers take.
+fn set(leaf: &mut Option<Leaf>, changed: Option<OffsetDateTime>) -> Result<(), ValueError> {
+    let Some(changed) = changed else {
+        *leaf = None;
+        return Ok(());
+    };
+    let Some(text) = format(changed) else {
+        let expected = "a time of the years 1 to 9999";
+        return Err(ValueError::new("timestamp", &changed.to_string(), expected));
+    };
+    let before = leaf.take();
+    let stays = |before: &Leaf| parse(&before.text) == Some(changed) && is_valid(&before.text);
+    let text = match &before {
+        Some(before) if stays(before) => before.text.clone(),
+        _ => text.into(),
+    };
+    *leaf = Some(Leaf::after(before, text));
+    Ok(())
 }
 
 timestamped!(super::Tuple, super::Person, super::Device);
@@ -175,6 +208,7 @@ impl Digits<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml::{Attribute, Attributes, Name, namespace};
 
     fn unix_nanos(text: &str) -> Option<i128> {
         parse(text).map(OffsetDateTime::unix_timestamp_nanos)
@@ -251,6 +285,37 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_is_set_or_refused() {
+        let mut leaf = None;
+        let early = parse("0000-01-01T00:00:00Z").unwrap();
+        let noon = parse("2026-01-01T12:00:00+01:00").unwrap();
+        set(&mut leaf, Some(noon)).unwrap();
+        assert_eq!(leaf.as_ref().unwrap().text, "2026-01-01T11:00:00Z");
+        let before = leaf.clone();
+        let refused = set(&mut leaf, Some(early)).unwrap_err();
+        assert_eq!(refused.element, "timestamp");
+        assert_eq!(leaf, before);
+        for (text, stays) in [
+            ("2026-01-01T12:00:00.000+01:00", true),
+            ("2026-01-01t11:00:00z", false),
+            ("2026-01-01T11:00:01Z", false),
+        ] {
+            let lang = Attribute::new(Name::new(namespace::XML, "lang"), "en");
+            let attributes: Attributes = [lang].into_iter().collect();
+            let text = text.to_owned().into();
+            let mut leaf = Some(Leaf { text, attributes });
+            let before = leaf.clone().unwrap();
+            set(&mut leaf, Some(noon)).unwrap();
+            let leaf = leaf.unwrap();
+            assert_eq!(leaf.text == before.text, stays, "{}", before.text);
+            assert_eq!(leaf.attributes, before.attributes);
+            assert_eq!(parse(&leaf.text), Some(noon));
+        }
+        set(&mut leaf, None).unwrap();
+        assert_eq!(leaf, None);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Tuples: what is known about one means of communication.
 
-use std::borrow::Cow;
-
 use super::contact::{Contact, Priority};
 use super::leaf::Leaf;
 use super::note::Note;
@@ -18,10 +16,10 @@ use crate::xml::{Attributes, Element};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Tuple {
-    /// Tells the tuple from others of the presentity. Any text when read; writing refuses what is
-    /// no xs:ID.
+    /// Tells the tuple from others of the presentity. Any text when read; writing refuses what is no
+    /// xs:ID, or is the id of something else in the document.
     pub id: String,
-    /// Its status values.
+    /// Its status values. Writing refuses none at all.
     pub status: Status,
     /// Elements of other namespaces, in their order.
     pub extensions: Vec<Element>,
@@ -60,21 +58,24 @@ impl Tuple {
         self
     }
 
-    /// The tuple with an element of another namespace in its status.
+    /// The tuple with an element of another namespace in its status (RFC 3863, 4.1.3). Writing the
+    /// document refuses one of PIDF.
     #[must_use]
     pub fn with_status_extension(mut self, extension: Element) -> Self {
         self.status.extensions.push(extension);
         self
     }
 
-    /// The tuple with one more element of another namespace.
+    /// The tuple with one more element of another namespace. Writing the document refuses one of
+    /// PIDF.
     #[must_use]
     pub fn with_extension(mut self, extension: Element) -> Self {
         self.extensions.push(extension);
         self
     }
 
-    /// The tuple with this address.
+    /// The tuple with this address. Writing the document refuses one that is neither an absolute URI
+    /// nor empty.
     #[must_use]
     pub fn with_contact(mut self, contact: impl Into<Contact>) -> Self {
         self.contact = Some(contact.into());
@@ -111,11 +112,7 @@ pub struct Status {
 impl Status {
     /// The basic status; none when it is not given or is neither `open` nor `closed`.
     pub fn basic(&self) -> Option<Basic> {
-        match self.basic_text()? {
-            "open" => Some(Basic::Open),
-            "closed" => Some(Basic::Closed),
-            _ => None,
-        }
+        Basic::from_name(self.basic_text()?)
     }
 
     /// The basic status as it is written, whatever it is.
@@ -123,12 +120,10 @@ impl Status {
         self.basic.as_ref().map(|leaf| leaf.text.as_ref())
     }
 
-    /// Sets or removes the basic status.
+    /// Sets or removes the basic status. Attributes of XML itself stay with its element.
     pub fn set_basic(&mut self, basic: Option<Basic>) {
-        self.basic = basic.map(|basic| Leaf {
-            text: Cow::Borrowed(basic.as_str()),
-            attributes: Attributes::new(),
-        });
+        let before = self.basic.take();
+        self.basic = basic.map(|basic| Leaf::after(before, basic.as_str()));
     }
 
     /// Whether it has no status value at all, which no document should have.
@@ -151,6 +146,18 @@ pub enum Basic {
 }
 
 impl Basic {
+    /// Both of them.
+    pub const NAMED: &'static [Self] = &[Self::Open, Self::Closed];
+
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "open" => Some(Self::Open),
+            "closed" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+
     /// As it is written in a document.
     pub const fn as_str(self) -> &'static str {
         match self {

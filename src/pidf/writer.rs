@@ -237,6 +237,7 @@ impl<'m> Sheet<'_, 'm> {
     }
 
     fn contact(&mut self, contact: &'m Contact) -> Result<(), WriteError> {
+        contact.check()?;
         self.start(pidf!("contact"));
         if let Some(priority) = contact.priority_text() {
             self.value(" priority=\"", priority)?;
@@ -247,6 +248,7 @@ impl<'m> Sheet<'_, 'm> {
 
     fn notes(&mut self, tags: Tags, notes: &'m [Note]) -> Result<(), WriteError> {
         for note in notes {
+            note.check()?;
             self.start(tags);
             if let Some(lang) = &note.lang {
                 self.value(" xml:lang=\"", lang)?;

@@ -450,10 +450,10 @@ fn every_change_is_told_with_the_whole_document() {
         .with_tuple(Tuple::open("desk"))
         .with_tuple(Tuple::open("mobile").with_note("n"));
     let mut changed = base.clone();
-    changed.tuples[1].set_timestamp(Some(time_of(1)));
+    changed.tuples[1].set_timestamp(Some(time_of(1))).unwrap();
     let later = {
         let mut later = changed.clone();
-        later.tuples[1].set_timestamp(Some(time_of(2)));
+        later.tuples[1].set_timestamp(Some(time_of(2))).unwrap();
         later
     };
     let documents = [

@@ -7,8 +7,8 @@
 )]
 
 use presentity::pidf::caps::{
-    Actor, Description, Devcaps, Duplex, EventPackage, Method, Mobility, OptionTag, PriorityRange,
-    Servcaps, ServiceClass as ClassOfUse, Support,
+    Actor, ClassOfUse, Description, Devcaps, Duplex, EventPackage, Method, Mobility, OptionTag,
+    PriorityRange, Servcaps, Support,
 };
 use presentity::pidf::certs::Certs;
 use presentity::pidf::cipid::{Card, DisplayName, Homepage, Icon, Map, Sound};
@@ -308,7 +308,7 @@ impl Choices<'_> {
         made.audio = self.flag();
         made.text = self.flag();
         made.video = self.flag();
-        made.further = self.some(2, |it| it.foreign(1));
+        made.extensions = self.some(2, |it| it.foreign(1));
         made.notes = self.some(2, Self::any_note);
         made.from = self.perhaps(Self::time);
         made.until = self.perhaps(Self::time);
@@ -324,7 +324,7 @@ impl Choices<'_> {
             _ => self.one_of(RelationshipKind::NAMED),
         };
         let mut made = Relationship::new(kind);
-        made.further = self.some(1, |it| it.foreign(1));
+        made.extensions = self.some(1, |it| it.foreign(1));
         made.notes = self.some(2, Self::any_note);
         made
     }
@@ -335,7 +335,7 @@ impl Choices<'_> {
             _ => self.one_of(ServiceKind::NAMED),
         };
         let mut made = ServiceClass::new(kind);
-        made.further = self.some(1, |it| it.foreign(1));
+        made.extensions = self.some(1, |it| it.foreign(1));
         made.notes = self.some(2, Self::any_note);
         made
     }
@@ -346,7 +346,7 @@ impl Choices<'_> {
             _ => self.one_of(SphereKind::NAMED),
         };
         let mut made = Sphere::new(kind);
-        made.further = self.some(1, |it| it.foreign(1));
+        made.extensions = self.some(1, |it| it.foreign(1));
         made.from = self.perhaps(Self::time);
         made.until = self.perhaps(Self::time);
         made.id = self.perhaps(Self::any_id);
@@ -472,12 +472,12 @@ impl Choices<'_> {
 
     fn servcaps(&mut self) -> Servcaps {
         // The names of each list as the schema has them, in its order.
-        fn all<V>(names: &str, named: fn(&str) -> V) -> Vec<V> {
-            names.split_whitespace().map(named).collect()
+        fn all<V>(names: &str, named: fn(&str) -> Option<V>) -> Vec<V> {
+            names.split_whitespace().filter_map(named).collect()
         }
         macro_rules! list {
             ($type:ident, $names:literal) => {
-                self.support(&all($names, $type::named), |it| match it.below(4) {
+                self.support(&all($names, $type::from_name), |it| match it.below(4) {
                     0 => Some($type::Foreign(it.foreign(0))),
                     1 if it.below(8) == 7 => Some($type::Other(it.text())),
                     _ => None,
@@ -614,7 +614,7 @@ impl Choices<'_> {
             });
             tuple.notes = self.some(2, Self::note);
             let changed = self.perhaps(Self::time);
-            tuple.set_timestamp(changed);
+            let _ = tuple.set_timestamp(changed);
             typed.document.tuples.push(tuple);
             for _ in 0..self.below(5) {
                 match self.below(15) {
@@ -625,7 +625,11 @@ impl Choices<'_> {
                     4 => add!(tuples, self.user_input()),
                     5 => add!(tuples, self.status_icon()),
                     6 => add!(tuples, Class::new(self.text())),
-                    7 => add!(tuples, DeviceId::new(self.any_uri())),
+                    7 => {
+                        if let Ok(id) = DeviceId::new(self.any_uri()) {
+                            add!(tuples, id);
+                        }
+                    }
                     8 => add!(tuples, self.display_name()),
                     9 => add!(tuples, Card::new(self.any_uri())),
                     10 => add!(tuples, Homepage::new(self.any_uri())),
@@ -650,7 +654,7 @@ impl Choices<'_> {
             let mut person = Person::new(self.id());
             person.notes = self.some(2, Self::note);
             let changed = self.perhaps(Self::time);
-            person.set_timestamp(changed);
+            let _ = person.set_timestamp(changed);
             typed.document.persons.push(person);
             for _ in 0..self.below(6) {
                 match self.below(19) {
@@ -679,10 +683,10 @@ impl Choices<'_> {
             }
         }
         for _ in 0..self.below(3) {
-            let mut device = Device::new(self.id(), DeviceId::new(self.uri()));
+            let mut device = Device::new(self.id(), DeviceId::new(self.uri()).unwrap());
             device.notes = self.some(2, Self::note);
             let changed = self.perhaps(Self::time);
-            device.set_timestamp(changed);
+            let _ = device.set_timestamp(changed);
             typed.document.devices.push(device);
             for _ in 0..self.below(4) {
                 match self.below(4) {

@@ -19,8 +19,8 @@ pub struct Description {
     /// The words, white space and all.
     pub text: String,
     /// Their language (`xml:lang`, a tag of RFC 5646). Without it they are for everybody, as far as
-    /// that can be: `i-default` (RFC 2277, 4.5). Reading passes over what is no tag, writing
-    /// refuses it.
+    /// that can be: `i-default` (RFC 2277, 4.5). Reading passes over what is no tag of up to 35
+    /// letters, writing refuses it.
     pub lang: Option<String>,
 }
 

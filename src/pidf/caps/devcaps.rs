@@ -3,6 +3,7 @@
 use super::{Description, Mobility, Support, check_foreign, is_caps, is_foreign};
 use crate::pidf::device::Device;
 use crate::pidf::extension::{Extension, ExtensionOf, ValueError};
+use crate::pidf::written::Written;
 use crate::xml::{Attributes, Element, namespace};
 
 /// Capabilities of a device (RFC 5196, 3.3).
@@ -11,7 +12,7 @@ use crate::xml::{Attributes, Element, namespace};
 /// use presentity::pidf::caps::{Devcaps, Mobility};
 /// use presentity::pidf::{Device, DeviceId};
 ///
-/// let id = DeviceId::new("urn:uuid:2f1c5ac2-7f1b-4b6e-8a39-1d4a52a0a1c5");
+/// let id = DeviceId::new("urn:uuid:2f1c5ac2-7f1b-4b6e-8a39-1d4a52a0a1c5")?;
 /// let caps = Devcaps::new().with_mobility([Mobility::Mobile]);
 /// let device = Device::new("handset", id).with(&caps)?;
 /// assert_eq!(device.get::<Devcaps>(), Some(caps));
@@ -28,6 +29,7 @@ pub struct Devcaps {
     pub extensions: Vec<Element>,
     /// Its attributes.
     pub attributes: Attributes,
+    written: Written,
 }
 
 impl Devcaps {
@@ -66,6 +68,23 @@ impl Devcaps {
     }
 }
 
+impl Devcaps {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = Self::empty_element();
+        element.attributes = self.attributes.clone();
+        for description in &self.descriptions {
+            element.push_child(description.to_element()?);
+        }
+        self.mobility.write("mobility", &mut element)?;
+        for extension in &self.extensions {
+            check_foreign(extension, Self::LOCAL)?;
+            element.push_child(extension.clone());
+        }
+        Ok(element)
+    }
+}
+
 impl Extension for Devcaps {
     const NAMESPACE: &'static str = namespace::CAPS;
     const LOCAL: &'static str = "devcaps";
@@ -73,6 +92,7 @@ impl Extension for Devcaps {
     fn read(element: &Element) -> Option<Self> {
         let mut caps = Self {
             attributes: element.attributes.clone(),
+            written: Written::of(element),
             ..Self::default()
         };
         for child in element.elements() {
@@ -92,17 +112,7 @@ impl Extension for Devcaps {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = Self::empty_element();
-        element.attributes = self.attributes.clone();
-        for description in &self.descriptions {
-            element.push_child(description.to_element()?);
-        }
-        self.mobility.write("mobility", &mut element)?;
-        for extension in &self.extensions {
-            check_foreign(extension, Self::LOCAL)?;
-            element.push_child(extension.clone());
-        }
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 
     fn understands(namespace: &str, _local: &str) -> bool {
@@ -159,7 +169,7 @@ mod tests {
             "devcaps",
             "<c:description>x</c:description>",
         );
-        let id = DeviceId::new("urn:uuid:2f1c5ac2-7f1b-4b6e-8a39-1d4a52a0a1c5");
+        let id = DeviceId::new("urn:uuid:2f1c5ac2-7f1b-4b6e-8a39-1d4a52a0a1c5").unwrap();
         let mut device = Device::new("d", id).with_extension(old);
         let caps = device.get::<Devcaps>().unwrap();
         assert_eq!(caps.descriptions, [Description::new("x")]);
@@ -178,7 +188,7 @@ mod tests {
             let wrong = Devcaps::new().with_extension(Element::new(namespace, "y"));
             assert!(wrong.to_element().is_err(), "{namespace:?}");
         }
-        let unlisted = Devcaps::new().with_mobility([Mobility::named("afloat"), Mobility::Fixed]);
+        let unlisted = Devcaps::new().with_mobility([Mobility::from("afloat"), Mobility::Fixed]);
         assert!(unlisted.to_element().is_err());
         let fit = unlisted.without_unlisted();
         assert_eq!(fit, Devcaps::new().with_mobility([Mobility::Fixed]));

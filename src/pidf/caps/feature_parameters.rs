@@ -277,7 +277,7 @@ fn push_description(out: &mut String, service: &Servcaps, device: &Devcaps) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Actor, Duplex, EventPackage, Method, Mobility, OptionTag, ServiceClass};
+    use super::super::{Actor, ClassOfUse, Duplex, EventPackage, Method, Mobility, OptionTag};
     use super::PriorityRange::{Equals, HigherThan, LowerThan, Range};
     use super::*;
     use crate::sip::NameAddr;
@@ -314,16 +314,16 @@ mod tests {
             .with_message(true)
             .with_actor([Actor::MsgTaker])
             .with_duplex([Duplex::Full, Duplex::Half])
-            .with_class([ServiceClass::Personal])
+            .with_class([ClassOfUse::Personal])
             .with_event_packages([
                 EventPackage::MessageSummary,
-                EventPackage::named("presence.winfo"),
+                EventPackage::from("presence.winfo"),
             ])
-            .with_methods([Method::Invite, Method::named("PONG")])
+            .with_methods([Method::Invite, Method::from("PONG")])
             .with_option_tags([
                 OptionTag::Rel100,
                 OptionTag::HistInfo,
-                OptionTag::named("outbound"),
+                OptionTag::from("outbound"),
             ])
             .with_schemes(["sip", "tel"])
             .with_languages(["en", "de-AT"])
@@ -376,7 +376,7 @@ mod tests {
             .with_actor([Actor::Attendant])
             .with_event_packages([EventPackage::SiemensRtpStats])
             .with_option_tags([OptionTag::Rel100, OptionTag::HistInfo])
-            .with_methods([Method::Publish, Method::named("PONG")])
+            .with_methods([Method::Publish, Method::from("PONG")])
             .with_languages(["en"])
             .with_schemes(["sips"])
             .with_priority([

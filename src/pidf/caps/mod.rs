@@ -43,7 +43,7 @@ pub use feature_parameters::{from_feature_parameters, to_feature_parameters};
 pub use priority::PriorityRange;
 pub use servcaps::Servcaps;
 pub use support::{Capability, Support};
-pub use values::{Actor, Duplex, EventPackage, Method, Mobility, OptionTag, ServiceClass};
+pub use values::{Actor, ClassOfUse, Duplex, EventPackage, Method, Mobility, OptionTag};
 
 use super::extension::ValueError;
 use crate::xml::{Element, namespace};

@@ -9,6 +9,8 @@ use crate::xml::Element;
 /// Priorities of calls that a service handles (RFC 5196, 3.2.15). All bounds belong to their
 /// range.
 ///
+/// Numbers that are too large for their type are read as nothing, and written again as they were.
+///
 /// RFC 3840, 10.13, gives the values of the SIP field Priority numbers: 10 non-urgent, 20 normal,
 /// 30 urgent, 40 emergency.
 ///
@@ -28,8 +30,8 @@ pub enum PriorityRange {
     HigherThan(i64),
     /// This one and all below.
     LowerThan(i64),
-    /// From one to the other. Writing refuses a range whose ends are the wrong way round, in which
-    /// there is nothing.
+    /// From one to the other. A range whose ends are the wrong way round has nothing in it:
+    /// reading passes it over, writing refuses it.
     Range {
         /// The lowest.
         min: i64,
@@ -99,10 +101,11 @@ impl Listed for PriorityRange {
             // The schema of the RFC lacks a letter.
             "higherthan" | "higherhan" => Some(Self::HigherThan(number("minvalue")?)),
             "lowerthan" => Some(Self::LowerThan(number("maxvalue")?)),
-            "range" => Some(Self::Range {
-                min: number("minvalue")?,
-                max: number("maxvalue")?,
-            }),
+            "range" => {
+                let (min, max) = (number("minvalue")?, number("maxvalue")?);
+                // One the wrong way round has nothing in it.
+                (min <= max).then_some(Self::Range { min, max })
+            }
             _ => None,
         }
     }
@@ -197,7 +200,7 @@ mod tests {
         let priority = read(
             "<c:supported><c:equals/><c:equals value=''/><c:equals value='high'/>\
              <c:equals value='1.5'/><c:range minvalue='1'/><c:lowerthan minvalue='1'/>\
-             <c:equals value='9223372036854775808'/><c:other value='1'/></c:supported>",
+             <c:range minvalue='2' maxvalue='1'/><c:equals value='9223372036854775808'/><c:other value='1'/></c:supported>",
         );
         assert!(priority.is_empty());
     }

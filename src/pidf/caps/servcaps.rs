@@ -1,20 +1,21 @@
 //! What a service can do.
 
 use super::{
-    Actor, Description, Duplex, EventPackage, Method, OptionTag, PriorityRange, ServiceClass,
+    Actor, ClassOfUse, Description, Duplex, EventPackage, Method, OptionTag, PriorityRange,
     Support, check_foreign, is_caps, is_foreign, named,
 };
 use crate::pidf::certs::{Certs, is_certs};
 use crate::pidf::extension::{Extension, ExtensionOf, ValueError};
 use crate::pidf::lexical;
 use crate::pidf::tuple::Tuple;
+use crate::pidf::written::Written;
 use crate::xml::{Attributes, Element, namespace, trim};
 
 /// Capabilities of a service (RFC 5196, 3.2).
 ///
-/// Of elements that may occur once the first that says something usable is taken. Elements that
-/// RFC 5196 does not know are not taken over; a document keeps them as long as nobody replaces
-/// the whole.
+/// Of elements that may occur once the first that says something usable is taken. Elements and
+/// names that RFC 5196 does not know are passed over (RFC 3863, 4.2.3); a document keeps them as long
+/// as nobody replaces the whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Servcaps {
@@ -27,7 +28,7 @@ pub struct Servcaps {
     /// Whether a machine answers (3.2.10).
     pub automata: Option<bool>,
     /// What it is used for (3.2.11).
-    pub class: Support<ServiceClass>,
+    pub class: Support<ClassOfUse>,
     /// Whether it takes the media type `control` as a stream (3.2.5).
     pub control: Option<bool>,
     /// Whether it takes the media type `data` as a stream (3.2.4).
@@ -46,11 +47,13 @@ pub struct Servcaps {
     pub message: Option<bool>,
     /// SIP methods whose requests it takes (3.2.16).
     pub methods: Support<Method>,
-    /// Human languages, as tags or subtags (3.2.21); case does not matter.
+    /// Human languages, as tags or subtags of RFC 5646 (3.2.21); case does not matter. Writing
+    /// refuses others, reading passes them over.
     pub languages: Support<String>,
     /// Priorities of calls that it handles (3.2.15).
     pub priority: Support<PriorityRange>,
-    /// Schemes of URIs that it can deal with, without colon (3.2.18); case does not matter.
+    /// Schemes of URIs that it can deal with, without colon (3.2.18; RFC 3986, 3.1); case does not
+    /// matter. Writing refuses others, reading passes them over.
     pub schemes: Support<String>,
     /// Whether it takes text as a stream (3.2.7).
     pub text: Option<bool>,
@@ -66,7 +69,32 @@ pub struct Servcaps {
     pub certs: Vec<Certs>,
     /// Its attributes.
     pub attributes: Attributes,
+    written: Written,
 }
+
+/// What the schema has, in its order (RFC 5196, 6).
+const ORDER: &[&str] = &[
+    "actor",
+    "application",
+    "audio",
+    "automata",
+    "class",
+    "control",
+    "data",
+    "description",
+    "duplex",
+    "event-packages",
+    "extensions",
+    "isfocus",
+    "message",
+    "methods",
+    "languages",
+    "priority",
+    "schemes",
+    "text",
+    "type",
+    "video",
+];
 
 /// Builders of what is true, false or not known.
 macro_rules! with_booleans {
@@ -112,7 +140,7 @@ impl Servcaps {
 
     with_supported! {
         with_actor sets actor of Actor: "kinds of who or what answers",
-        with_class sets class of ServiceClass: "classes of use",
+        with_class sets class of ClassOfUse: "classes of use",
         with_duplex sets duplex of Duplex: "directions of media",
         with_event_packages sets event_packages of EventPackage: "packages of events",
         with_option_tags sets option_tags of OptionTag: "extensions of SIP",
@@ -210,28 +238,9 @@ impl Servcaps {
     }
 }
 
-impl Extension for Servcaps {
-    const NAMESPACE: &'static str = namespace::CAPS;
-    const LOCAL: &'static str = "servcaps";
-
-    fn read(element: &Element) -> Option<Self> {
-        let mut caps = Self {
-            attributes: element.attributes.clone(),
-            ..Self::default()
-        };
-        for child in element.elements() {
-            if is_caps(child.namespace()) {
-                caps.take(child);
-            } else if Certs::is_named(child) {
-                caps.certs.extend(Certs::read(child));
-            } else if is_foreign(child) {
-                caps.extensions.push(child.clone());
-            }
-        }
-        Some(caps)
-    }
-
-    fn to_element(&self) -> Result<Element, ValueError> {
+impl Servcaps {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
         let mut element = Self::empty_element();
         element.attributes = self.attributes.clone();
         let out = &mut element;
@@ -271,6 +280,33 @@ impl Extension for Servcaps {
             out.push_child(certs.to_element()?);
         }
         Ok(element)
+    }
+}
+
+impl Extension for Servcaps {
+    const NAMESPACE: &'static str = namespace::CAPS;
+    const LOCAL: &'static str = "servcaps";
+
+    fn read(element: &Element) -> Option<Self> {
+        let mut caps = Self {
+            attributes: element.attributes.clone(),
+            written: Written::of(element),
+            ..Self::default()
+        };
+        for child in element.elements() {
+            if is_caps(child.namespace()) {
+                caps.take(child);
+            } else if Certs::is_named(child) {
+                caps.certs.extend(Certs::read(child));
+            } else if is_foreign(child) {
+                caps.extensions.push(child.clone());
+            }
+        }
+        Some(caps)
+    }
+
+    fn to_element(&self) -> Result<Element, ValueError> {
+        self.written.apply_in_order(self, ORDER, Self::fresh)
     }
 
     fn understands(namespace: &str, _local: &str) -> bool {
@@ -318,7 +354,7 @@ mod tests {
             .with_application(false)
             .with_audio(true)
             .with_automata(false)
-            .with_class([ServiceClass::Personal])
+            .with_class([ClassOfUse::Personal])
             .with_control(false)
             .with_data(true)
             .with_description("Softphone")
@@ -473,7 +509,7 @@ mod tests {
     #[test]
     fn what_no_document_may_carry_is_refused_or_left_out() {
         let odd = Servcaps::new()
-            .with_methods([Method::named("PONG"), Method::Ack])
+            .with_methods([Method::from("PONG"), Method::Ack])
             .with_schemes(["s p"])
             .with_type("text")
             .with_priority([PriorityRange::Range { min: 1, max: 0 }])

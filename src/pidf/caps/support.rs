@@ -38,6 +38,9 @@ pub(super) trait Listed: Capability + Sized {
 
 /// What is known to be supported and what is known not to be (RFC 5196, 4.1).
 ///
+/// Each value is written once, those with a name in the order of the schema. Nothing is written of what
+/// says nothing.
+///
 /// ```
 /// use presentity::pidf::caps::{Method, Support};
 ///
@@ -186,10 +189,14 @@ const SCHEMES: &str = "schemes";
 
 impl Listed for String {
     fn read(element: &Element) -> Option<Self> {
-        let is_member = is_caps(element.namespace()) && matches!(element.local(), "s" | "l");
+        let fits: fn(&str) -> bool = match element.local() {
+            "s" => is_scheme,
+            "l" => is_language,
+            _ => return None,
+        };
         let text = element.text();
         let text = trim(&text);
-        (is_member && !text.is_empty()).then(|| text.to_owned())
+        (is_caps(element.namespace()) && fits(text)).then(|| text.to_owned())
     }
 
     fn may_write(&self, parent: &'static str) -> Result<(), ValueError> {
@@ -264,15 +271,10 @@ mod tests {
         let ping = Element::new("urn:example:x", "PING").with_attribute("a", "b");
         assert_eq!(
             read.supported,
-            [
-                Method::Update,
-                Method::Foreign(ping.clone()),
-                Method::Ack,
-                Method::Other("PONG".to_owned())
-            ]
+            [Method::Update, Method::Foreign(ping.clone()), Method::Ack,]
         );
         assert_eq!(read.supports(&Method::Foreign(ping)), Some(true));
-        assert_eq!(read.supports(&Method::named("PONG")), Some(true));
+        assert_eq!(read.supports(&Method::from("PONG")), None);
         assert_eq!(read.supports(&Method::Refer), Some(false));
         assert_eq!(read.supports(&Method::Bye), None);
     }
@@ -312,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_may_not_be_written_can_be_left_out() {
-        let mut support = Support::of([Method::named("PONG"), Method::Ack])
+        let mut support = Support::of([Method::from("PONG"), Method::Ack])
             .without([Method::Foreign(named("ACK")), Method::Bye]);
         assert!(written(&support, "methods").is_err());
         support.drop_unlisted("methods");
@@ -325,7 +327,7 @@ mod tests {
         let mut schemes: Support<String> = Support::new();
         schemes.read_first(&element(
             "schemes",
-            "<c:supported><c:s> SIP </c:s><c:s/><c:s>tel</c:s><x:s>xmpp</x:s><c:z>xmpp</c:z></c:supported>\
+            "<c:supported><c:s> SIP </c:s><c:s/><c:s>te l</c:s><c:s>tel</c:s><x:s>xmpp</x:s><c:z>xmpp</c:z></c:supported>\
              <c:notsupported><c:s>h323</c:s></c:notsupported>",
         ));
         assert_eq!(schemes.supported, ["SIP", "tel"]);

@@ -4,50 +4,33 @@ use super::check_foreign;
 use super::support::{Capability, Listed, Sealed};
 use super::{is_caps, is_foreign, named};
 use crate::pidf::extension::ValueError;
+use crate::pidf::named_values::named_values;
 use crate::xml::Element;
 
 /// Enums of the names that the schema has, in its order, with room for what it has not.
 macro_rules! values {
     ($(
         $(#[$meta:meta])*
-        $type:ident {
-            $($variant:ident = $name:literal $(also $alias:literal)? $(: $says:literal)?,)+
+        pub enum $type:ident {
+            $($(#[$doc:meta])* $variant:ident = $name:literal $(also $alias:literal)?,)+
         }
     )+) => {$(
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub enum $type {
-            $(
-                #[doc = concat!("`", $name, "`", $(": ", $says,)? ".")]
-                $variant,
-            )+
-            /// A name that the schema does not list. It may come in; a document has no place for
-            /// it, so writing refuses it.
-            Other(String),
+        named_values! {
+            $(#[$meta])*
+            pub enum $type {
+                $($(#[$doc])* $variant = $name $(also $alias)?,)+
+            }
+            /// A name that RFC 5196 does not list, from a Contact. A document has no place for it:
+            /// reading passes it over, writing refuses it.
+            Other(String) as String::as_str;
             /// An element of another namespace, kept as it is.
-            Foreign(Element),
+            Foreign(Element) as Element::local;
         }
 
-        impl $type {
-            /// The names that the schema lists, in its order.
-            const LISTED: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The value of this name, [`Self::Other`] when the schema does not list it.
-            pub fn named(name: &str) -> Self {
-                match name {
-                    $($name $(| $alias)? => Self::$variant,)+
-                    _ => Self::Other(name.to_owned()),
-                }
-            }
-
-            /// Its name in a document; of an element of another namespace the local one.
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$variant => $name,)+
-                    Self::Other(name) => name,
-                    Self::Foreign(element) => element.local(),
-                }
+        /// The value of this name, `Other` when RFC 5196 does not list it.
+        impl From<&str> for $type {
+            fn from(name: &str) -> Self {
+                Self::from_name(name).unwrap_or_else(|| Self::Other(name.to_owned()))
             }
         }
 
@@ -64,7 +47,7 @@ macro_rules! values {
         impl Listed for $type {
             fn read(element: &Element) -> Option<Self> {
                 if is_caps(element.namespace()) {
-                    return Some(Self::named(element.local()));
+                    return Self::from_name(element.local());
                 }
                 is_foreign(element).then(|| Self::Foreign(element.clone()))
             }
@@ -82,7 +65,7 @@ macro_rules! values {
             }
 
             fn write_all(values: &[Self], _: &'static str, out: &mut Element) {
-                for listed in Self::LISTED {
+                for listed in Self::NAMED {
                     if values.contains(listed) {
                         out.push_child(named(listed.as_str()));
                     }
@@ -102,7 +85,7 @@ macro_rules! values {
                     listed.as_str().eq_ignore_ascii_case(token)
                         || sip_name(listed.as_str()).eq_ignore_ascii_case(token)
                 };
-                Self::LISTED
+                Self::NAMED
                     .iter()
                     .find(is_it)
                     .cloned()
@@ -140,29 +123,39 @@ fn sip_name(name: &str) -> &str {
 
 values! {
     /// Who or what answers (RFC 5196, 3.2.19; RFC 3840, 10.17).
-    Actor {
-        Attendant = "attendant": "an automaton or a person that acts for the principal or leads to it",
-        Information = "information": "an automaton or a person that tells about the principal",
-        MsgTaker = "msg-taker": "an automaton or a person that takes messages for the principal",
-        Principal = "principal": "the one whose service it is",
+    pub enum Actor {
+        /// An automaton or a person that acts for the principal or leads to it.
+        Attendant = "attendant",
+        /// An automaton or a person that tells about the principal.
+        Information = "information",
+        /// An automaton or a person that takes messages for the principal.
+        MsgTaker = "msg-taker",
+        /// The one whose service it is.
+        Principal = "principal",
     }
 
     /// What a service is used for (RFC 5196, 3.2.11; RFC 3840, 10.8).
-    ServiceClass {
-        Business = "business": "communication for business",
-        Personal = "personal": "personal communication",
+    pub enum ClassOfUse {
+        /// Communication for business.
+        Business = "business",
+        /// Personal communication.
+        Personal = "personal",
     }
 
     /// In which directions media can go (RFC 5196, 3.2.12; RFC 3840, 10.9).
-    Duplex {
-        Full = "full": "in both at once",
-        Half = "half": "in both by turns",
-        ReceiveOnly = "receive-only": "only to the service",
-        SendOnly = "send-only": "only from the service",
+    pub enum Duplex {
+        /// In both at once.
+        Full = "full",
+        /// In both by turns.
+        Half = "half",
+        /// Only to the service.
+        ReceiveOnly = "receive-only",
+        /// Only from the service.
+        SendOnly = "send-only",
     }
 
     /// A package of events that can be subscribed to (RFC 5196, 3.2.14; RFC 3840, 10.12).
-    EventPackage {
+    pub enum EventPackage {
         Conference = "conference",
         Dialog = "dialog",
         Kpml = "kpml",
@@ -174,17 +167,20 @@ values! {
         SiemensRtpStats = "Siemens-RTP-Stats",
         SpiritsIndps = "spirits-INDPs",
         SpiritsUserProf = "spirits-user-prof",
-        Winfo = "winfo": "the template of information about watchers",
+        /// The template of information about watchers.
+        Winfo = "winfo",
     }
 
     /// An extension of SIP, by its option tag (RFC 5196, 3.2.17; RFC 3840, 10.15).
-    OptionTag {
-        Rel100 = "rel100": "the option tag 100rel, since no element's name begins with a digit",
+    pub enum OptionTag {
+        /// The option tag 100rel, since no element's name begins with a digit.
+        Rel100 = "rel100",
         EarlySession = "early-session",
         Eventlist = "eventlist",
         FromChange = "from-change",
         Gruu = "gruu",
-        HistInfo = "hist-info" also "histinfo": "the option tag histinfo, by which it is read too",
+        /// The option tag histinfo, by which it is read too.
+        HistInfo = "hist-info" also "histinfo",
         Join = "join",
         Norefersub = "norefersub",
         Path = "path",
@@ -202,7 +198,7 @@ values! {
     }
 
     /// A SIP method whose requests can be received (RFC 5196, 3.2.16; RFC 3840, 10.14).
-    Method {
+    pub enum Method {
         Ack = "ACK",
         Bye = "BYE",
         Cancel = "CANCEL",
@@ -220,9 +216,11 @@ values! {
     }
 
     /// Whether a device moves about with its user (RFC 5196, 3.3.2; RFC 3840, 10.10).
-    Mobility {
-        Fixed = "fixed": "one point of attachment to the network; cordless phones too",
-        Mobile = "mobile": "no such point",
+    pub enum Mobility {
+        /// One point of attachment to the network; cordless phones too.
+        Fixed = "fixed",
+        /// No such point.
+        Mobile = "mobile",
     }
 }
 
@@ -260,26 +258,27 @@ mod tests {
     // PIDF-45
     #[test]
     fn names_and_values_correspond() {
-        names_lead_back(Actor::LISTED, 4);
-        names_lead_back(ServiceClass::LISTED, 2);
-        names_lead_back(Duplex::LISTED, 4);
-        names_lead_back(EventPackage::LISTED, 12);
-        names_lead_back(OptionTag::LISTED, 20);
-        names_lead_back(Method::LISTED, 14);
-        names_lead_back(Mobility::LISTED, 2);
+        names_lead_back(Actor::NAMED, 4);
+        names_lead_back(ClassOfUse::NAMED, 2);
+        names_lead_back(Duplex::NAMED, 4);
+        names_lead_back(EventPackage::NAMED, 12);
+        names_lead_back(OptionTag::NAMED, 20);
+        names_lead_back(Method::NAMED, 14);
+        names_lead_back(Mobility::NAMED, 2);
     }
 
     #[test]
     fn option_tags_have_other_names_in_documents() {
         assert_eq!(OptionTag::Rel100.option_tag(), "100rel");
-        assert_eq!(OptionTag::named("histinfo"), OptionTag::HistInfo);
+        assert_eq!(OptionTag::from("histinfo"), OptionTag::HistInfo);
         assert_eq!(OptionTag::HistInfo.as_str(), "hist-info");
         assert_eq!(OptionTag::from_token("100REL"), OptionTag::Rel100);
     }
 
     #[test]
-    fn unlisted_names_come_in_and_do_not_go_out() {
-        let publish = Method::read(&named("publish")).unwrap();
+    fn unlisted_names_come_from_contacts_and_do_not_go_out() {
+        assert_eq!(Method::read(&named("publish")), None);
+        let publish = Method::from("publish");
         assert_eq!(publish, Method::Other("publish".to_owned()));
         let refused = publish.may_write("methods").unwrap_err();
         assert_eq!(

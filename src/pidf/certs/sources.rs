@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use super::{Certs, CertsFault, is_certs};
 use crate::pidf::caps::is_caps;
-use crate::pidf::device::DeviceId;
+use crate::pidf::device::{Device, DeviceId};
+use crate::pidf::device_index::DeviceIndex;
 use crate::pidf::extension::Extension;
 use crate::pidf::must_understand::Understood;
 use crate::pidf::presence::Presence;
@@ -114,6 +115,9 @@ impl Presence {
     }
 
     /// The usable `certs` stanzas of a tuple and, behind them, of the devices its service runs on.
+    ///
+    /// This looks at every device of the document: whoever asks about many tuples asks a
+    /// [`DeviceIndex`].
     pub fn certs_of(&self, tuple: &Tuple) -> impl Iterator<Item = Certs> {
         let ids: HashSet<DeviceId> = tuple.all::<DeviceId>().collect();
         let devices = self
@@ -132,10 +136,22 @@ impl Presence {
     /// or sips URI with a user, not a GRUU and not at an IP address; else the entity if that is a
     /// sip or sips URI; else, of a pres entity, the sip URI with its local part and domain (RFC
     /// 3859; RFC 5509). Parameters are left out.
+    ///
+    /// This looks at every device of the document: whoever asks about many tuples asks a
+    /// [`DeviceIndex`].
     pub fn certificate_sources(&self, tuple: &Tuple) -> Vec<CertificateSource> {
+        let sources = self.certs_of(tuple).map(|certs| certs.source);
+        self.sources_from(tuple, sources)
+    }
+
+    fn sources_from(
+        &self,
+        tuple: &Tuple,
+        sources: impl Iterator<Item = Option<String>>,
+    ) -> Vec<CertificateSource> {
         let mut known = HashSet::new();
-        self.certs_of(tuple)
-            .filter_map(|certs| match certs.source {
+        sources
+            .filter_map(|source| match source {
                 None => {
                     let uri = self.address_of_record(tuple)?;
                     Some(CertificateSource::Subscribe { uri })
@@ -174,6 +190,29 @@ impl Presence {
     }
 }
 
+impl Device {
+    /// The usable `certs` stanzas of the device.
+    pub(in crate::pidf) fn certs(&self) -> impl Iterator<Item = Certs> {
+        stanzas(&self.extensions).filter_map(Result::ok)
+    }
+}
+
+impl DeviceIndex<'_> {
+    /// The usable `certs` stanzas of a tuple and, behind them, of the devices its service runs on, as
+    /// [`Presence::certs_of`] tells them.
+    pub fn certs_of(&self, tuple: &Tuple) -> impl Iterator<Item = Certs> {
+        tuple.certs().chain(self.certs_of_devices(tuple))
+    }
+
+    /// Whom to ask for the certificate of a tuple's service, each once, the first choice first, as
+    /// [`Presence::certificate_sources`] tells them.
+    pub fn certificate_sources(&self, tuple: &Tuple) -> Vec<CertificateSource> {
+        let own = tuple.certs().map(|certs| certs.source);
+        let sources = own.chain(self.sources_of_devices(tuple));
+        self.presence.sources_from(tuple, sources)
+    }
+}
+
 fn may_be_address_of_record(contact: &SipUri<'_>) -> bool {
     let host = contact.host();
     let host = host.strip_suffix('.').unwrap_or(host);
@@ -185,7 +224,6 @@ fn may_be_address_of_record(contact: &SipUri<'_>) -> bool {
 mod tests {
     use super::super::fixtures::element;
     use super::*;
-    use crate::pidf::Device;
     use crate::pidf::caps::Servcaps;
 
     fn tuple(extensions: &[&str]) -> Tuple {
@@ -254,7 +292,7 @@ mod tests {
 
     #[test]
     fn stanzas_of_devices_and_of_the_document_count_too() {
-        let id = |n: u8| DeviceId::new(format!("urn:uuid:{n}"));
+        let id = |n: u8| DeviceId::new(format!("urn:uuid:{n}")).unwrap();
         let devcaps = |src: &str| {
             let document = format!("<c:devcaps><certs src='{src}'/><certs src=''/></c:devcaps>");
             element(&document)
@@ -275,6 +313,12 @@ mod tests {
             ["", "sip:one@x"]
         );
         assert_eq!(sources(document.certs_of(&phone)), ["sip:one@x"]);
+        let index = document.device_index();
+        for tuple in document.tuples.iter().chain([&phone]) {
+            assert!(index.certs_of(tuple).eq(document.certs_of(tuple)));
+            let sources = index.certificate_sources(tuple);
+            assert_eq!(sources, document.certificate_sources(tuple));
+        }
         assert_eq!(document.certs_of(&document.tuples[1]).count(), 0);
         assert!(!document.tuples[1].secure_signalling());
         assert!(!Presence::new("sip:dora@example.com").secure_signalling());
@@ -402,7 +446,7 @@ mod tests {
         let mut tuple = Tuple::open("t");
         let mut document = Presence::new("sip:dora@example.com");
         for n in 0..5_000 {
-            let id = DeviceId::new(format!("urn:uuid:{n}"));
+            let id = DeviceId::new(format!("urn:uuid:{n}")).unwrap();
             tuple.add(&id).unwrap();
             let source = format!("sip:d{n}@example.com");
             let certs = Certs::new().with_source(source).to_element().unwrap();

@@ -3,6 +3,7 @@
 use super::is_certs;
 use crate::pidf::extension::{Extension, ValueError};
 use crate::pidf::must_understand::Understood;
+use crate::pidf::written::Written;
 use crate::sip::Uri;
 use crate::xml::{Attributes, Element, Name, excerpt, namespace, trim};
 
@@ -13,12 +14,14 @@ const SRC: &str = "src";
 #[non_exhaustive]
 pub struct Certs {
     /// Where the certificate is (`src`): a URI of scheme sip or sips, to subscribe to, http or
-    /// https, to fetch from. Without it the presentity's address of record is to be asked.
+    /// https, to fetch from. Without it the presentity's address of record is to be asked. Writing
+    /// refuses others; a stanza with one is not read.
     pub source: Option<String>,
-    /// Elements of other namespaces, in their order.
+    /// Elements of other namespaces, in their order; writing refuses others.
     pub extensions: Vec<Element>,
-    /// Attributes of other namespaces.
+    /// Attributes of other namespaces; writing refuses others.
     pub attributes: Attributes,
+    written: Written,
 }
 
 /// Why a stanza is not used.
@@ -87,6 +90,7 @@ impl Certs {
                 .filter(|attribute| is_foreign(attribute.name.namespace()))
                 .cloned()
                 .collect(),
+            written: Written::of(element),
         })
     }
 }
@@ -115,15 +119,9 @@ pub(in crate::pidf) fn check_source(src: &str) -> Result<(), CertsFault> {
     Ok(())
 }
 
-impl Extension for Certs {
-    const NAMESPACE: &'static str = namespace::CERTS;
-    const LOCAL: &'static str = "certs";
-
-    fn read(element: &Element) -> Option<Self> {
-        Self::parse(element).ok()
-    }
-
-    fn to_element(&self) -> Result<Element, ValueError> {
+impl Certs {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
         let check = |name: &Name| {
             if name.namespace().is_empty() || is_certs(name.namespace()) {
                 let expected = "a name of another namespace";
@@ -149,6 +147,19 @@ impl Extension for Certs {
             element.push_child(extension.clone());
         }
         Ok(element)
+    }
+}
+
+impl Extension for Certs {
+    const NAMESPACE: &'static str = namespace::CERTS;
+    const LOCAL: &'static str = "certs";
+
+    fn read(element: &Element) -> Option<Self> {
+        Self::parse(element).ok()
+    }
+
+    fn to_element(&self) -> Result<Element, ValueError> {
+        self.written.apply(self, Self::fresh)
     }
 
     fn understands(namespace: &str, _local: &str) -> bool {

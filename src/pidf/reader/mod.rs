@@ -185,11 +185,7 @@ impl<'a> Reader<'a, '_> {
         let (_, own_lang, attributes) = self.attributes(None, false)?;
         let lang = own_lang.or_else(|| lang.map(str::to_owned));
         let text = self.simple_content()?.into_owned();
-        Ok(Note {
-            text,
-            lang,
-            attributes,
-        })
+        Ok(Note::read(text, lang, attributes))
     }
 
     fn timestamp(&mut self) -> Result<Leaf, ReadError> {

@@ -129,15 +129,12 @@ impl Reader<'_, '_> {
         let text = self.simple_content()?;
         let uri = trim(&text);
         // Empty ones have a meaning in rich presence.
-        if !uri.is_empty() && !uri::is_absolute(uri) {
+        let is_odd = !uri.is_empty() && !uri::is_absolute(uri);
+        if is_odd {
             self.fault(|| Fault::BadContact {
                 value: excerpt(uri),
             })?;
         }
-        Ok(Contact {
-            uri: uri.to_owned(),
-            priority,
-            attributes,
-        })
+        Ok(Contact::read(uri, is_odd, priority, attributes))
     }
 }

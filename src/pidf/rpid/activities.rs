@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -25,11 +26,9 @@ values::values! {
         InTransit = "in-transit",
         /// Looks for paid work.
         LookingForWork = "looking-for-work",
-        /// Has the meal of midday. Read, but not written: the text of RFC 4480 has it and its schema
-        /// has not, so that strict readers refuse it. [`Activity::Meal`] is understood by all.
-        Lunch = "lunch",
-        /// Has a meal, whichever.
-        Meal = "meal",
+        /// Has a meal, whichever. `lunch` is read as one: the text of RFC 4480 has it and its schema
+        /// has not, so that strict readers refuse it.
+        Meal = "meal" also "lunch",
         /// Meets other people.
         Meeting = "meeting",
         /// Talks on the telephone.
@@ -74,18 +73,23 @@ values::values! {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Activities {
-    /// What is done. [`Activity::Unknown`] has to be the only one.
+    /// What is done. Writing refuses [`Activity::Unknown`] beside others.
     pub values: Vec<Activity>,
-    /// Comments.
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl Activities {
@@ -103,6 +107,16 @@ impl Activities {
     }
 }
 
+impl Activities {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = self.with_attributes()?;
+        frame::put_notes(&mut element, &self.notes)?;
+        values::put_list(&mut element, Self::LOCAL, &self.values)?;
+        Ok(element)
+    }
+}
+
 impl Extension for Activities {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "activities";
@@ -115,14 +129,7 @@ impl Extension for Activities {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if self.contains(&Activity::Lunch) {
-            let expected = "an activity that the schema has, such as meal";
-            return Err(ValueError::new(Self::LOCAL, "lunch", expected));
-        }
-        let mut element = self.with_attributes()?;
-        frame::put_notes(&mut element, &self.notes)?;
-        values::put_list(&mut element, Self::LOCAL, &self.values)?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -199,13 +206,10 @@ mod tests {
 
     // The text has it and the schema has not.
     #[test]
-    fn lunch_is_read_and_not_written() {
+    fn lunch_is_a_meal() {
         let lunch: Activities = read("<r:activities><r:lunch/></r:activities>").unwrap();
-        assert_eq!(lunch, Activities::of([Activity::Lunch]));
-        assert_eq!(
-            refuses(&lunch),
-            "activities: \"lunch\" is not an activity that the schema has, such as meal"
-        );
+        assert_eq!(lunch, Activities::of([Activity::Meal]));
+        writes(&lunch, "<r:activities><r:meal/></r:activities>");
     }
 
     fn odd() -> Note {

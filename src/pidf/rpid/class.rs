@@ -1,5 +1,6 @@
 //! A label that groups parts of a document.
 
+use crate::pidf::written::Written;
 use crate::pidf::{Device, Extension, ExtensionOf, Person, Tuple, ValueError};
 use crate::xml::{Element, namespace};
 
@@ -10,12 +11,16 @@ use crate::xml::{Element, namespace};
 pub struct Class {
     /// The label. Writing refuses none, and white space other than single spaces between words.
     pub name: String,
+    written: Written,
 }
 
 impl Class {
     /// This label.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
+        Self {
+            name: name.into(),
+            written: Written::default(),
+        }
     }
 }
 
@@ -26,21 +31,31 @@ fn token(text: &str) -> String {
     words.join(" ")
 }
 
+impl Class {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        if self.name.is_empty() || token(&self.name) != self.name {
+            let expected = "words with single spaces between them";
+            return Err(ValueError::new(Self::LOCAL, &self.name, expected));
+        }
+        Ok(Self::empty_element().with_text(self.name.as_str()))
+    }
+}
+
 impl Extension for Class {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "class";
 
     fn read(element: &Element) -> Option<Self> {
         let name = token(&element.text());
-        (!name.is_empty()).then_some(Self { name })
+        (!name.is_empty()).then(|| Self {
+            name,
+            written: Written::of(element),
+        })
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if self.name.is_empty() || token(&self.name) != self.name {
-            let expected = "words with single spaces between them";
-            return Err(ValueError::new(Self::LOCAL, &self.name, expected));
-        }
-        Ok(Self::empty_element().with_text(self.name.as_str()))
+        self.written.apply(self, Self::fresh)
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn put_id(element: &mut Element, id: Option<&str>) -> Result<(), Valu
 }
 
 /// The attributes that nobody asked for. The language goes to what is in that language; and those
-/// that say how a schema is to be applied describe the document they come from and stay there.
+/// that say how a schema is to be applied stay with the element.
 pub(super) fn read_others(element: &Element, own: &[&str]) -> Attributes {
     let others = element.attributes.iter();
     others
@@ -33,13 +33,21 @@ pub(super) fn read_others(element: &Element, own: &[&str]) -> Attributes {
 }
 
 /// Writes the attributes that have no field of their own.
-pub(super) fn put_others(element: &mut Element, others: &Attributes, own: &[&str]) {
+pub(super) fn put_others(
+    element: &mut Element,
+    others: &Attributes,
+    own: &[&str],
+) -> Result<(), ValueError> {
     for attribute in others {
-        if is_other(&attribute.name, own) {
-            let value = attribute.value.as_str();
-            element.attributes.set(attribute.name.clone(), value);
+        if !is_other(&attribute.name, own) {
+            let name = attribute.name.to_string();
+            let expected = "the name of an attribute without a field of its own";
+            return Err(ValueError::new("attributes", &name, expected));
         }
+        let value = attribute.value.as_str();
+        element.attributes.set(attribute.name.clone(), value);
     }
+    Ok(())
 }
 
 fn is_other(name: &Name, own: &[&str]) -> bool {
@@ -167,6 +175,27 @@ noted!(
     super::ServiceClass
 );
 
+/// Methods of the types named, which have elements of other namespaces.
+macro_rules! extended {
+    ($($owner:ty),+) => {$(
+        impl $owner {
+            /// The same with one more element of another namespace.
+            #[must_use]
+            pub fn with_extension(mut self, extension: Element) -> Self {
+                self.extensions.push(extension);
+                self
+            }
+        }
+    )+};
+}
+
+extended!(
+    super::Privacy,
+    super::Relationship,
+    super::ServiceClass,
+    super::Sphere
+);
+
 #[cfg(test)]
 pub(in crate::pidf) mod testing {
     use crate::pidf::Extension;
@@ -210,7 +239,6 @@ pub(in crate::pidf) mod testing {
 mod tests {
     use super::testing::{read, refuses, tree, writes};
     use super::*;
-    use crate::pidf::Extension;
     use crate::pidf::rpid::{Activities, Activity, StatusIcon};
 
     #[test]
@@ -250,7 +278,9 @@ mod tests {
         assert_eq!(icon.attributes.len(), 2);
         writes(
             &icon,
-            "<r:status-icon x:size='9' plain='1' id='i1'>https://example.com/</r:status-icon>",
+            "<r:status-icon x:size='9' plain='1' id=' i1 ' \
+             xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='x:y'>\
+             https://example.com/</r:status-icon>",
         );
     }
 
@@ -270,8 +300,10 @@ mod tests {
         let unnamed = Element::new("urn:example:x", "a b");
         refuses(&Activities::of([Activity::Foreign(unnamed)]));
         // What has a field of its own is not taken from elsewhere, nor is a language.
-        let mut twice = busy().with_id("a");
-        twice.attributes.set(Name::new("", "id"), "b");
-        assert_eq!(twice.to_element().unwrap().attribute("id"), Some("a"));
+        for name in [Name::new("", "id"), Name::new(namespace::XML, "lang")] {
+            let mut twice = busy().with_id("a");
+            twice.attributes.set(name, "b");
+            assert!(refuses(&twice).starts_with("attributes"));
+        }
     }
 }

@@ -80,7 +80,7 @@ mod tests {
 
     use super::frame::testing::tree;
     use super::*;
-    use crate::pidf::{Device, DeviceId, Extension, ExtensionOf, Person, Tuple};
+    use crate::pidf::{Device, DeviceId, Extension, ExtensionOf, Person, Tuple, schema};
     use crate::xml::Element;
 
     const NAMES: &[&str] = &[
@@ -160,12 +160,21 @@ mod tests {
     }
 
     fn means_the_same<T: Extension + PartialEq + std::fmt::Debug>(element: &Element) {
-        if element.local() == T::LOCAL
-            && let Some(value) = T::read(element)
-            && let Ok(written) = value.to_element()
-        {
-            assert_eq!(T::read(&written), Some(value));
-            assert_eq!(written.name(), element.name());
+        if element.local() != T::LOCAL {
+            return;
+        }
+        let is_valid = schema::check(element).is_ok();
+        let Some(value) = T::read(element) else {
+            return;
+        };
+        match value.to_element() {
+            Ok(written) => {
+                assert_eq!(T::read(&written), Some(value));
+                assert_eq!(written.name(), element.name());
+                assert_eq!(schema::check(&written), Ok(()));
+                assert!(!is_valid || written == *element, "{written:?}");
+            }
+            Err(refused) => assert!(!is_valid, "{refused}"),
         }
     }
 

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -79,18 +80,24 @@ values::values! {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Mood {
-    /// The moods. Writing refuses none at all; [`MoodValue::Unknown`] has to be the only one.
+    /// The moods. Writing refuses none at all, and [`MoodValue::Unknown`] beside others. Of an element
+    /// with nothing but comments it is [`MoodValue::Unknown`].
     pub values: Vec<MoodValue>,
-    /// Comments, such as the reason.
+    /// Comments, such as the reason (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl Mood {
@@ -108,6 +115,19 @@ impl Mood {
     }
 }
 
+impl Mood {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        if self.values.is_empty() {
+            return Err(ValueError::new(Self::LOCAL, "", "one value or more"));
+        }
+        let mut element = self.with_attributes()?;
+        frame::put_notes(&mut element, &self.notes)?;
+        values::put_list(&mut element, Self::LOCAL, &self.values)?;
+        Ok(element)
+    }
+}
+
 impl Extension for Mood {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "mood";
@@ -116,18 +136,15 @@ impl Extension for Mood {
         let mut mood = Self::read_attributes(element);
         mood.notes = frame::read_notes(element);
         mood.values = values::read_list(element);
-        let says_nothing = mood.values.is_empty() && mood.notes.is_empty();
-        (!says_nothing).then_some(mood)
+        // A comment without a mood says that there is one, which the schema has a value for.
+        if mood.values.is_empty() && !mood.notes.is_empty() {
+            mood.values.push(MoodValue::Unknown);
+        }
+        (!mood.values.is_empty()).then_some(mood)
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if self.values.is_empty() {
-            return Err(ValueError::new(Self::LOCAL, "", "one value or more"));
-        }
-        let mut element = self.with_attributes()?;
-        frame::put_notes(&mut element, &self.notes)?;
-        values::put_list(&mut element, Self::LOCAL, &self.values)?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -163,8 +180,13 @@ mod tests {
             None
         );
         let noted: Mood = read("<r:mood><r:note>zesty</r:note></r:mood>").unwrap();
-        assert_eq!(noted, Mood::default().with_note("zesty"));
-        assert_eq!(refuses(&noted), "mood: \"\" is not one value or more");
+        assert_eq!(noted, Mood::of([MoodValue::Unknown]).with_note("zesty"));
+        writes(
+            &noted,
+            "<r:mood><r:note>zesty</r:note><r:unknown/></r:mood>",
+        );
+        let none = refuses(&Mood::default().with_note("zesty"));
+        assert_eq!(none, "mood: \"\" is not one value or more");
         refuses(&Mood::of([MoodValue::Sad, MoodValue::Unknown]));
         writes(
             &Mood::of([MoodValue::Unknown]),

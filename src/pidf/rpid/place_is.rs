@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::values::Value;
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -59,16 +60,21 @@ pub struct PlaceIs {
     pub video: Option<VideoConditions>,
     /// For typing.
     pub text: Option<TextConditions>,
-    /// Comments.
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl PlaceIs {
@@ -117,6 +123,18 @@ fn put_one<V: Value>(
     Ok(())
 }
 
+impl PlaceIs {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = self.with_attributes()?;
+        frame::put_notes(&mut element, &self.notes)?;
+        put_one(&mut element, "audio", self.audio.as_ref())?;
+        put_one(&mut element, "video", self.video.as_ref())?;
+        put_one(&mut element, "text", self.text.as_ref())?;
+        Ok(element)
+    }
+}
+
 impl Extension for PlaceIs {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "place-is";
@@ -131,12 +149,7 @@ impl Extension for PlaceIs {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = self.with_attributes()?;
-        frame::put_notes(&mut element, &self.notes)?;
-        put_one(&mut element, "audio", self.audio.as_ref())?;
-        put_one(&mut element, "video", self.video.as_ref())?;
-        put_one(&mut element, "text", self.text.as_ref())?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 

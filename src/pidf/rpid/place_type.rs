@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::values::Value;
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -30,6 +31,14 @@ impl PlaceKind {
                 Some(element.local())
             }
             _ => None,
+        }
+    }
+
+    /// The name of its element: `other`, or the local one.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Other(_) => "other",
+            Self::Foreign(element) => element.local(),
         }
     }
 
@@ -70,19 +79,24 @@ impl Value for PlaceKind {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PlaceType {
-    /// The kinds that it is of. Writing refuses none at all; [`PlaceKind::Other`] has to be the
-    /// only one.
+    /// The kinds that it is of. Writing refuses none at all, and [`PlaceKind::Other`] beside others.
+    /// Of an element with nothing but comments it is a [`PlaceKind::Other`] without words.
     pub values: Vec<PlaceKind>,
-    /// Comments.
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl PlaceType {
@@ -106,6 +120,24 @@ impl PlaceType {
     }
 }
 
+impl PlaceType {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        if self.values.is_empty() {
+            return Err(ValueError::new(Self::LOCAL, "", "one value or more"));
+        }
+        let is_other = |value: &PlaceKind| matches!(value, PlaceKind::Other(_));
+        if self.values.len() > 1 && self.values.iter().any(is_other) {
+            let expected = "a value that others stand beside";
+            return Err(ValueError::new(Self::LOCAL, "other", expected));
+        }
+        let mut element = self.with_attributes()?;
+        frame::put_notes(&mut element, &self.notes)?;
+        values::put_list(&mut element, Self::LOCAL, &self.values)?;
+        Ok(element)
+    }
+}
+
 impl Extension for PlaceType {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "place-type";
@@ -120,23 +152,15 @@ impl Extension for PlaceType {
         let values = &mut place.values;
         let stays_alone = values.len() == 1;
         values.retain(|value| stays_alone || !matches!(value, PlaceKind::Other(_)));
-        let says_nothing = place.values.is_empty() && place.notes.is_empty();
-        (!says_nothing).then_some(place)
+        // A comment without a kind says that there is one, which the schema has a value for.
+        if place.values.is_empty() && !place.notes.is_empty() {
+            place.values.push(PlaceKind::other(""));
+        }
+        (!place.values.is_empty()).then_some(place)
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if self.values.is_empty() {
-            return Err(ValueError::new(Self::LOCAL, "", "one value or more"));
-        }
-        let is_other = |value: &PlaceKind| matches!(value, PlaceKind::Other(_));
-        if self.values.len() > 1 && self.values.iter().any(is_other) {
-            let expected = "a value that others stand beside";
-            return Err(ValueError::new(Self::LOCAL, "other", expected));
-        }
-        let mut element = self.with_attributes()?;
-        frame::put_notes(&mut element, &self.notes)?;
-        values::put_list(&mut element, Self::LOCAL, &self.values)?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 
     fn understands(namespace: &str, _local: &str) -> bool {
@@ -161,6 +185,9 @@ mod tests {
         // It has no content that could be in a language.
         assert_eq!(place.values[0], PlaceKind::location("bus"));
         assert!(place.is_location("bus") && !place.is_location("vehicle"));
+        let names: Vec<&str> = place.values.iter().map(PlaceKind::as_str).collect();
+        assert_eq!(names, ["bus", "vehicle"]);
+        assert_eq!(PlaceKind::other("x").as_str(), "other");
         writes(
             &place,
             "<r:place-type><r:note>line 9</r:note><lt:bus/><x:vehicle wheels='6'/></r:place-type>",
@@ -177,6 +204,12 @@ mod tests {
     #[test]
     fn a_place_has_a_kind() {
         assert_eq!(read::<PlaceType>("<r:place-type>bus</r:place-type>"), None);
+        let noted: PlaceType = read("<r:place-type><r:note>9</r:note></r:place-type>").unwrap();
+        assert_eq!(noted, PlaceType::of([PlaceKind::other("")]).with_note("9"));
+        writes(
+            &noted,
+            "<r:place-type><r:note>9</r:note><r:other/></r:place-type>",
+        );
         assert!(refuses(&PlaceType::default()).starts_with("place-type"));
         refuses(&PlaceType::location("a b"));
         let both = [PlaceKind::location("bus"), PlaceKind::other("x")];

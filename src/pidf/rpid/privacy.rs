@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::frame;
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Person, Tuple, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -19,18 +20,23 @@ pub struct Privacy {
     pub text: bool,
     /// What is shown.
     pub video: bool,
-    /// Kinds of other namespaces.
-    pub further: Vec<Element>,
-    /// Comments.
+    /// Kinds of other namespaces, in their order.
+    pub extensions: Vec<Element>,
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl Privacy {
@@ -69,7 +75,33 @@ impl Privacy {
     }
 
     fn says_something(&self) -> bool {
-        self.audio || self.text || self.video || !self.further.is_empty()
+        self.audio || self.text || self.video || !self.extensions.is_empty()
+    }
+}
+
+impl Privacy {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        if self.unknown && self.says_something() {
+            let expected = "a value that others stand beside";
+            return Err(ValueError::new(Self::LOCAL, "unknown", expected));
+        }
+        let mut element = self.with_attributes()?;
+        frame::put_notes(&mut element, &self.notes)?;
+        for (said, local) in [
+            (self.unknown, "unknown"),
+            (self.audio, "audio"),
+            (self.text, "text"),
+            (self.video, "video"),
+        ] {
+            if said {
+                element.push_child(Element::new(namespace::RPID, local));
+            }
+        }
+        for more in &self.extensions {
+            element.push_child(frame::put_foreign(Self::LOCAL, more)?);
+        }
+        Ok(element)
     }
 }
 
@@ -88,7 +120,7 @@ impl Extension for Privacy {
                 (namespace::RPID, "text") => privacy.text = true,
                 (namespace::RPID, "video") => privacy.video = true,
                 (namespace::RPID | "", _) => {}
-                _ => privacy.further.push(frame::read_foreign(child, lang)),
+                _ => privacy.extensions.push(frame::read_foreign(child, lang)),
             }
         }
         privacy.unknown = privacy.unknown && !privacy.says_something();
@@ -96,26 +128,7 @@ impl Extension for Privacy {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if self.unknown && self.says_something() {
-            let expected = "a value that others stand beside";
-            return Err(ValueError::new(Self::LOCAL, "unknown", expected));
-        }
-        let mut element = self.with_attributes()?;
-        frame::put_notes(&mut element, &self.notes)?;
-        for (said, local) in [
-            (self.unknown, "unknown"),
-            (self.audio, "audio"),
-            (self.text, "text"),
-            (self.video, "video"),
-        ] {
-            if said {
-                element.push_child(Element::new(namespace::RPID, local));
-            }
-        }
-        for more in &self.further {
-            element.push_child(frame::put_foreign(Self::LOCAL, more)?);
-        }
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -148,7 +161,7 @@ mod tests {
         refuses(&Privacy::unknown().with_audio());
         refuses(&Privacy::unknown().with_video());
         let mut odd = Privacy::new();
-        odd.further.push(Element::new(namespace::RPID, "smell"));
+        odd.extensions.push(Element::new(namespace::RPID, "smell"));
         refuses(&odd);
     }
 }

@@ -1,11 +1,13 @@
 //! Whom a service reaches.
 
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Tuple, ValueError};
 use crate::xml::{Element, namespace};
 
 values::values! {
     /// Who somebody is to the presentity (RFC 4480, 3.9).
+    #[derive(Default)]
     pub enum RelationshipKind {
         /// An assistant.
         Assistant = "assistant",
@@ -20,6 +22,7 @@ values::values! {
         /// A supervisor.
         Supervisor = "supervisor",
         /// Nobody can tell.
+        #[default]
         Unknown = "unknown",
     }
     text Other;
@@ -28,15 +31,17 @@ values::values! {
 
 /// Who answers at a service, seen from the presentity (RFC 4480, 3.9). A tuple without it is
 /// about the presentity itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Relationship {
     /// Who it is.
     pub kind: RelationshipKind,
-    /// Further elements of other namespaces, when `kind` is one.
-    pub further: Vec<Element>,
-    /// Comments.
+    /// Further elements of other namespaces, in their order; only when `kind` is one.
+    pub extensions: Vec<Element>,
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
+    written: Written,
 }
 
 impl Relationship {
@@ -44,9 +49,18 @@ impl Relationship {
     pub fn new(kind: RelationshipKind) -> Self {
         Self {
             kind,
-            further: Vec::new(),
-            notes: Vec::new(),
+            ..Self::default()
         }
+    }
+}
+
+impl Relationship {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = Self::empty_element();
+        frame::put_notes(&mut element, &self.notes)?;
+        values::put_choice(&mut element, Self::LOCAL, &self.kind, &self.extensions)?;
+        Ok(element)
     }
 }
 
@@ -55,20 +69,18 @@ impl Extension for Relationship {
     const LOCAL: &'static str = "relationship";
 
     fn read(element: &Element) -> Option<Self> {
-        let (kind, further) = values::read_choice(element)?;
+        let (kind, extensions) = values::read_choice(element)?;
         let notes = frame::read_notes(element);
         Some(Self {
             kind,
-            further,
+            extensions,
             notes,
+            written: Written::of(element),
         })
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = Self::empty_element();
-        frame::put_notes(&mut element, &self.notes)?;
-        values::put_choice(&mut element, Self::LOCAL, &self.kind, &self.further)?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 

@@ -1,11 +1,13 @@
 //! How a service delivers.
 
 use super::{frame, values};
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Note, Tuple, ValueError};
 use crate::xml::{Element, namespace, trim};
 
 values::values! {
     /// One way to deliver something to somebody (RFC 4480, 3.10).
+    #[derive(Default)]
     pub enum ServiceKind {
         /// By messenger.
         Courier = "courier",
@@ -18,21 +20,24 @@ values::values! {
         /// By mail.
         Postal = "postal",
         /// Nobody can tell.
+        #[default]
         Unknown = "unknown",
     }
     foreign Foreign;
 }
 
 /// How a service delivers (RFC 4480, 3.10).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ServiceClass {
     /// The way.
     pub kind: ServiceKind,
-    /// Further elements of other namespaces, when `kind` is one.
-    pub further: Vec<Element>,
-    /// Comments.
+    /// Further elements of other namespaces, in their order; only when `kind` is one.
+    pub extensions: Vec<Element>,
+    /// Comments (RFC 4480, 3.1). Writing refuses one with attributes, or in a language
+    /// that is no tag.
     pub notes: Vec<Note>,
+    written: Written,
 }
 
 impl ServiceClass {
@@ -40,8 +45,7 @@ impl ServiceClass {
     pub fn new(kind: ServiceKind) -> Self {
         Self {
             kind,
-            further: Vec::new(),
-            notes: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -58,25 +62,33 @@ impl ServiceClass {
     }
 }
 
+impl ServiceClass {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = Self::empty_element();
+        frame::put_notes(&mut element, &self.notes)?;
+        values::put_choice(&mut element, Self::LOCAL, &self.kind, &self.extensions)?;
+        Ok(element)
+    }
+}
+
 impl Extension for ServiceClass {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "service-class";
 
     fn read(element: &Element) -> Option<Self> {
-        let (kind, further) = values::read_choice(element)?;
+        let (kind, extensions) = values::read_choice(element)?;
         let notes = frame::read_notes(element);
         Some(Self {
             kind,
-            further,
+            extensions,
             notes,
+            written: Written::of(element),
         })
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = Self::empty_element();
-        frame::put_notes(&mut element, &self.notes)?;
-        values::put_choice(&mut element, Self::LOCAL, &self.kind, &self.further)?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::values;
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Person, ValueError};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -29,16 +30,20 @@ values::values! {
 pub struct Sphere {
     /// The role.
     pub kind: SphereKind,
-    /// Further elements of other namespaces, when `kind` is one.
-    pub further: Vec<Element>,
-    /// From when it is so.
+    /// Further elements of other namespaces, in their order; only when `kind` is one.
+    pub extensions: Vec<Element>,
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl Sphere {
@@ -51,23 +56,30 @@ impl Sphere {
     }
 }
 
+impl Sphere {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = self.with_attributes()?;
+        values::put_choice(&mut element, Self::LOCAL, &self.kind, &self.extensions)?;
+        Ok(element)
+    }
+}
+
 impl Extension for Sphere {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "sphere";
 
     fn read(element: &Element) -> Option<Self> {
-        let (kind, further) = values::read_choice(element)?;
+        let (kind, extensions) = values::read_choice(element)?;
         Some(Self {
             kind,
-            further,
+            extensions,
             ..Self::read_attributes(element)
         })
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = self.with_attributes()?;
-        values::put_choice(&mut element, Self::LOCAL, &self.kind, &self.further)?;
-        Ok(element)
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -91,10 +103,10 @@ mod tests {
             assert_eq!(read::<Sphere>(nothing), None);
         }
         let mut both = Sphere::new(SphereKind::Home);
-        both.further.push(tree("<x:chess/>"));
+        both.extensions.push(tree("<x:chess/>"));
         refuses(&both);
         both = Sphere::new(SphereKind::Foreign(tree("<x:chess/>")));
-        both.further.push(tree("<r:home/>"));
+        both.extensions.push(tree("<r:home/>"));
         refuses(&both);
     }
 }

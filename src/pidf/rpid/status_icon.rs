@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Person, Tuple, ValueError, uri};
 use crate::xml::{Attributes, Element, namespace};
 
@@ -11,14 +12,18 @@ use crate::xml::{Attributes, Element, namespace};
 pub struct StatusIcon {
     /// An absolute URI, perhaps with a fragment; writing refuses anything else.
     pub uri: String,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl StatusIcon {
@@ -28,6 +33,16 @@ impl StatusIcon {
             uri: uri.into(),
             ..Self::default()
         }
+    }
+}
+
+impl StatusIcon {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        if !uri::is_uri(&self.uri) {
+            return Err(ValueError::new(Self::LOCAL, &self.uri, "an absolute URI"));
+        }
+        Ok(self.with_attributes()?.with_text(self.uri.as_str()))
     }
 }
 
@@ -43,10 +58,7 @@ impl Extension for StatusIcon {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        if !uri::is_uri(&self.uri) {
-            return Err(ValueError::new(Self::LOCAL, &self.uri, "an absolute URI"));
-        }
-        Ok(self.with_attributes()?.with_text(self.uri.as_str()))
+        self.written.apply(self, Self::fresh)
     }
 }
 

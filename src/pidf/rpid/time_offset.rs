@@ -3,6 +3,7 @@
 use time::{OffsetDateTime, UtcOffset};
 
 use super::frame;
+use crate::pidf::written::Written;
 use crate::pidf::{Extension, ExtensionOf, Person, ValueError, lexical};
 use crate::xml::{Attributes, Element, Name, namespace};
 
@@ -10,21 +11,26 @@ use crate::xml::{Attributes, Element, Name, namespace};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct TimeOffset {
-    /// Minutes that local time is ahead of UTC, or behind it when negative.
+    /// Minutes that local time is ahead of UTC, or behind it when negative. An offset that is too
+    /// large for the type is not read.
     pub minutes: i32,
     /// Words for people, such as the name of the time zone.
     pub description: Option<String>,
     /// The language of the description (`xml:lang`, a tag of RFC 5646), or that of the elements
     /// around it in the document it was read from.
     pub lang: Option<String>,
-    /// From when it is so.
+    /// From when it is so (RFC 4480, 3.1); none: ever since. Writing refuses a year that in UTC is not
+    /// of 1 to 9999.
     pub from: Option<OffsetDateTime>,
-    /// Until when it is so.
+    /// Until when it is so, that moment itself excluded; none: for good. Writing refuses the same
+    /// years, and what is before `from`.
     pub until: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    pub(super) written: Written,
 }
 
 impl TimeOffset {
@@ -56,6 +62,19 @@ impl TimeOffset {
     }
 }
 
+impl TimeOffset {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
+        let mut element = self.with_attributes()?;
+        if let Some(description) = &self.description {
+            let name = Name::new("", "description");
+            element.attributes.set(name, description.as_str());
+        }
+        frame::put_lang(&mut element, self.lang.as_deref())?;
+        Ok(element.with_text(self.minutes.to_string()))
+    }
+}
+
 impl Extension for TimeOffset {
     const NAMESPACE: &'static str = namespace::RPID;
     const LOCAL: &'static str = "time-offset";
@@ -71,13 +90,7 @@ impl Extension for TimeOffset {
     }
 
     fn to_element(&self) -> Result<Element, ValueError> {
-        let mut element = self.with_attributes()?;
-        if let Some(description) = &self.description {
-            let name = Name::new("", "description");
-            element.attributes.set(name, description.as_str());
-        }
-        frame::put_lang(&mut element, self.lang.as_deref())?;
-        Ok(element.with_text(self.minutes.to_string()))
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -96,7 +109,11 @@ mod tests {
         assert_eq!(read_offset.offset(), UtcOffset::from_hms(-5, 0, 0).ok());
         writes(
             &read_offset,
-            "<r:time-offset description=' Somewhere' xml:lang='en' x:y='z'>-300</r:time-offset>",
+            "<r:time-offset description=' Somewhere' xml:lang='en' x:y='z'>\n -0300 </r:time-offset>",
+        );
+        writes(
+            &TimeOffset::new(-300),
+            "<r:time-offset>-300</r:time-offset>",
         );
         writes(
             &TimeOffset::new(i32::MIN).with_description(""),

@@ -133,6 +133,7 @@ macro_rules! timed {
                     from: read_time(element, "from"),
                     until: read_time(element, "until"),
                     attributes: $crate::pidf::rpid::frame::read_others(element, Self::OWN),
+                    written: $crate::pidf::written::Written::of(element),
                     ..Self::default()
                 }
             }
@@ -142,7 +143,7 @@ macro_rules! timed {
                 let mut element = <Self as $crate::pidf::Extension>::empty_element();
                 $crate::pidf::rpid::frame::put_id(&mut element, self.id.as_deref())?;
                 put_period(&mut element, self.from, self.until)?;
-                $crate::pidf::rpid::frame::put_others(&mut element, &self.attributes, Self::OWN);
+                $crate::pidf::rpid::frame::put_others(&mut element, &self.attributes, Self::OWN)?;
                 Ok(element)
             }
         }
@@ -192,7 +193,13 @@ mod tests {
         assert_eq!(busy.from, Some(at("2026-03-01T08:00:00Z")));
         writes(
             &busy,
-            "<r:activities from='2026-03-01T08:00:00Z' until='2026-03-01T17:00:00Z'>\
+            "<r:activities from=' 2026-03-01T09:00:00+01:00 ' until='2026-03-01T17:00:00Z'>\
+             <r:busy/></r:activities>",
+        );
+        let other = at("2026-03-01T09:00:00+01:00");
+        writes(
+            &Activities::of([Activity::Busy]).since(other).until(other),
+            "<r:activities from='2026-03-01T08:00:00Z' until='2026-03-01T08:00:00Z'>\
              <r:busy/></r:activities>",
         );
         let local: Activities =

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::frame;
 use super::timed::{put_time, read_time};
+use crate::pidf::written::Written;
 use crate::pidf::{Device, Extension, ExtensionOf, Person, Tuple, ValueError, lexical};
 use crate::xml::{Attributes, Element, Name, namespace, trim};
 
@@ -21,6 +22,18 @@ pub enum InputState {
 }
 
 impl InputState {
+    /// Both of them.
+    pub const NAMED: &'static [Self] = &[Self::Active, Self::Idle];
+
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "active" => Some(Self::Active),
+            "idle" => Some(Self::Idle),
+            _ => None,
+        }
+    }
+
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,14 +49,18 @@ impl InputState {
 pub struct UserInput {
     /// In use or not.
     pub state: InputState,
-    /// Seconds without input until somebody counts as idle. Writing refuses 0.
+    /// Seconds without input until somebody counts as idle, from 1 on; writing refuses 0. More than
+    /// there is room for is read as none, and written again as it was.
     pub idle_threshold: Option<u32>,
-    /// When the last input was, which people must be able not to tell.
+    /// When the last input was, which people must be able not to tell. Writing refuses a year that in
+    /// UTC is not of 1 to 9999.
     pub last_input: Option<OffsetDateTime>,
-    /// Its id in the document. Any text when read; writing refuses what is no xs:ID.
+    /// Its id, unique in the document (RFC 4480, 3.1). Any text when read; writing refuses what is no
+    /// xs:ID.
     pub id: Option<String>,
-    /// Attributes other than these and `xml:lang`.
+    /// Attributes other than these and `xml:lang`, which writing refuses here.
     pub attributes: Attributes,
+    written: Written,
 }
 
 impl UserInput {
@@ -57,6 +74,7 @@ impl UserInput {
             last_input: None,
             id: None,
             attributes: Attributes::new(),
+            written: Written::default(),
         }
     }
 
@@ -97,26 +115,9 @@ fn read_threshold(element: &Element) -> Option<u32> {
     u32::try_from(seconds).ok().filter(|seconds| *seconds > 0)
 }
 
-impl Extension for UserInput {
-    const NAMESPACE: &'static str = namespace::RPID;
-    const LOCAL: &'static str = "user-input";
-
-    fn read(element: &Element) -> Option<Self> {
-        let state = match trim(&element.text()) {
-            "active" => InputState::Active,
-            "idle" => InputState::Idle,
-            _ => return None,
-        };
-        Some(Self {
-            state,
-            idle_threshold: read_threshold(element),
-            last_input: read_time(element, "last-input"),
-            id: frame::read_id(element),
-            attributes: frame::read_others(element, Self::OWN),
-        })
-    }
-
-    fn to_element(&self) -> Result<Element, ValueError> {
+impl UserInput {
+    /// Its element, written anew.
+    fn fresh(&self) -> Result<Element, ValueError> {
         let mut element = Self::empty_element().with_text(self.state.as_str());
         frame::put_id(&mut element, self.id.as_deref())?;
         if let Some(seconds) = self.idle_threshold {
@@ -128,8 +129,28 @@ impl Extension for UserInput {
             element.attributes.set(name, text);
         }
         put_time(&mut element, "last-input", self.last_input)?;
-        frame::put_others(&mut element, &self.attributes, Self::OWN);
+        frame::put_others(&mut element, &self.attributes, Self::OWN)?;
         Ok(element)
+    }
+}
+
+impl Extension for UserInput {
+    const NAMESPACE: &'static str = namespace::RPID;
+    const LOCAL: &'static str = "user-input";
+
+    fn read(element: &Element) -> Option<Self> {
+        Some(Self {
+            state: InputState::from_name(trim(&element.text()))?,
+            idle_threshold: read_threshold(element),
+            last_input: read_time(element, "last-input"),
+            id: frame::read_id(element),
+            attributes: frame::read_others(element, Self::OWN),
+            written: Written::of(element),
+        })
+    }
+
+    fn to_element(&self) -> Result<Element, ValueError> {
+        self.written.apply(self, Self::fresh)
     }
 }
 
@@ -154,9 +175,19 @@ mod tests {
         assert_eq!(idle.last_input, timestamp::parse("2026-03-01T08:00:00.5Z"));
         writes(
             &idle,
-            "<r:user-input idle-threshold='600' last-input='2026-03-01T08:00:00.500Z' id='u' \
-             x:y='z'>idle</r:user-input>",
+            "<r:user-input idle-threshold=' +0600 ' last-input='2026-03-01T09:00:00.500+01:00' \
+             id='u' x:y='z'> idle\n</r:user-input>",
         );
+        writes(
+            &UserInput::idle()
+                .with_idle_threshold(600)
+                .with_last_input(timestamp::parse("2026-03-01T09:00:00.5+01:00").unwrap()),
+            "<r:user-input idle-threshold='600' last-input='2026-03-01T08:00:00.500Z'>idle\
+             </r:user-input>",
+        );
+        for state in InputState::NAMED {
+            assert_eq!(InputState::from_name(state.as_str()), Some(*state));
+        }
         writes(&UserInput::active(), "<r:user-input>active</r:user-input>");
         for nothing in ["", "Idle", "away"] {
             let document = format!("<r:user-input>{nothing}</r:user-input>");

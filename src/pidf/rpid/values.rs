@@ -1,7 +1,7 @@
 //! Values that are elements: a table of names, text for people, elements of other namespaces.
 
 use super::frame;
-use crate::pidf::ValueError;
+use crate::pidf::{Note, ValueError};
 use crate::xml::{Element, namespace};
 
 /// A value that is written as an element.
@@ -19,58 +19,34 @@ macro_rules! values {
     (
         $(#[$meta:meta])*
         pub enum $name:ident {
-            $($(#[$doc:meta])* $variant:ident = $wire:literal,)+
+            $($(#[$doc:meta])* $variant:ident = $wire:literal $(also $alias:literal)?,)+
         }
         $(text $text:ident;)?
         $(foreign $foreign:ident;)?
     ) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub enum $name {
-            $(
-                #[doc = concat!("`", $wire, "`.")]
-                $(#[$doc])*
-                $variant,
-            )+
+        $crate::pidf::named_values::named_values! {
+            $(#[$meta])*
+            pub enum $name {
+                $($(#[$doc])* $variant = $wire $(also $alias)?,)+
+            }
             $(
                 /// `other`: what none of the names says, in words for people.
-                $text($crate::pidf::Note),
+                $text($crate::pidf::Note) as $crate::pidf::rpid::values::name_of_text;
             )?
             $(
                 /// An element of another namespace (RFC 4480, 6).
-                $foreign($crate::xml::Element),
+                $foreign($crate::xml::Element) as $crate::xml::Element::local;
             )?
         }
 
-        impl $name {
-            /// All values that are nothing but a name.
-            pub const NAMED: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The value of that name, if it is one of those that are nothing but a name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name {
-                    $($wire => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-
-            /// The name of its element.
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$variant => $wire,)+
-                    $(Self::$text(_) => "other",)?
-                    $(Self::$foreign(element) => element.local(),)?
-                }
-            }
-
-            $(
+        $(
+            impl $name {
                 /// What none of the names says, in words for people.
                 pub fn other(text: impl Into<$crate::pidf::Note>) -> Self {
                     Self::$text(text.into())
                 }
-            )?
-        }
+            }
+        )?
 
         impl $crate::pidf::rpid::values::Value for $name {
             fn read(element: &$crate::xml::Element, _lang: Option<&str>) -> Option<Self> {
@@ -110,6 +86,11 @@ macro_rules! values {
 }
 
 pub(super) use values;
+
+/// Of all texts for people.
+pub(super) fn name_of_text(_: &Note) -> &str {
+    "other"
+}
 
 /// The values in an element that takes a list of them. `unknown` beside others says nothing.
 pub(super) fn read_list<V: Value>(element: &Element) -> Vec<V> {
@@ -160,11 +141,11 @@ pub(super) fn read_choice<V: Value>(element: &Element) -> Option<(V, Vec<Element
         let value = V::read(child, lang)?;
         Some((value, frame::is_foreign(child)))
     })?;
-    let further = children
+    let extensions = children
         .filter(|child| is_foreign && frame::is_foreign(child))
         .map(|child| frame::read_foreign(child, lang))
         .collect();
-    Some((value, further))
+    Some((value, extensions))
 }
 
 /// Writes one value and, when it is of another namespace, further such elements.
@@ -172,15 +153,15 @@ pub(super) fn put_choice<V: Value>(
     element: &mut Element,
     within: &'static str,
     value: &V,
-    further: &[Element],
+    extensions: &[Element],
 ) -> Result<(), ValueError> {
     let child = value.to_element(within)?;
-    if !frame::is_foreign(&child) && !further.is_empty() {
+    if !frame::is_foreign(&child) && !extensions.is_empty() {
         let expected = "a value that others stand beside";
         return Err(ValueError::new(within, child.local(), expected));
     }
     element.push_child(child);
-    for more in further {
+    for more in extensions {
         element.push_child(frame::put_foreign(within, more)?);
     }
     Ok(())
@@ -218,7 +199,7 @@ mod tests {
 
     #[test]
     fn every_name_is_written_and_read() {
-        assert_eq!(all_names(Activity::NAMED, Activity::as_str), 26);
+        assert_eq!(all_names(Activity::NAMED, Activity::as_str), 25);
         assert_eq!(all_names(MoodValue::NAMED, MoodValue::as_str), 60);
         assert_eq!(
             all_names(AudioConditions::NAMED, AudioConditions::as_str),
