@@ -81,9 +81,9 @@ pub enum Fault {
         /// Its name.
         element: String,
     },
-    /// A language (`xml:lang`) is no language tag. Looked for in strict reading only; kept
-    /// otherwise, unless an element that holds others has it and it has more octets than any
-    /// language tag, 35: then it is left out.
+    /// A language (`xml:lang`) is no language tag. Kept, and looked for in strict reading only,
+    /// unless an element that holds others has it and it has more octets than any language tag,
+    /// 35: then it counts as none.
     #[error("expected a language tag, found {value:?}")]
     BadLanguage {
         /// What is there, shortened.

@@ -1,5 +1,6 @@
 //! Typed elements of other namespaces, and how they stand in what they extend.
 
+use super::language;
 use super::must_understand::Understood;
 use crate::xml::{Element, excerpt};
 
@@ -42,6 +43,9 @@ pub trait Extension: Sized {
     const LOCAL: &'static str;
 
     /// The value of an element of that name; none when it says nothing usable.
+    ///
+    /// An element that a document has in something of a stated language has that language as its
+    /// own attribute `xml:lang` here.
     fn read(element: &Element) -> Option<Self>;
 
     /// The element that stands for the value.
@@ -98,11 +102,15 @@ impl ValueError {
     }
 }
 
-/// The typed values among the elements, without those that nobody may use.
-pub(super) fn all<T: Extension>(elements: &[Element]) -> impl Iterator<Item = T> {
-    elements.iter().filter_map(|element| {
+/// The typed values among the elements, which are in this language unless they say otherwise,
+/// without those that nobody may use.
+pub(super) fn all<T: Extension>(
+    elements: &[Element],
+    language: Option<&str>,
+) -> impl Iterator<Item = T> {
+    elements.iter().filter_map(move |element| {
         let usable = T::is_named(element) && Understood::may_use_by(element, &T::understands);
-        usable.then(|| T::read(element))?
+        usable.then(|| T::read(&language::within(element, language)))?
     })
 }
 
@@ -130,8 +138,11 @@ macro_rules! typed_access {
             }
 
             /// All extensions of this type that say something usable, in their order.
+            ///
+            /// One that states no language (`xml:lang`) is read as if it stated that of what it
+            /// stands in.
             pub fn all<T: ExtensionOf<Self>>(&self) -> impl Iterator<Item = T> {
-                $crate::pidf::extension::all::<T>(&self.extensions)
+                $crate::pidf::extension::all::<T>(&self.extensions, self.language())
             }
 
             /// Its extensions of this expanded name, as trees, in their order.

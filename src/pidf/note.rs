@@ -15,8 +15,9 @@ use crate::xml::Attributes;
 pub struct Note {
     /// The comment, white space and all.
     pub text: String,
-    /// Its language (`xml:lang`, a tag of RFC 5646), or that of the elements around it in the
-    /// document it was read from. Empty: explicitly none.
+    /// The language that it states itself (`xml:lang`, a tag of RFC 5646); none where that of what
+    /// it stands in decides ([`Presence::language`](super::Presence::language) and its like; of a
+    /// note in an element of rich presence that of the element). Empty: explicitly none.
     pub lang: Option<String>,
     /// Attributes other than `xml:lang`.
     pub attributes: Attributes,

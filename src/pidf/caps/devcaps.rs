@@ -1,8 +1,11 @@
 //! What a device can do.
 
-use super::{Description, Mobility, Support, check_foreign, is_caps, is_foreign};
+use super::{
+    Description, Mobility, Support, attributes_but_language, check_foreign, is_caps, is_foreign,
+};
 use crate::pidf::device::Device;
 use crate::pidf::extension::{Extension, ExtensionOf, ValueError};
+use crate::pidf::rpid::frame;
 use crate::xml::{Attributes, Element, namespace};
 
 /// Capabilities of a device (RFC 5196, 3.3).
@@ -26,7 +29,7 @@ pub struct Devcaps {
     pub mobility: Support<Mobility>,
     /// Elements of other namespaces, in their order.
     pub extensions: Vec<Element>,
-    /// Its attributes.
+    /// Its attributes other than `xml:lang`, which goes to what is in that language.
     pub attributes: Attributes,
 }
 
@@ -71,19 +74,20 @@ impl Extension for Devcaps {
     const LOCAL: &'static str = "devcaps";
 
     fn read(element: &Element) -> Option<Self> {
+        let lang = frame::lang(element);
         let mut caps = Self {
-            attributes: element.attributes.clone(),
+            attributes: attributes_but_language(element),
             ..Self::default()
         };
         for child in element.elements() {
             if !is_caps(child.namespace()) {
                 if is_foreign(child) {
-                    caps.extensions.push(child.clone());
+                    caps.extensions.push(frame::read_foreign(child, lang));
                 }
                 continue;
             }
             match child.local() {
-                "description" => caps.descriptions.push(Description::read(child)),
+                "description" => caps.descriptions.push(Description::read(child, lang)),
                 "mobility" => caps.mobility.read_first(child),
                 _ => {}
             }

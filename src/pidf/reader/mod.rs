@@ -74,8 +74,16 @@ struct Reader<'a, 'o> {
 /// The attribute looked for, the language, and all the others.
 type Named<'a> = (Option<Cow<'a, str>>, Option<String>, Attributes);
 
-/// The language that is in force, if any.
-type Lang<'l> = Option<&'l str>;
+/// What an element's language (`xml:lang`) is to the reader.
+#[derive(Clone, Copy, PartialEq)]
+enum Lang {
+    /// Has a field of its own.
+    Taken,
+    /// That of all inside; one of the attributes.
+    OfContent,
+    /// An attribute like others: the content is in no language.
+    Foreign,
+}
 
 impl<'a> Reader<'a, '_> {
     fn document(&mut self) -> Result<Presence, ReadError> {
@@ -106,10 +114,8 @@ impl<'a> Reader<'a, '_> {
             self.fault(|| Fault::OldNamespace)?;
         }
         let mut presence = Presence::default();
-        let (entity, lang, attributes) = self.attributes(Some("entity"), false)?;
+        let (entity, _, attributes) = self.attributes(Some("entity"), Lang::OfContent)?;
         presence.attributes = attributes;
-        let lang = self.handed_down(lang)?;
-        let lang = lang.as_deref();
         presence.entity = self.entity(entity)?;
 
         let mut order = Order::default();
@@ -120,19 +126,19 @@ impl<'a> Reader<'a, '_> {
                     "tuple" => {
                         self.in_order(&mut order, 0, tag)?;
                         self.has_room(PidfLimit::Tuples, presence.tuples.len())?;
-                        let tuple = self.tuple(lang)?;
+                        let tuple = self.tuple()?;
                         presence.tuples.push(tuple);
                     }
                     "note" => {
                         self.in_order(&mut order, 1, tag)?;
-                        let note = self.note(lang)?;
+                        let note = self.note()?;
                         presence.notes.push(note);
                     }
                     _ => self.unexpected(tag)?,
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 2, tag)?;
-                    self.component(tag, lang, &mut presence)?;
+                    self.component(tag, &mut presence)?;
                 }
                 Token::End | Token::Eof => return Ok(presence),
             }
@@ -140,25 +146,20 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// What stands beside tuples and notes.
-    fn component(
-        &mut self,
-        tag: StartTag<'a>,
-        lang: Lang<'_>,
-        presence: &mut Presence,
-    ) -> Result<(), ReadError> {
+    fn component(&mut self, tag: StartTag<'a>, presence: &mut Presence) -> Result<(), ReadError> {
         match (tag.namespace, tag.local) {
             (NamespaceId::DATA_MODEL, "person") => {
                 self.has_room(PidfLimit::Persons, presence.persons.len())?;
-                let person = self.person(lang)?;
+                let person = self.person()?;
                 presence.persons.push(person);
             }
             (NamespaceId::DATA_MODEL, "device") => {
                 self.has_room(PidfLimit::Devices, presence.devices.len())?;
-                let device = self.device(lang)?;
+                let device = self.device()?;
                 presence.devices.push(device);
             }
             _ => {
-                let extension = self.extension(tag, Parent::Presence, lang)?;
+                let extension = self.extension(tag, Parent::Presence)?;
                 presence.extensions.push(extension);
             }
         }
@@ -179,11 +180,10 @@ impl<'a> Reader<'a, '_> {
         Ok(self.options.default_entity.clone().unwrap_or_default())
     }
 
-    fn note(&mut self, lang: Lang<'_>) -> Result<Note, ReadError> {
+    fn note(&mut self) -> Result<Note, ReadError> {
         self.has_room(PidfLimit::Notes, self.notes)?;
         self.notes = self.notes.saturating_add(1);
-        let (_, own_lang, attributes) = self.attributes(None, false)?;
-        let lang = own_lang.or_else(|| lang.map(str::to_owned));
+        let (_, lang, attributes) = self.attributes(None, Lang::Taken)?;
         let text = self.simple_content()?.into_owned();
         Ok(Note {
             text,
@@ -193,7 +193,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn timestamp(&mut self) -> Result<Leaf, ReadError> {
-        let (_, _, attributes) = self.attributes(None, true)?;
+        let (_, _, attributes) = self.attributes(None, Lang::Foreign)?;
         let text = self.simple_content()?;
         let text = trim(&text);
         let is_time = match self.strict {
@@ -211,20 +211,8 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
-    fn extension(
-        &mut self,
-        tag: StartTag<'a>,
-        parent: Parent,
-        lang: Lang<'_>,
-    ) -> Result<Element, ReadError> {
-        let mut extension = self.tokenizer.element(tag)?;
-        // The language around it is not to be lost when it is moved elsewhere.
-        if let Some(lang) = lang
-            && extension.attributes.get(namespace::XML, "lang").is_none()
-        {
-            let name = Name::with_prefix(namespace::XML, "lang", "xml");
-            extension.attributes.set(name, lang);
-        }
+    fn extension(&mut self, tag: StartTag<'a>, parent: Parent) -> Result<Element, ReadError> {
+        let extension = self.tokenizer.element(tag)?;
         ids::each_of(&extension, &mut |id| self.id(id))?;
         if self.strict {
             self.check_extension(&extension, parent)?;
@@ -263,39 +251,43 @@ impl<'a> Reader<'a, '_> {
         Ok(())
     }
 
-    /// The attribute named, the language, and all the others; the language is one of the others
-    /// for an element whose content is in none.
-    fn attributes(
-        &mut self,
-        known: Option<&str>,
-        lang_is_foreign: bool,
-    ) -> Result<Named<'a>, ReadError> {
+    /// The attribute named, the language if it is taken, and all the others.
+    fn attributes(&mut self, known: Option<&str>, lang: Lang) -> Result<Named<'a>, ReadError> {
         let mut value = None;
-        let mut lang: Option<Cow<'a, str>> = None;
+        let mut own_lang: Option<Cow<'a, str>> = None;
+        let mut bad_lang = None;
         if self.tokenizer.attributes().is_empty() {
             return Ok((value, None, Attributes::new()));
         }
+        let strict = self.strict;
         let attributes = self.tokenizer.own_attributes_but(|attribute| {
             if attribute.namespace == NamespaceId::NONE && Some(attribute.local) == known {
                 value = Some(core::mem::take(&mut attribute.value));
                 return true;
             }
-            if attribute.namespace == NamespaceId::XML
-                && attribute.local == "lang"
-                && !lang_is_foreign
+            if attribute.namespace != NamespaceId::XML
+                || attribute.local != "lang"
+                || lang == Lang::Foreign
             {
-                lang = Some(core::mem::take(&mut attribute.value));
-                return true;
+                return false;
             }
-            false
+            let tag = trim(&attribute.value);
+            let is_good = if strict {
+                tag.is_empty() || lexical::is_language(tag)
+            } else {
+                // That of a note goes no further.
+                lang == Lang::Taken || tag.len() <= lexical::LONGEST_LANGUAGE
+            };
+            if !is_good {
+                bad_lang = Some(excerpt(tag));
+            }
+            if lang == Lang::Taken {
+                own_lang = Some(core::mem::take(&mut attribute.value));
+            }
+            lang == Lang::Taken
         });
-        if self.strict
-            && let Some(tag) = lang.as_deref().map(trim)
-            && !(tag.is_empty() || lexical::is_language(tag))
-        {
-            self.fault(|| Fault::BadLanguage {
-                value: excerpt(tag),
-            })?;
+        if let Some(value) = bad_lang {
+            self.fault(|| Fault::BadLanguage { value })?;
         }
         // The schemas foresee no others, save those of XML and of the schema language.
         let known_ones = [namespace::XML, namespace::XSI];
@@ -307,21 +299,7 @@ impl<'a> Reader<'a, '_> {
                 name: excerpt(&name.to_string()),
             })?;
         }
-        Ok((value, lang.map(Cow::into_owned), attributes))
-    }
-
-    /// The language of an element that holds others. One that is none is left out: it would go to
-    /// everything below, and make a large document of a small one.
-    fn handed_down(&mut self, lang: Option<String>) -> Result<Option<String>, ReadError> {
-        match lang {
-            Some(lang) if lang.len() > lexical::LONGEST_LANGUAGE => {
-                self.fault(|| Fault::BadLanguage {
-                    value: excerpt(&lang),
-                })?;
-                Ok(None)
-            }
-            lang => Ok(lang),
-        }
+        Ok((value, own_lang.map(Cow::into_owned), attributes))
     }
 
     /// The text of an element that should hold nothing else, up to and with its end.

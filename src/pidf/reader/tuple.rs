@@ -12,12 +12,10 @@ use crate::pidf::uri;
 use crate::xml::{NamespaceId, Token, excerpt, trim};
 
 impl Reader<'_, '_> {
-    pub(super) fn tuple(&mut self, lang: Lang<'_>) -> Result<Tuple, ReadError> {
+    pub(super) fn tuple(&mut self) -> Result<Tuple, ReadError> {
         let mut tuple = Tuple::default();
-        let (id, own_lang, attributes) = self.attributes(Some("id"), false)?;
+        let (id, _, attributes) = self.attributes(Some("id"), Lang::OfContent)?;
         tuple.attributes = attributes;
-        let own_lang = self.handed_down(own_lang)?;
-        let lang = own_lang.as_deref().or(lang);
         tuple.id = self.own_id(id)?;
 
         let mut order = Order::default();
@@ -30,7 +28,7 @@ impl Reader<'_, '_> {
                     "status" => {
                         self.in_order(&mut order, 0, tag)?;
                         has_status = true;
-                        tuple.status = self.status(lang)?;
+                        tuple.status = self.status()?;
                     }
                     "contact" if tuple.contact.is_some() => self.repeated("contact")?,
                     "contact" => {
@@ -39,7 +37,7 @@ impl Reader<'_, '_> {
                     }
                     "note" => {
                         self.in_order(&mut order, 3, tag)?;
-                        let note = self.note(lang)?;
+                        let note = self.note()?;
                         tuple.notes.push(note);
                     }
                     "timestamp" if tuple.timestamp.is_some() => self.repeated("timestamp")?,
@@ -51,7 +49,7 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 1, tag)?;
-                    let extension = self.extension(tag, Parent::Tuple, lang)?;
+                    let extension = self.extension(tag, Parent::Tuple)?;
                     tuple.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
@@ -67,12 +65,10 @@ impl Reader<'_, '_> {
         Ok(tuple)
     }
 
-    fn status(&mut self, lang: Lang<'_>) -> Result<Status, ReadError> {
+    fn status(&mut self) -> Result<Status, ReadError> {
         let mut status = Status::default();
-        let (_, own_lang, attributes) = self.attributes(None, false)?;
+        let (_, _, attributes) = self.attributes(None, Lang::OfContent)?;
         status.attributes = attributes;
-        let own_lang = self.handed_down(own_lang)?;
-        let lang = own_lang.as_deref().or(lang);
         let mut order = Order::default();
         loop {
             match self.tokenizer.next_in_structure()? {
@@ -87,7 +83,7 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 1, tag)?;
-                    let extension = self.extension(tag, Parent::Status, lang)?;
+                    let extension = self.extension(tag, Parent::Status)?;
                     status.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
@@ -100,7 +96,7 @@ impl Reader<'_, '_> {
     }
 
     fn basic(&mut self) -> Result<Leaf, ReadError> {
-        let (_, _, attributes) = self.attributes(None, true)?;
+        let (_, _, attributes) = self.attributes(None, Lang::Foreign)?;
         let text = self.simple_content()?;
         let text = match trim(&text) {
             "open" => Cow::Borrowed("open"),
@@ -116,7 +112,7 @@ impl Reader<'_, '_> {
     }
 
     fn contact(&mut self) -> Result<Contact, ReadError> {
-        let (priority, _, attributes) = self.attributes(Some("priority"), true)?;
+        let (priority, _, attributes) = self.attributes(Some("priority"), Lang::Foreign)?;
         let priority = priority.as_deref().map(trim);
         if let Some(text) = priority
             && Priority::parse(text).is_none()
