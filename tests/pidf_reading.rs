@@ -651,7 +651,7 @@ fn reports_are_bounded_and_say_where() {
     let error = strictly(document("\n  <tuple id='t'><status/></tuple>")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 2, column 17, in presence/tuple: expected a status value in the status element"
+        "line 2, column 17, in presence/tuple/status: expected a status value in the status element"
     );
     assert_eq!(error.location().line, 2);
 }

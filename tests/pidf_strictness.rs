@@ -9,7 +9,7 @@
 
 mod reading;
 
-use presentity::pidf::{Fault, ReadError};
+use presentity::pidf::{Fault, Presence, ReadError, ReadOptions, Tolerated, Understood};
 use reading::{OPEN, document, model, read, strictly, tolerate};
 
 // PIDF-18: the schemas want a language tag; tolerant reading keeps whatever is there.
@@ -229,5 +229,162 @@ fn extensions_that_may_stand_alone_only() {
         "<x:e/><x:e/>",
     ] {
         assert!(with(inside).is_ok(), "{inside}");
+    }
+}
+
+/// Line, column and path of the one fault.
+fn place_of(found: &Tolerated) -> (u32, u32, &str) {
+    let place = &found.location;
+    (place.line, place.column, &place.path)
+}
+
+// PIDF-27: a fault is told with the place of what is at fault, however deep in an extension.
+#[test]
+fn faults_are_told_where_they_are() {
+    let names = "xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' xmlns:c='urn:ietf:params:xml:ns:pidf:caps' \
+                 xmlns:i='urn:ietf:params:xml:ns:pidf:cipid'";
+    let whole = |inside: &str| model(inside).replace("entity=", &format!("{names}\n entity="));
+    let person = |inside: &str| whole(&format!("\n<d:person id='a'>{inside}\n</d:person>"));
+    let in_tuple = |inside: &str| whole(&format!("\n<tuple id='a'>{OPEN}{inside}\n</tuple>"));
+    for (text, line, column, path) in [
+        // A wrong attribute: its element.
+        (
+            person("\n<r:mood><r:note>x</r:note>\n <!--<r:x>--><r:happy a='>'/></r:mood>"),
+            5,
+            14,
+            "presence/d:person/r:mood/r:happy",
+        ),
+        // A wrong child, not what it stands in.
+        (
+            person("\n<r:sphere from='2026-01-01T00:00:00Z'>\n<r:home/>\n<r:work/></r:sphere>"),
+            6,
+            1,
+            "presence/d:person/r:sphere/r:work",
+        ),
+        // A missing child: what lacks it.
+        (
+            person("\n<r:place-is><r:note/>\n<r:audio/></r:place-is>"),
+            5,
+            1,
+            "presence/d:person/r:place-is/r:audio",
+        ),
+        // Inside what nobody has a schema for.
+        (
+            whole("\n<x:e>\n<x:f/><x:g>\n\t<r:sphere>deep</r:sphere></x:g></x:e>"),
+            5,
+            2,
+            "presence/x:e/x:g/r:sphere",
+        ),
+        (
+            in_tuple(
+                "\n<c:servcaps><c:audio>1</c:audio>\n<c:methods><c:supported><c:BYE/>\n<c:ACK/></c:supported></c:methods></c:servcaps>",
+            ),
+            6,
+            1,
+            "presence/tuple/c:servcaps/c:methods/c:supported/c:ACK",
+        ),
+        // What stands in the wrong place, or again.
+        (
+            in_tuple("\n <r:mood><r:happy/></r:mood>"),
+            4,
+            2,
+            "presence/tuple/r:mood",
+        ),
+        (
+            person("\n<r:class>a</r:class>\n\n <r:class>b</r:class><x:e/>"),
+            6,
+            2,
+            "presence/d:person/r:class",
+        ),
+        // A contact that is none too many until all is read.
+        (
+            in_tuple(
+                "<r:service-class><r:postal/></r:service-class>\n <contact>sip:a@example.com</contact>\n<note/>",
+            ),
+            4,
+            2,
+            "presence/tuple/contact",
+        ),
+        (
+            whole("\n<tuple id='a'>\n <note/></tuple>"),
+            3,
+            1,
+            "presence/tuple",
+        ),
+        (
+            in_tuple("\n<timestamp>\nnow</timestamp>"),
+            4,
+            1,
+            "presence/tuple/timestamp",
+        ),
+    ] {
+        let Err(ReadError::Fault(found)) = strictly(&text) else {
+            panic!("read: {text}");
+        };
+        assert_eq!(place_of(&found), (line, column, path), "{text}");
+    }
+}
+
+// PIDF-24, PIDF-27: the same of what is put up with.
+#[test]
+fn findings_in_extensions_are_told_where_they_are() {
+    let text = document(
+        "\n<x:e>\n<r:mood xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' id='a b'><r:happy/></r:mood>\n\
+         <r:mood xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' id='a b'/></x:e>\n\
+         <x:e><y:a/>\n <x:b><y:b p:mustUnderstand='1'/></x:b></x:e>\n<future/>",
+    );
+    let mut options = ReadOptions::default();
+    options.understood = Understood::core().with_namespace("urn:example:x");
+    let (_, tolerated) = Presence::read_with(text.as_bytes(), &options).unwrap();
+    let places: Vec<(u32, u32, &str)> = tolerated.iter().map(place_of).collect();
+    assert_eq!(
+        places,
+        [
+            (3, 1, "presence/x:e/r:mood"),
+            (4, 1, "presence/x:e/r:mood"),
+            (4, 1, "presence/x:e/r:mood"),
+            (6, 7, "presence/x:e/x:b/y:b"),
+            (7, 1, "presence/future"),
+        ]
+    );
+    assert!(
+        matches!(&tolerated[3].fault, Fault::NotUnderstood { element } if element == "{urn:example:x}e")
+    );
+}
+
+// PIDF-36: of alternatives the one that was meant is the one that fits longest.
+#[test]
+fn of_alternatives_the_furthest_is_told() {
+    let rpid = "{urn:ietf:params:xml:ns:pidf:rpid}";
+    for (inside, element, expected) in [
+        (
+            "<r:activities><r:busy a=''/></r:activities>",
+            "busy",
+            "no attribute a".to_owned(),
+        ),
+        (
+            "<r:activities><r:busy/><r:away/><r:lunch/></r:activities>",
+            "activities",
+            format!("no element {rpid}lunch at its place"),
+        ),
+        (
+            "<r:activities><r:unknown/><r:busy/></r:activities>",
+            "activities",
+            format!("no element {rpid}busy at its place"),
+        ),
+        (
+            "<r:mood><r:note/><r:sad>x</r:sad></r:mood>",
+            "sad",
+            "no content".to_owned(),
+        ),
+    ] {
+        let text = model(&format!(
+            "<d:person id='a' xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'>{inside}</d:person>"
+        ));
+        let Err(ReadError::Fault(found)) = strictly(&text) else {
+            panic!("read: {text}");
+        };
+        let element = format!("{rpid}{element}");
+        assert_eq!(found.fault, Fault::BadExtension { element, expected });
     }
 }

@@ -191,6 +191,28 @@ pub(super) fn each_of<E>(
     elements.try_for_each(|child| each_of(child, visit))
 }
 
+/// The way to the element that has the id of this number among those that [`each_of`] shows: how
+/// many child elements to pass over at each step.
+pub(super) fn way_to(element: &Element, number: usize) -> Vec<usize> {
+    fn find(element: &Element, left: &mut usize) -> Option<Vec<usize>> {
+        if owner(element).is_some() && element.attribute("id").is_some() {
+            match left.checked_sub(1) {
+                Some(less) => *left = less,
+                None => return Some(Vec::new()),
+            }
+        }
+        element.elements().enumerate().find_map(|(at, child)| {
+            let mut way = find(child, left)?;
+            way.push(at);
+            Some(way)
+        })
+    }
+    let mut left = number;
+    let mut way = find(element, &mut left).unwrap_or_default();
+    way.reverse();
+    way
+}
+
 fn collect_all<'p>(extensions: &'p [Element], ids: &mut Vec<(IdOwner, &'p str)>) {
     for extension in extensions {
         collect(extension, ids);

@@ -95,24 +95,25 @@ impl Understood {
 
     /// Whether nothing in the extension has to be understood that is not.
     pub fn may_use(&self, extension: &Element) -> bool {
-        Self::may_use_by(extension, &|namespace: &str, local: &str| {
-            self.contains(namespace, local)
-        })
+        self.obstacle(extension).is_none()
     }
 
-    /// The same for whoever understands what the function says, beside PIDF itself.
+    /// The first element that has to be understood and is not: each number says how many child
+    /// elements to pass over on the way there.
+    pub(super) fn obstacle(&self, extension: &Element) -> Option<Vec<usize>> {
+        let mut way = obstacle(extension, &|namespace: &str, local: &str| {
+            self.contains(namespace, local)
+        })?;
+        way.reverse();
+        Some(way)
+    }
+
+    /// Whether it may be used by whoever understands what the function says, beside PIDF itself.
     pub(super) fn may_use_by(
         extension: &Element,
         understands: &impl Fn(&str, &str) -> bool,
     ) -> bool {
-        // Extensions that were read are nested no deeper than the reader's bound.
-        let name = (extension.namespace(), extension.local());
-        if name.0 != namespace::PIDF && !understands(name.0, name.1) {
-            return !must_be_understood(extension);
-        }
-        extension
-            .elements()
-            .all(|element| Self::may_use_by(element, understands))
+        obstacle(extension, understands).is_none()
     }
 
     /// Marks an element that whoever does not understand it may not use the extension around it.
@@ -122,6 +123,20 @@ impl Understood {
         let name = Name::new(namespace::PIDF, "mustUnderstand");
         element.attributes.set(name, "true");
     }
+}
+
+/// The way to the first obstacle, from its end.
+fn obstacle(element: &Element, understands: &impl Fn(&str, &str) -> bool) -> Option<Vec<usize>> {
+    // Extensions that were read are nested no deeper than the reader's bound.
+    let (namespace, local) = (element.namespace(), element.local());
+    if namespace != namespace::PIDF && !understands(namespace, local) {
+        return must_be_understood(element).then(Vec::new);
+    }
+    element.elements().enumerate().find_map(|(number, child)| {
+        let mut way = obstacle(child, understands)?;
+        way.push(number);
+        Some(way)
+    })
 }
 
 fn must_be_understood(element: &Element) -> bool {

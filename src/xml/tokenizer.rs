@@ -11,6 +11,7 @@ use quick_xml::parser::{ElementParser, Parser};
 use quick_xml::reader::Reader;
 
 use super::byte_search::{find_markup, skip_space};
+use super::descent::descend;
 use super::document::Document;
 use super::error::{Location, XmlError, XmlErrorKind, XmlLimit, excerpt};
 use super::limits::XmlLimits;
@@ -249,31 +250,47 @@ impl<'a> Tokenizer<'a> {
 
     /// Where the last token begins.
     pub(crate) fn location(&mut self) -> Location {
-        self.locate(self.token_start)
+        self.locate(self.token_start, &[])
+    }
+
+    /// The same as an offset, for [`Tokenizer::location_in`].
+    pub(crate) fn offset(&self) -> usize {
+        self.token_start
+    }
+
+    /// Where an element begins that stands in the one that begins at `start` and has just been read
+    /// to its end: each number says how many child elements to pass over on the way there.
+    #[cold]
+    pub(crate) fn location_in(&mut self, start: usize, way: &[usize]) -> Location {
+        let (at, names) = descend(self.source.text, start, way);
+        self.locate(at, &names)
     }
 
     #[cold]
     fn fail(&mut self, refusal: Refusal) -> XmlError {
         let (kind, at) = *refusal.0;
-        let location = self.locate(at);
+        let location = self.locate(at, &[]);
         let error = XmlError::new(kind, location);
         self.failed = Some(error.clone());
         error
     }
 
-    fn locate(&mut self, at: usize) -> Location {
+    /// The place in the open elements, and in these inside them.
+    fn locate(&mut self, at: usize, inside: &[&str]) -> Location {
         /// More elements than this are left out in the middle of a path.
         const SHOWN: usize = 16;
         let (line, column) = self.lines.locate(self.source.text, at);
         let mut path = String::new();
-        for open in self.open.iter().take(SHOWN) {
-            if !path.is_empty() {
+        let names = self.open.iter().map(|open| open.name);
+        for (number, name) in names.chain(inside.iter().copied()).enumerate() {
+            if number >= SHOWN {
+                path.push_str("/…");
+                break;
+            }
+            if number > 0 {
                 path.push('/');
             }
-            path.push_str(&excerpt(open.name));
-        }
-        if self.open.len() > SHOWN {
-            path.push_str("/…");
+            path.push_str(&excerpt(name));
         }
         Location { line, column, path }
     }

@@ -35,17 +35,17 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 0, tag)?;
-                    let extension = self.extension(tag, Parent::Person)?;
+                    let extension = self.extension(tag, Parent::Person, &mut order)?;
                     person.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
             }
         }
-        self.check_extensions(&person.extensions)?;
         Ok(person)
     }
 
     pub(super) fn device(&mut self) -> Result<Device, ReadError> {
+        let start = self.tokenizer.offset();
         let mut device = Device::default();
         let (id, _, attributes) = self.attributes(Some("id"), Lang::OfContent)?;
         device.attributes = attributes;
@@ -75,15 +75,14 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 0, tag)?;
-                    let extension = self.extension(tag, Parent::Device)?;
+                    let extension = self.extension(tag, Parent::Device, &mut order)?;
                     device.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
             }
         }
-        self.check_extensions(&device.extensions)?;
         if device.device_id.is_none() {
-            self.fault(|| Fault::NoDeviceId)?;
+            self.fault_of(start, || Fault::NoDeviceId)?;
         }
         Ok(device)
     }
@@ -98,11 +97,12 @@ impl Reader<'_, '_> {
     }
 
     fn device_id(&mut self) -> Result<Leaf, ReadError> {
+        let start = self.tokenizer.offset();
         let (_, _, attributes) = self.attributes(None, Lang::Foreign)?;
         let text = self.simple_content()?;
         let text = trim(&text);
         if !uri::is_absolute(text) {
-            self.fault(|| Fault::BadDeviceId {
+            self.fault_of(start, || Fault::BadDeviceId {
                 value: excerpt(text),
             })?;
         }

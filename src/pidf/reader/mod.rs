@@ -15,8 +15,8 @@ use super::presence::Presence;
 use super::schema::Parent;
 use super::{ids, lexical, schema, timestamp, uri};
 use crate::xml::{
-    Attributes, Element, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions, excerpt,
-    is_blank, is_nc_name, namespace, trim,
+    Attributes, Element, Location, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions,
+    excerpt, is_blank, is_nc_name, namespace, trim,
 };
 
 /// What the drafts before RFC 3863 used, and what its own prose has once by mistake.
@@ -138,7 +138,7 @@ impl<'a> Reader<'a, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 2, tag)?;
-                    self.component(tag, &mut presence)?;
+                    self.component(tag, &mut order, &mut presence)?;
                 }
                 Token::End | Token::Eof => return Ok(presence),
             }
@@ -146,7 +146,12 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// What stands beside tuples and notes.
-    fn component(&mut self, tag: StartTag<'a>, presence: &mut Presence) -> Result<(), ReadError> {
+    fn component(
+        &mut self,
+        tag: StartTag<'a>,
+        order: &mut Order,
+        presence: &mut Presence,
+    ) -> Result<(), ReadError> {
         match (tag.namespace, tag.local) {
             (NamespaceId::DATA_MODEL, "person") => {
                 self.has_room(PidfLimit::Persons, presence.persons.len())?;
@@ -159,7 +164,7 @@ impl<'a> Reader<'a, '_> {
                 presence.devices.push(device);
             }
             _ => {
-                let extension = self.extension(tag, Parent::Presence)?;
+                let extension = self.extension(tag, Parent::Presence, order)?;
                 presence.extensions.push(extension);
             }
         }
@@ -193,6 +198,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn timestamp(&mut self) -> Result<Leaf, ReadError> {
+        let start = self.tokenizer.offset();
         let (_, _, attributes) = self.attributes(None, Lang::Foreign)?;
         let text = self.simple_content()?;
         let text = trim(&text);
@@ -201,7 +207,7 @@ impl<'a> Reader<'a, '_> {
             false => |text: &str| timestamp::parse(text).is_some(),
         };
         if self.heeds_faults() && !is_time(text) {
-            self.fault(|| Fault::BadTimestamp {
+            self.fault_of(start, || Fault::BadTimestamp {
                 value: excerpt(text),
             })?;
         }
@@ -211,42 +217,58 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
-    fn extension(&mut self, tag: StartTag<'a>, parent: Parent) -> Result<Element, ReadError> {
+    fn extension(
+        &mut self,
+        tag: StartTag<'a>,
+        parent: Parent,
+        siblings: &mut Order,
+    ) -> Result<Element, ReadError> {
+        let start = self.tokenizer.offset();
         let extension = self.tokenizer.element(tag)?;
-        ids::each_of(&extension, &mut |id| self.id(id))?;
+        let mut number = 0usize;
+        ids::each_of(&extension, &mut |id| {
+            let way = || ids::way_to(&extension, number);
+            self.id(id, |it| it.location_in(start, &way()))?;
+            number = number.saturating_add(1);
+            Ok::<_, ReadError>(())
+        })?;
         if self.strict {
-            self.check_extension(&extension, parent)?;
+            self.check_extension(&extension, start, parent, siblings)?;
         }
-        if self.tokenizer.pidf_attribute_seen() && !self.options.understood.may_use(&extension) {
+        if self.tokenizer.pidf_attribute_seen()
+            && let Some(way) = self.options.understood.obstacle(&extension)
+        {
             let element = excerpt(&extension.name().to_string());
-            self.report(Fault::NotUnderstood { element });
+            let place = |it: &mut Tokenizer<'a>| it.location_in(start, &way);
+            self.report(place, Fault::NotUnderstood { element });
         }
         Ok(extension)
     }
 
-    fn check_extension(&mut self, extension: &Element, parent: Parent) -> Result<(), ReadError> {
+    /// What strict reading wants of an extension, which begins at `start`.
+    fn check_extension(
+        &mut self,
+        extension: &Element,
+        start: usize,
+        parent: Parent,
+        siblings: &mut Order,
+    ) -> Result<(), ReadError> {
         if let Err(violation) = schema::check(extension) {
-            self.fault(|| Fault::BadExtension {
+            let place = |it: &mut Tokenizer<'a>| it.location_in(start, &violation.way);
+            return self.fault_at(place, || Fault::BadExtension {
                 element: violation.element,
                 expected: violation.expected,
-            })?;
+            });
         }
+        let place = |it: &mut Tokenizer<'a>| it.location_in(start, &[]);
+        let element = || excerpt(&extension.name().to_string());
         if !schema::is_in_place(extension, parent) {
-            self.fault(|| Fault::Misplaced {
-                element: excerpt(&extension.name().to_string()),
-            })?;
+            self.fault_at(place, || Fault::Misplaced { element: element() })?;
         }
-        Ok(())
-    }
-
-    /// Looks at the extensions of one parent together.
-    fn check_extensions(&mut self, extensions: &[Element]) -> Result<(), ReadError> {
-        if self.strict
-            && let Some(second) = schema::repeated(extensions)
+        if let Some(only) = schema::place_of_one(extension)
+            && !siblings.singles.get_or_insert_default().insert(only)
         {
-            self.fault(|| Fault::RepeatedExtension {
-                element: excerpt(&second.name().to_string()),
-            })?;
+            self.fault_at(place, || Fault::RepeatedExtension { element: element() })?;
         }
         Ok(())
     }
@@ -369,20 +391,24 @@ impl<'a> Reader<'a, '_> {
         if id.is_empty() {
             self.fault(|| Fault::NoId)?;
         } else {
-            self.id(id)?;
+            self.id(id, Tokenizer::location)?;
         }
         Ok(id.to_owned())
     }
 
-    fn id(&mut self, id: &str) -> Result<(), ReadError> {
+    fn id(
+        &mut self,
+        id: &str,
+        place: impl Fn(&mut Tokenizer<'a>) -> Location,
+    ) -> Result<(), ReadError> {
         if !self.heeds_faults() {
             return Ok(());
         }
         if !is_nc_name(id) {
-            self.fault(|| Fault::BadId { value: excerpt(id) })?;
+            self.fault_at(&place, || Fault::BadId { value: excerpt(id) })?;
         }
         if !self.ids.is_new(id) {
-            self.fault(|| Fault::DuplicateId { value: excerpt(id) })?;
+            self.fault_at(&place, || Fault::DuplicateId { value: excerpt(id) })?;
         }
         Ok(())
     }
@@ -392,22 +418,36 @@ impl<'a> Reader<'a, '_> {
         self.strict || self.tolerated.len() < self.options.limits.reports
     }
 
+    /// A fault at the last token.
     fn fault(&mut self, fault: impl FnOnce() -> Fault) -> Result<(), ReadError> {
+        self.fault_at(Tokenizer::location, fault)
+    }
+
+    /// A fault of the element that began at `start` and has just been read.
+    fn fault_of(&mut self, start: usize, fault: impl FnOnce() -> Fault) -> Result<(), ReadError> {
+        self.fault_at(|it| it.location_in(start, &[]), fault)
+    }
+
+    fn fault_at(
+        &mut self,
+        place: impl FnOnce(&mut Tokenizer<'a>) -> Location,
+        fault: impl FnOnce() -> Fault,
+    ) -> Result<(), ReadError> {
         if self.strict {
             return Err(ReadError::Fault(Tolerated {
                 fault: fault(),
-                location: self.tokenizer.location(),
+                location: place(&mut self.tokenizer),
             }));
         }
         if self.heeds_faults() {
-            self.report(fault());
+            self.report(place, fault());
         }
         Ok(())
     }
 
-    fn report(&mut self, fault: Fault) {
+    fn report(&mut self, place: impl FnOnce(&mut Tokenizer<'a>) -> Location, fault: Fault) {
         if self.tolerated.len() < self.options.limits.reports {
-            let location = self.tokenizer.location();
+            let location = place(&mut self.tokenizer);
             self.tolerated.push(Tolerated { fault, location });
         }
     }
@@ -432,10 +472,13 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// How far an element's content has come, in ranks of the schema.
+/// How far an element's content has come.
 #[derive(Default)]
 struct Order {
+    /// In ranks of the schema.
     reached: u8,
+    /// What may be there once and has been met, in strict reading.
+    singles: Option<HashSet<String>>,
 }
 
 /// The ids seen so far, as keyed hashes: nobody outside can make two of them alike.

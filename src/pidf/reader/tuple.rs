@@ -9,10 +9,11 @@ use crate::pidf::leaf::Leaf;
 use crate::pidf::schema::Parent;
 use crate::pidf::tuple::{Status, Tuple};
 use crate::pidf::uri;
-use crate::xml::{NamespaceId, Token, excerpt, trim};
+use crate::xml::{NamespaceId, Token, Tokenizer, excerpt, trim};
 
-impl Reader<'_, '_> {
+impl<'a> Reader<'a, '_> {
     pub(super) fn tuple(&mut self) -> Result<Tuple, ReadError> {
+        let start = self.tokenizer.offset();
         let mut tuple = Tuple::default();
         let (id, _, attributes) = self.attributes(Some("id"), Lang::OfContent)?;
         tuple.attributes = attributes;
@@ -20,8 +21,14 @@ impl Reader<'_, '_> {
 
         let mut order = Order::default();
         let mut has_status = false;
+        let mut children = 0usize;
+        let mut contact = None;
         loop {
-            match self.tokenizer.next_in_structure()? {
+            let token = self.tokenizer.next_in_structure()?;
+            if matches!(token, Token::Start(_)) {
+                children = children.saturating_add(1);
+            }
+            match token {
                 Token::Text(text) => self.between_elements(&text)?,
                 Token::Start(tag) if tag.namespace == NamespaceId::PIDF => match tag.local {
                     "status" if has_status => self.repeated("status")?,
@@ -34,6 +41,7 @@ impl Reader<'_, '_> {
                     "contact" => {
                         self.in_order(&mut order, 2, tag)?;
                         tuple.contact = Some(self.contact()?);
+                        contact = children.checked_sub(1);
                     }
                     "note" => {
                         self.in_order(&mut order, 3, tag)?;
@@ -49,23 +57,24 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 1, tag)?;
-                    let extension = self.extension(tag, Parent::Tuple)?;
+                    let extension = self.extension(tag, Parent::Tuple, &mut order)?;
                     tuple.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
             }
         }
         if !has_status {
-            self.fault(|| Fault::NoStatus)?;
+            self.fault_of(start, || Fault::NoStatus)?;
         }
-        self.check_extensions(&tuple.extensions)?;
         if self.strict && !tuple.contact_suits_service_class() {
-            self.fault(|| Fault::NeedlessContact)?;
+            let place = |it: &mut Tokenizer<'a>| it.location_in(start, contact.as_slice());
+            self.fault_at(place, || Fault::NeedlessContact)?;
         }
         Ok(tuple)
     }
 
     fn status(&mut self) -> Result<Status, ReadError> {
+        let start = self.tokenizer.offset();
         let mut status = Status::default();
         let (_, _, attributes) = self.attributes(None, Lang::OfContent)?;
         status.attributes = attributes;
@@ -83,26 +92,27 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 1, tag)?;
-                    let extension = self.extension(tag, Parent::Status)?;
+                    let extension = self.extension(tag, Parent::Status, &mut order)?;
                     status.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
             }
         }
         if status.is_empty() {
-            self.fault(|| Fault::EmptyStatus)?;
+            self.fault_of(start, || Fault::EmptyStatus)?;
         }
         Ok(status)
     }
 
     fn basic(&mut self) -> Result<Leaf, ReadError> {
+        let start = self.tokenizer.offset();
         let (_, _, attributes) = self.attributes(None, Lang::Foreign)?;
         let text = self.simple_content()?;
         let text = match trim(&text) {
             "open" => Cow::Borrowed("open"),
             "closed" => Cow::Borrowed("closed"),
             other => {
-                self.fault(|| Fault::BadBasic {
+                self.fault_of(start, || Fault::BadBasic {
                     value: excerpt(other),
                 })?;
                 Cow::Owned(other.to_owned())
@@ -112,6 +122,7 @@ impl Reader<'_, '_> {
     }
 
     fn contact(&mut self) -> Result<Contact, ReadError> {
+        let start = self.tokenizer.offset();
         let (priority, _, attributes) = self.attributes(Some("priority"), Lang::Foreign)?;
         let priority = priority.as_deref().map(trim);
         if let Some(text) = priority
@@ -126,7 +137,7 @@ impl Reader<'_, '_> {
         let uri = trim(&text);
         // Empty ones have a meaning in rich presence.
         if !uri.is_empty() && !uri::is_absolute(uri) {
-            self.fault(|| Fault::BadContact {
+            self.fault_of(start, || Fault::BadContact {
                 value: excerpt(uri),
             })?;
         }
