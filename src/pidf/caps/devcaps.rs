@@ -2,6 +2,7 @@
 
 use super::{
     Description, Mobility, Support, attributes_but_language, check_foreign, is_caps, is_foreign,
+    understands,
 };
 use crate::pidf::device::Device;
 use crate::pidf::extension::{Extension, ExtensionOf, ValueError};
@@ -109,8 +110,8 @@ impl Extension for Devcaps {
         Ok(element)
     }
 
-    fn understands(namespace: &str, _local: &str) -> bool {
-        is_caps(namespace)
+    fn understands(namespace: &str, local: &str) -> bool {
+        understands(namespace, local)
     }
 
     fn is_named(element: &Element) -> bool {

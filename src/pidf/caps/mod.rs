@@ -46,6 +46,7 @@ pub use support::{Capability, Support};
 pub use values::{Actor, Duplex, EventPackage, Method, Mobility, OptionTag, ServiceClass};
 
 use super::extension::ValueError;
+use super::schema;
 use crate::xml::{Attributes, Element, namespace};
 
 /// The namespace of an intermediate draft, still sent by deployed products.
@@ -54,6 +55,11 @@ const DRAFT_NAMESPACE: &str = "urn:ietf:params:xml:ns:pidf:servcaps";
 /// Whether the namespace is that of capabilities, by its name of today or of a draft.
 pub(super) fn is_caps(namespace: &str) -> bool {
     matches!(namespace, namespace::CAPS | DRAFT_NAMESPACE)
+}
+
+/// Whether it is an element of capabilities, under one of the names that they have.
+pub(super) fn understands(namespace: &str, local: &str) -> bool {
+    is_caps(namespace) && schema::has_element(namespace::CAPS, local)
 }
 
 /// The attributes of an element whose language goes to what it holds.

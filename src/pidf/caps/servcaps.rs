@@ -2,9 +2,9 @@
 
 use super::{
     Actor, Description, Duplex, EventPackage, Method, OptionTag, PriorityRange, ServiceClass,
-    Support, attributes_but_language, check_foreign, is_caps, is_foreign, named,
+    Support, attributes_but_language, check_foreign, is_caps, is_foreign, named, understands,
 };
-use crate::pidf::certs::{Certs, is_certs};
+use crate::pidf::certs::Certs;
 use crate::pidf::extension::{Extension, ExtensionOf, ValueError};
 use crate::pidf::lexical;
 use crate::pidf::rpid::frame;
@@ -275,8 +275,8 @@ impl Extension for Servcaps {
         Ok(element)
     }
 
-    fn understands(namespace: &str, _local: &str) -> bool {
-        is_caps(namespace) || is_certs(namespace)
+    fn understands(namespace: &str, local: &str) -> bool {
+        understands(namespace, local) || Certs::understands(namespace, local)
     }
 
     fn is_named(element: &Element) -> bool {

@@ -151,8 +151,8 @@ impl Extension for Certs {
         Ok(element)
     }
 
-    fn understands(namespace: &str, _local: &str) -> bool {
-        is_certs(namespace)
+    fn understands(namespace: &str, local: &str) -> bool {
+        is_certs(namespace) && local == Self::LOCAL
     }
 
     fn is_named(element: &Element) -> bool {

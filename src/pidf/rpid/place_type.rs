@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::values::Value;
 use super::{frame, values};
-use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
+use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError, schema};
 use crate::xml::{Attributes, Element, namespace};
 
 /// One kind of place (RFC 4480, 3.7).
@@ -139,8 +139,9 @@ impl Extension for PlaceType {
         Ok(element)
     }
 
-    fn understands(namespace: &str, _local: &str) -> bool {
+    fn understands(namespace: &str, local: &str) -> bool {
         matches!(namespace, namespace::RPID | namespace::LOCATION_TYPE)
+            && schema::has_element(namespace, local)
     }
 }
 

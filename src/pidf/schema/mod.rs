@@ -313,6 +313,37 @@ fn rule_for(element: &Element) -> Option<&'static Rule> {
     }
 }
 
+/// Whether the namespace has an element of this name, so far as it is known which it has: of
+/// namespaces that are not known, and of location types, which anybody may register, it may.
+pub(super) fn has_element(namespace: &str, local: &str) -> bool {
+    match namespace {
+        namespace::RPID => occurs(rpid::GLOBAL, local),
+        namespace::CAPS => occurs(caps::GLOBAL, local),
+        namespace::CIPID => matches!(
+            local,
+            "card" | "display-name" | "homepage" | "icon" | "map" | "sound"
+        ),
+        namespace::DATA_MODEL => matches!(
+            local,
+            "person" | "device" | "deviceID" | "note" | "timestamp"
+        ),
+        namespace::CERTS => local == "certs",
+        _ => true,
+    }
+}
+
+/// Whether the name is among these or in what one of them may hold.
+fn occurs(names: &[(&str, &'static Rule)], local: &str) -> bool {
+    names.iter().any(|(name, rule)| {
+        let sequences = match rule.content {
+            Content::Elements(sequences) => sequences,
+            Content::Nothing | Content::Value(_) => &[],
+        };
+        let mut slots = sequences.iter().copied().flatten();
+        *name == local || slots.any(|slot| occurs(slot.choice, local))
+    })
+}
+
 fn find(names: &[(&str, &'static Rule)], local: &str) -> Option<&'static Rule> {
     let mut names = names.iter();
     let found = names.find(|(name, _)| *name == local);
