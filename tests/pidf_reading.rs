@@ -141,9 +141,45 @@ fn encodings() {
     let (presence, _) = Presence::read_with(latin.as_bytes(), &options).unwrap();
     assert_eq!(presence.notes[0].text, "\u{E9}");
     options.charset = Some("ISO-8859-1".to_owned());
-    assert!(Presence::read_with(corpus::PLAIN.as_bytes(), &options).is_err());
+    assert!(Presence::read_with(latin.as_bytes(), &options).is_err());
     let marked = format!("\u{FEFF}{}", corpus::EMPTY);
     assert!(Presence::read_with(marked.as_bytes(), &options).is_ok());
+}
+
+// PIDF-02, PIDF-03: what says that it is in another encoding, and is in ASCII.
+#[test]
+fn other_encodings_of_nothing_but_ascii() {
+    let fault = |name: &str| Fault::Encoding {
+        name: name.to_owned(),
+    };
+    let expected = read(corpus::PLAIN);
+    let is_refused = |read: Result<_, ReadError>, expected: &str| {
+        matches!(read, Err(ReadError::Xml(error))
+        if matches!(error.kind(), XmlErrorKind::Encoding { name } if name == expected))
+    };
+    for name in ["ISO-8859-1", "windows-1252", "koi8-r"] {
+        let declared = corpus::PLAIN.replace("UTF-8", name);
+        let (presence, faults) = tolerate(&declared);
+        assert_eq!((&presence, &faults[..]), (&expected, &[fault(name)][..]));
+        assert!(is_refused(strictly(&declared), name));
+
+        let mut options = ReadOptions::default();
+        options.charset = Some(name.to_owned());
+        let (presence, tolerated) =
+            Presence::read_with(corpus::PLAIN.as_bytes(), &options).unwrap();
+        assert_eq!(presence, expected);
+        assert_eq!(tolerated.len(), 1);
+        assert_eq!(tolerated[0].fault, fault(name));
+        options.strictness = Strictness::Strict;
+        let strict = Presence::read_with(corpus::PLAIN.as_bytes(), &options);
+        assert!(is_refused(strict.map(|(presence, _)| presence), name));
+
+        let foreign = declared.replace("At my desk", "\u{DC}ber den Wolken");
+        let read = Presence::read(foreign.as_bytes());
+        assert!(is_refused(read, name));
+    }
+    let wide = corpus::PLAIN.replace("UTF-8", "UTF-16");
+    assert!(is_refused(Presence::read(wide.as_bytes()), "UTF-16"));
 }
 
 // PIDF-04

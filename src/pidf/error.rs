@@ -11,6 +11,14 @@ pub enum Fault {
     /// The document uses the namespace of the drafts before RFC 3863. Read as the present one.
     #[error("expected the namespace of RFC 3863, found that of its drafts")]
     OldNamespace,
+    /// The document says that it is in an encoding other than UTF-8 and US-ASCII. Read all the same
+    /// when that makes no difference: it has no octet but those of ASCII, and the encoding has
+    /// ASCII in it. Strict reading refuses it as [`XmlErrorKind::Encoding`].
+    #[error("expected the encoding UTF-8 or US-ASCII, found {name}")]
+    Encoding {
+        /// The encoding, as it was named.
+        name: String,
+    },
     /// The document does not say whom it is about. The default entity is taken, or an empty one.
     #[error("expected an entity attribute")]
     NoEntity,

@@ -12,7 +12,7 @@ use quick_xml::reader::Reader;
 
 use super::byte_search::{find_markup, skip_space};
 use super::descent::descend;
-use super::document::Document;
+use super::document::{Document, Opening};
 use super::error::{Location, XmlError, XmlErrorKind, XmlLimit, excerpt};
 use super::limits::XmlLimits;
 use super::line_cursor::LineCursor;
@@ -59,6 +59,8 @@ pub(crate) struct TokenizerOptions<'o> {
     pub(crate) limits: &'o XmlLimits,
     /// The charset parameter of the media type.
     pub(crate) charset: Option<&'o str>,
+    /// Whether a document of ASCII octets alone may say that it is in an encoding that has ASCII.
+    pub(crate) any_ascii: bool,
     /// Namespace names to be taken for another one.
     pub(crate) aliases: &'static [(&'static str, NamespaceId)],
 }
@@ -72,6 +74,7 @@ pub(crate) struct Tokenizer<'a> {
     at: usize,
     has_carriage_return: bool,
     has_bracket: bool,
+    nominal_encoding: Option<String>,
     stage: Stage,
     open: Vec<OpenElement<'a>>,
     scope: Scope<'a>,
@@ -97,7 +100,12 @@ impl core::fmt::Debug for Tokenizer<'_> {
 
 impl<'a> Tokenizer<'a> {
     pub(crate) fn new(bytes: &'a [u8], options: TokenizerOptions<'_>) -> Result<Self, XmlError> {
-        let document = match Document::open(bytes, options.limits, options.charset) {
+        let opening = Opening {
+            limits: options.limits,
+            charset: options.charset,
+            any_ascii: options.any_ascii,
+        };
+        let document = match Document::open(bytes, opening) {
             Ok(document) => document,
             Err((kind, at)) => {
                 let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -120,6 +128,7 @@ impl<'a> Tokenizer<'a> {
             at: document.body,
             has_carriage_return: document.has_carriage_return,
             has_bracket: document.has_bracket,
+            nominal_encoding: document.nominal_encoding,
             stage: Stage::Prolog,
             open: Vec::with_capacity(8),
             scope: Scope::new(options.aliases, options.limits),
@@ -225,6 +234,12 @@ impl<'a> Tokenizer<'a> {
     /// The name of a namespace of this document.
     pub(crate) fn namespace_name(&self, id: NamespaceId) -> &str {
         self.scope.namespace_name(id)
+    }
+
+    /// The encoding that the document says it is in, when that is another one and makes no
+    /// difference.
+    pub(crate) fn nominal_encoding(&self) -> Option<&str> {
+        self.nominal_encoding.as_deref()
     }
 
     /// Whether a namespace was named by one of the aliases.

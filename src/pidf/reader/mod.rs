@@ -48,6 +48,7 @@ fn read_with(
     let tokenizer_options = TokenizerOptions {
         limits: &options.limits.xml,
         charset: options.charset.as_deref(),
+        any_ascii: options.strictness == Strictness::Tolerant,
         aliases,
     };
     let mut reader = Reader {
@@ -109,6 +110,9 @@ impl<'a> Reader<'a, '_> {
                 found: excerpt(&Name::new(namespace, tag.local).to_string()),
                 location: self.tokenizer.location(),
             });
+        }
+        if let Some(name) = self.tokenizer.nominal_encoding().map(str::to_owned) {
+            self.fault(|| Fault::Encoding { name })?;
         }
         if self.tokenizer.alias_seen() {
             self.fault(|| Fault::OldNamespace)?;
