@@ -167,6 +167,23 @@ fn extensions_that_belong_elsewhere() {
             Err(error) => panic!("{error}"),
         })
     };
+    // Contact information is of a person, or in a tuple that is of another one.
+    let card = format!("<i:card {cipid}>http://example.com/</i:card>");
+    for (of, good) in [
+        ("", false),
+        ("<r:relationship/>", false),
+        ("<r:relationship><r:self/></r:relationship>", false),
+        ("<r:relationship><r:assistant/></r:relationship>", true),
+        ("<r:relationship><r:unknown/></r:relationship>", true),
+        ("<r:relationship><x:neighbour/></r:relationship>", true),
+    ] {
+        let of = of.replace("<r:relationship", &format!("<r:relationship {rpid}"));
+        for inside in [format!("{card}{of}"), format!("{of}{card}")] {
+            let [in_tuple, in_status, ..] = in_parents(&inside);
+            assert_eq!((in_tuple, in_status), (good, false), "{inside}");
+        }
+    }
+    assert_eq!(in_parents(&card), [false, false, true, false, false]);
     for (extension, places) in [
         (
             format!("<r:activities {rpid}/>"),
@@ -183,10 +200,6 @@ fn extensions_that_belong_elsewhere() {
         (
             format!("<r:relationship {rpid}/>"),
             [true, false, false, false, false],
-        ),
-        (
-            format!("<i:card {cipid}>http://example.com/</i:card>"),
-            [true, false, true, false, false],
         ),
         (
             format!("<c:servcaps {caps}/>"),
@@ -211,6 +224,28 @@ fn extensions_that_may_stand_alone_only() {
             "<d:person id='a' {names}>{inside}</d:person>"
         )))
     };
+    let caps = |element: &str, times: usize| {
+        let one = format!("<c:{element} xmlns:c='urn:ietf:params:xml:ns:pidf:caps'/>");
+        one.repeat(times)
+    };
+    for (times, good) in [(1, true), (2, false)] {
+        for inside in [
+            format!("<tuple id='a'>{OPEN}{}</tuple>", caps("servcaps", times)),
+            format!(
+                "<d:device id='a'>{}<d:deviceID>urn:example:a</d:deviceID></d:device>",
+                caps("devcaps", times)
+            ),
+        ] {
+            match strictly(model(&inside)) {
+                Ok(_) => assert!(good, "{inside}"),
+                Err(ReadError::Fault(found)) => {
+                    assert!(matches!(found.fault, Fault::RepeatedExtension { .. }));
+                    assert!(!good, "{inside}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
     for inside in [
         "<r:class>a</r:class><r:class>b</r:class>",
         "<r:activities/><r:mood><r:unknown/></r:mood><r:activities/>",
@@ -227,6 +262,8 @@ fn extensions_that_may_stand_alone_only() {
         "<r:activities/><r:activities from='2026-03-04T05:06:07Z'/><r:activities until='2026-03-04T05:06:07Z'/>",
         "<i:display-name>A</i:display-name><i:display-name xml:lang='de'>B</i:display-name>",
         "<x:e/><x:e/>",
+        // That times overlap is not good, and not forbidden.
+        "<r:activities from='2026-03-04T05:06:07Z'/><r:activities from='2026-03-04T05:06:08Z'/>",
     ] {
         assert!(with(inside).is_ok(), "{inside}");
     }
@@ -296,7 +333,13 @@ fn faults_are_told_where_they_are() {
             2,
             "presence/d:person/r:class",
         ),
-        // A contact that is none too many until all is read.
+        // What is wrong only when all is read.
+        (
+            in_tuple("\n <i:card>http://example.com/</i:card><i:icon>http://example.com/</i:icon>"),
+            4,
+            2,
+            "presence/tuple/i:card",
+        ),
         (
             in_tuple(
                 "<r:service-class><r:postal/></r:service-class>\n <contact>sip:a@example.com</contact>\n<note/>",

@@ -141,14 +141,16 @@ pub enum Fault {
         expected: String,
     },
     /// An extension of rich presence, contact information or capabilities stands where its RFC does
-    /// not have it, such as activities in a tuple. Looked for in strict reading only.
+    /// not have it, such as activities in a tuple, or contact information in a tuple that is not of
+    /// somebody else (RFC 4482, 1). Looked for in strict reading only.
     #[error("extension {element} belongs elsewhere")]
     Misplaced {
         /// The extension's name, as `{namespace}local`.
         element: String,
     },
     /// An extension that may occur once in its parent occurs again: one of rich presence without
-    /// `from` and `until`, or of contact information. Looked for in strict reading only.
+    /// `from` and `until`, of contact information, or the capabilities of a service or device.
+    /// Looked for in strict reading only.
     #[error("a second extension {element}, where one may be")]
     RepeatedExtension {
         /// The extension's name, as `{namespace}local`.

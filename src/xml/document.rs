@@ -208,14 +208,14 @@ fn extends_ascii(name: &str) -> bool {
         "ibm850",
         "ibm866",
     ];
-    let begins = |family: &&str| {
+    let begins = |family: &str| {
         let head = name.get(..family.len());
         let tail = name.get(family.len()..).unwrap_or_default();
         head.is_some_and(|head| head.eq_ignore_ascii_case(family))
             && !tail.is_empty()
             && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };
-    FAMILIES.iter().any(|family| begins(&family))
+    FAMILIES.iter().any(|family| begins(family))
         || OTHERS.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 

@@ -9,7 +9,7 @@ use crate::pidf::leaf::Leaf;
 use crate::pidf::schema::Parent;
 use crate::pidf::tuple::{Status, Tuple};
 use crate::pidf::uri;
-use crate::xml::{NamespaceId, Token, Tokenizer, excerpt, trim};
+use crate::xml::{Element, Name, NamespaceId, Token, Tokenizer, excerpt, namespace, trim};
 
 impl<'a> Reader<'a, '_> {
     pub(super) fn tuple(&mut self) -> Result<Tuple, ReadError> {
@@ -22,7 +22,7 @@ impl<'a> Reader<'a, '_> {
         let mut order = Order::default();
         let mut has_status = false;
         let mut children = 0usize;
-        let mut contact = None;
+        let (mut contact, mut contact_information) = (None, None);
         loop {
             let token = self.tokenizer.next_in_structure()?;
             if matches!(token, Token::Start(_)) {
@@ -58,6 +58,9 @@ impl<'a> Reader<'a, '_> {
                 Token::Start(tag) => {
                     self.in_order(&mut order, 1, tag)?;
                     let extension = self.extension(tag, Parent::Tuple, &mut order)?;
+                    if extension.namespace() == namespace::CIPID {
+                        contact_information = contact_information.or(children.checked_sub(1));
+                    }
                     tuple.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
@@ -65,6 +68,18 @@ impl<'a> Reader<'a, '_> {
         }
         if !has_status {
             self.fault_of(start, || Fault::NoStatus)?;
+        }
+        // RFC 4482, 1: it describes the person, who is another one here.
+        if self.strict
+            && let Some(number) = contact_information
+            && !tuple.is_of_somebody_else()
+        {
+            let misplaced = tuple.extensions.iter();
+            let misplaced = misplaced.map(Element::name);
+            let mut misplaced = misplaced.filter(|name| name.namespace() == namespace::CIPID);
+            let element = misplaced.next().map(Name::to_string).unwrap_or_default();
+            let place = |it: &mut Tokenizer<'a>| it.location_in(start, &[number]);
+            self.fault_at(place, || Fault::Misplaced { element })?;
         }
         if self.strict && !tuple.contact_suits_service_class() {
             let place = |it: &mut Tokenizer<'a>| it.location_in(start, contact.as_slice());

@@ -217,8 +217,10 @@ pub(super) fn is_in_place(element: &Element, parent: Parent) -> bool {
 }
 
 /// What no two extensions of one parent may have in common, for those that may stand alone only:
-/// those of rich presence that have neither `from` nor `until` (RFC 4480, 5), and those of contact
-/// information, of which names for display may be in several languages (RFC 4482, 7).
+/// those of rich presence that have neither `from` nor `until` (RFC 4480, 5), those of contact
+/// information, of which names for display may be in several languages (RFC 4482, 7), and those that
+/// hold all capabilities (RFC 5196, 3.2 and 3.3). That times of rich presence should not overlap is
+/// advice (RFC 4480, 3.1).
 pub(super) fn place_of_one(element: &Element) -> Option<String> {
     let (namespace, local) = (element.namespace(), element.local());
     let lang = match (namespace, local) {
@@ -230,7 +232,7 @@ pub(super) fn place_of_one(element: &Element) -> Option<String> {
             None
         }
         (namespace::CIPID, "display-name") => element.attributes.get(namespace::XML, "lang"),
-        (namespace::CIPID, _) => None,
+        (namespace::CIPID, _) | (namespace::CAPS, "servcaps" | "devcaps") => None,
         _ => return None,
     };
     let lang = lang.map_or("-", trim);
