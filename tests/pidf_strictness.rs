@@ -395,6 +395,30 @@ fn findings_in_extensions_are_told_where_they_are() {
     );
 }
 
+// SEC-39: many faults in one large extension are located in one walk.
+#[test]
+fn to_locate_many_faults_costs_no_more_than_to_read() {
+    let filling = "<r:a>x</r:a>\n".repeat(50_000);
+    let text = |inside: &str| {
+        document(&format!(
+            "<x:e xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'>{filling}{inside}</x:e>"
+        ))
+    };
+    let took = |text: &str, faults: usize| {
+        let runs = (0..3).map(|_| {
+            let before = cpu_time::ThreadTime::now();
+            let (_, tolerated) =
+                Presence::read_with(text.as_bytes(), &ReadOptions::default()).unwrap();
+            assert_eq!(tolerated.len(), faults);
+            before.elapsed()
+        });
+        runs.min().unwrap()
+    };
+    let good = took(&text(""), 0);
+    let bad = took(&text(&"<r:a id='1 2'/>".repeat(40)), 32);
+    assert!(bad < good * 6, "{good:?}, {bad:?}");
+}
+
 // PIDF-36: of alternatives the one that was meant is the one that fits longest.
 #[test]
 fn of_alternatives_the_furthest_is_told() {

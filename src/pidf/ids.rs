@@ -191,26 +191,41 @@ pub(super) fn each_of<E>(
     elements.try_for_each(|child| each_of(child, visit))
 }
 
-/// The way to the element that has the id of this number among those that [`each_of`] shows: how
-/// many child elements to pass over at each step.
-pub(super) fn way_to(element: &Element, number: usize) -> Vec<usize> {
-    fn find(element: &Element, left: &mut usize) -> Option<Vec<usize>> {
-        if owner(element).is_some() && element.attribute("id").is_some() {
-            match left.checked_sub(1) {
-                Some(less) => *left = less,
-                None => return Some(Vec::new()),
+/// The ways to the elements whose ids have these numbers, which rise, among those that [`each_of`]
+/// shows: how many child elements to pass over at each step.
+pub(super) fn ways_to(element: &Element, numbers: &[usize]) -> Vec<Vec<usize>> {
+    struct Search<'n> {
+        numbers: &'n [usize],
+        met: usize,
+        here: Vec<usize>,
+        ways: Vec<Vec<usize>>,
+    }
+    impl Search<'_> {
+        fn look_into(&mut self, element: &Element) {
+            if owner(element).is_some() && element.attribute("id").is_some() {
+                while self.numbers.get(self.ways.len()) == Some(&self.met) {
+                    self.ways.push(self.here.clone());
+                }
+                self.met = self.met.saturating_add(1);
+            }
+            for (number, child) in element.elements().enumerate() {
+                if self.ways.len() >= self.numbers.len() {
+                    return;
+                }
+                self.here.push(number);
+                self.look_into(child);
+                self.here.pop();
             }
         }
-        element.elements().enumerate().find_map(|(at, child)| {
-            let mut way = find(child, left)?;
-            way.push(at);
-            Some(way)
-        })
     }
-    let mut left = number;
-    let mut way = find(element, &mut left).unwrap_or_default();
-    way.reverse();
-    way
+    let mut search = Search {
+        numbers,
+        met: 0,
+        here: Vec::new(),
+        ways: Vec::new(),
+    };
+    search.look_into(element);
+    search.ways
 }
 
 fn collect_all<'p>(extensions: &'p [Element], ids: &mut Vec<(IdOwner, &'p str)>) {

@@ -3,48 +3,54 @@
 //! Trees do not know where they come from, so that nobody pays for it who does not ask. What was
 //! read is well-formed: markup is told apart here by its first characters and nothing is checked.
 
-/// Where the element begins that `way` leads to from the one that begins at `start`: each number
-/// says how many child elements to pass over. With it the names of the elements on the way, both
-/// ends among them, as they are written.
-pub(super) fn descend<'a>(text: &'a str, start: usize, way: &[usize]) -> (usize, Vec<&'a str>) {
-    let mut names = vec![tag_name(text, start)];
-    let mut found = start;
-    for &number in way {
-        let Some(child) = child(text, found, number) else {
-            break;
-        };
-        found = child;
-        names.push(tag_name(text, child));
-    }
-    (found, names)
+/// An element that was looked for.
+#[derive(Debug, PartialEq)]
+pub(super) struct Found<'a> {
+    /// Where it begins.
+    pub(super) at: usize,
+    /// The names of the elements on the way to it, both ends among them, as they are written.
+    pub(super) names: Vec<&'a str>,
 }
 
-/// Where the child element of this number begins.
-fn child(text: &str, parent: usize, number: usize) -> Option<usize> {
-    let mut left = number;
-    let mut depth = 0usize;
-    let mut at = parent;
-    loop {
-        let (begin, markup, end) = next_markup(text, at)?;
-        match markup {
-            Markup::Start | Markup::Empty if depth == 1 && left == 0 => return Some(begin),
-            Markup::Start | Markup::Empty => {
-                if depth == 1 {
-                    left = left.checked_sub(1)?;
-                }
-                if markup == Markup::Start {
-                    depth = depth.saturating_add(1);
-                }
-            }
-            Markup::End => depth = depth.saturating_sub(1),
-            Markup::Other => {}
-        }
-        // The parent is closed, or empty.
-        if depth == 0 {
-            return None;
-        }
+/// The elements that the ways lead to from the one that begins at `start`: each number of a way says
+/// how many child elements to pass over. The ways are in the order of the document, so that one walk
+/// finds them all; for one that leads nowhere, and those after it, the start is given.
+pub(super) fn descend<'a>(text: &'a str, start: usize, ways: &[&[usize]]) -> Vec<Found<'a>> {
+    let mut found = Vec::with_capacity(ways.len());
+    let (mut names, mut here) = (Vec::new(), Vec::new());
+    // The number of the next child of each open element.
+    let mut next: Vec<usize> = Vec::new();
+    let mut at = start;
+    while found.len() < ways.len()
+        && let Some((begin, markup, end)) = next_markup(text, at)
+    {
         at = end;
+        if matches!(markup, Markup::Start | Markup::Empty) {
+            if let Some(number) = next.last_mut() {
+                here.push(*number);
+                *number = number.saturating_add(1);
+            }
+            names.push(tag_name(text, begin));
+            next.push(0);
+            while ways.get(found.len()).is_some_and(|way| *way == here) {
+                let names = names.clone();
+                found.push(Found { at: begin, names });
+            }
+        }
+        if matches!(markup, Markup::Empty | Markup::End) {
+            names.pop();
+            next.pop();
+            here.pop();
+            if next.is_empty() {
+                break;
+            }
+        }
     }
+    while found.len() < ways.len() {
+        let names = vec![tag_name(text, start)];
+        found.push(Found { at: start, names });
+    }
+    found
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -116,25 +122,35 @@ mod tests {
     fn elements_are_found_by_their_numbers() {
         let text = "<a><b c='>' d=\"'/>\"/>t<!--<x>--><e:f\n><![CDATA[<y>]]>]]&gt;<?z <z>?><g ></g \
                     ><h><i/></h></e:f><j/></a><k/>";
-        for (way, tag, names) in [
-            (&[][..], "<a>", &["a"][..]),
+        let ways: [(&[usize], &str, &[&str]); 6] = [
+            (&[], "<a>", &["a"]),
             (&[0], "<b ", &["a", "b"]),
             (&[1], "<e:f\n>", &["a", "e:f"]),
             (&[1, 0], "<g >", &["a", "e:f", "g"]),
             (&[1, 1, 0], "<i/>", &["a", "e:f", "h", "i"]),
             (&[2], "<j/>", &["a", "j"]),
-            // What is not there is not looked for elsewhere.
-            (&[3], "<a>", &["a"]),
-            (&[0, 0], "<b ", &["a", "b"]),
-            (&[1, 0, 0], "<g >", &["a", "e:f", "g"]),
-        ] {
-            let (at, found) = descend(text, 0, way);
-            let (_, rest) = text.split_at(at);
-            assert!(rest.starts_with(tag), "{way:?}: {rest}");
-            assert_eq!(found, names, "{way:?}");
+        ];
+        let check = |found: &Found<'_>, tag: &str, names: &[&str]| {
+            let (_, rest) = text.split_at(found.at);
+            assert!(rest.starts_with(tag), "{tag}: {rest}");
+            assert_eq!(found.names, names);
+        };
+        for (way, tag, names) in ways {
+            check(&descend(text, 0, &[way])[0], tag, names);
+            let twice = descend(text, 0, &[way, way]);
+            assert_eq!(twice[0], twice[1]);
+        }
+        let all = descend(text, 0, &ways.map(|(way, ..)| way));
+        for (found, (_, tag, names)) in all.iter().zip(ways) {
+            check(found, tag, names);
+        }
+        // What is not there is not looked for elsewhere.
+        for way in [&[3][..], &[0, 0], &[1, 0, 0], &[2, 0]] {
+            check(&descend(text, 0, &[way])[0], "<a>", &["a"]);
         }
         let j = text.find("<j").unwrap();
-        assert_eq!(descend(text, j, &[]), (j, vec!["j"]));
+        check(&descend(text, j, &[&[]])[0], "<j/>", &["j"]);
+        assert_eq!(descend(text, 0, &[]), []);
     }
 
     #[test]
@@ -149,9 +165,11 @@ mod tests {
             "<a><?",
             "<a></",
             "é",
+            "</a>",
+            "x",
         ] {
             for start in 0..=text.len() + 1 {
-                assert_eq!(descend(text, start, &[0]).0, start);
+                assert_eq!(descend(text, start, &[&[0]])[0].at, start);
             }
         }
     }

@@ -277,8 +277,15 @@ impl<'a> Tokenizer<'a> {
     /// to its end: each number says how many child elements to pass over on the way there.
     #[cold]
     pub(crate) fn location_in(&mut self, start: usize, way: &[usize]) -> Location {
-        let (at, names) = descend(self.source.text, start, way);
-        self.locate(at, &names)
+        let mut locations = self.locations_in(start, &[way]);
+        locations.pop().unwrap_or_default()
+    }
+
+    /// The same for several ways in the order of the document.
+    #[cold]
+    pub(crate) fn locations_in(&mut self, start: usize, ways: &[&[usize]]) -> Vec<Location> {
+        let found = descend(self.source.text, start, ways).into_iter();
+        found.map(|it| self.locate(it.at, &it.names)).collect()
     }
 
     #[cold]

@@ -229,13 +229,7 @@ impl<'a> Reader<'a, '_> {
     ) -> Result<Element, ReadError> {
         let start = self.tokenizer.offset();
         let extension = self.tokenizer.element(tag)?;
-        let mut number = 0usize;
-        ids::each_of(&extension, &mut |id| {
-            let way = || ids::way_to(&extension, number);
-            self.id(id, |it| it.location_in(start, &way()))?;
-            number = number.saturating_add(1);
-            Ok::<_, ReadError>(())
-        })?;
+        self.ids_inside(&extension, start)?;
         if self.strict {
             self.check_extension(&extension, start, parent, siblings)?;
         }
@@ -247,6 +241,40 @@ impl<'a> Reader<'a, '_> {
             self.report(place, Fault::NotUnderstood { element });
         }
         Ok(extension)
+    }
+
+    /// Looks at the ids in an extension, which begins at `start`. Faults are located together, so
+    /// that many of them cost no more than one.
+    fn ids_inside(&mut self, extension: &Element, start: usize) -> Result<(), ReadError> {
+        let room = match self.strict {
+            true => 1,
+            false => {
+                let reports = self.options.limits.reports;
+                reports.saturating_sub(self.tolerated.len())
+            }
+        };
+        let (mut met, mut numbers, mut faults) = (0usize, Vec::new(), Vec::new());
+        let _until_there_is_no_room: Result<(), ()> = ids::each_of(extension, &mut |id| {
+            if faults.len() >= room {
+                return Err(());
+            }
+            for fault in self.faults_of_id(id).into_iter().flatten() {
+                numbers.push(met);
+                faults.push(fault);
+            }
+            met = met.saturating_add(1);
+            Ok(())
+        });
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let ways = ids::ways_to(extension, &numbers);
+        let ways: Vec<&[usize]> = ways.iter().map(Vec::as_slice).collect();
+        let places = self.tokenizer.locations_in(start, &ways);
+        for (fault, place) in faults.into_iter().zip(places) {
+            self.fault_at(|_| place, || fault)?;
+        }
+        Ok(())
     }
 
     /// What strict reading wants of an extension, which begins at `start`.
@@ -395,26 +423,25 @@ impl<'a> Reader<'a, '_> {
         if id.is_empty() {
             self.fault(|| Fault::NoId)?;
         } else {
-            self.id(id, Tokenizer::location)?;
+            for fault in self.faults_of_id(id).into_iter().flatten() {
+                self.fault(|| fault)?;
+            }
         }
         Ok(id.to_owned())
     }
 
-    fn id(
-        &mut self,
-        id: &str,
-        place: impl Fn(&mut Tokenizer<'a>) -> Location,
-    ) -> Result<(), ReadError> {
+    /// Notes the id and tells what is wrong with it.
+    fn faults_of_id(&mut self, id: &str) -> [Option<Fault>; 2] {
         if !self.heeds_faults() {
-            return Ok(());
+            return [None, None];
         }
-        if !is_nc_name(id) {
-            self.fault_at(&place, || Fault::BadId { value: excerpt(id) })?;
-        }
-        if !self.ids.is_new(id) {
-            self.fault_at(&place, || Fault::DuplicateId { value: excerpt(id) })?;
-        }
-        Ok(())
+        let value = || excerpt(id);
+        let is_bad = !is_nc_name(id);
+        let is_double = !self.ids.is_new(id);
+        [
+            is_bad.then(|| Fault::BadId { value: value() }),
+            is_double.then(|| Fault::DuplicateId { value: value() }),
+        ]
     }
 
     /// Whether it makes a difference to find a fault.
