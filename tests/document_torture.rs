@@ -432,7 +432,8 @@ fn other_encodings_are_refused_by_name() {
         }
     }
     for name in ["ISO-8859-1", "UTF-16", "utf-32", "windows-1252", "x"] {
-        let declared = RICH.replace("UTF-8", name);
+        // Of ASCII alone it would make no difference to some.
+        let declared = RICH.replace("UTF-8", name).replace("Zug", "Z\u{FC}ge");
         assert_eq!(
             kind(declared),
             XmlErrorKind::Encoding {

@@ -285,7 +285,7 @@ fn what_grows_when_it_is_written_counts_as_it_is_written() {
     assert!(quoted.len() < 1_000);
     let publish = Message::publish(HENRI, "a", &quoted);
     assert_eq!(server.send(&publish).status(), 413);
-    // A language is written for each that it goes to.
+    // A language is written for each that it goes to, as soon as there is a second publication.
     let lang = "<presence xml:lang='de-CH-1996' xmlns:x='urn:example:x' ";
     let many = format!("{}</presence>", "<x:e/>".repeat(300));
     let spread = document("x")

@@ -12,6 +12,14 @@ pub enum Fault {
     /// The document uses the namespace of the drafts before RFC 3863. Read as the present one.
     #[error("expected the namespace of RFC 3863, found that of its drafts")]
     OldNamespace,
+    /// The document says that it is in an encoding other than UTF-8 and US-ASCII. Read all the same
+    /// when that makes no difference: it has no octet but those of ASCII, and the encoding has
+    /// ASCII in it. Strict reading refuses it as [`XmlErrorKind::Encoding`].
+    #[error("expected the encoding UTF-8 or US-ASCII, found {name}")]
+    Encoding {
+        /// The encoding, as it was named.
+        name: String,
+    },
     /// The document does not say whom it is about. The default entity is taken, or an empty one.
     #[error("expected an entity attribute")]
     NoEntity,
@@ -82,9 +90,9 @@ pub enum Fault {
         /// Its name.
         element: String,
     },
-    /// A language (`xml:lang`) is no language tag. Looked for in strict reading only; kept
-    /// otherwise, unless an element that holds others has it and it has more octets than any
-    /// language tag, 35: then it is left out.
+    /// A language (`xml:lang`) is no language tag. Kept, and looked for in strict reading only,
+    /// unless an element that holds others has it and it has more octets than any language tag,
+    /// 35: then it counts as none.
     #[error("expected a language tag, found {value:?}")]
     BadLanguage {
         /// What is there, shortened.
@@ -134,14 +142,16 @@ pub enum Fault {
         expected: String,
     },
     /// An extension of rich presence, contact information or capabilities stands where its RFC does
-    /// not have it, such as activities in a tuple. Looked for in strict reading only.
+    /// not have it, such as activities in a tuple, or contact information in a tuple that is not of
+    /// somebody else (RFC 4482, 1). Looked for in strict reading only.
     #[error("extension {element} belongs elsewhere")]
     Misplaced {
         /// The extension's name, as `{namespace}local`.
         element: String,
     },
     /// An extension that may occur once in its parent occurs again: one of rich presence without
-    /// `from` and `until`, or of contact information. Looked for in strict reading only.
+    /// `from` and `until`, of contact information, or the capabilities of a service or device.
+    /// Looked for in strict reading only.
     #[error("a second extension {element}, where one may be")]
     RepeatedExtension {
         /// The extension's name, as `{namespace}local`.

@@ -1,6 +1,7 @@
 //! Typed elements of other namespaces, and how they stand in what they extend.
 
 use super::must_understand::Understood;
+use super::{language, schema};
 use crate::xml::{Element, excerpt};
 
 /// A typed element that extends presence documents, of this crate or of its user.
@@ -42,6 +43,9 @@ pub trait Extension: Sized {
     const LOCAL: &'static str;
 
     /// The value of an element of that name; none when it says nothing usable.
+    ///
+    /// An element that a document has in something of a stated language has that language as its
+    /// own attribute `xml:lang` here.
     fn read(element: &Element) -> Option<Self>;
 
     /// The element that stands for the value.
@@ -52,9 +56,11 @@ pub trait Extension: Sized {
     fn to_element(&self) -> Result<Element, ValueError>;
 
     /// Which elements inside it are understood; one that must be and is not makes the whole
-    /// extension unusable (RFC 3863, 4.2.3). By default those of its namespace.
-    fn understands(namespace: &str, _local: &str) -> bool {
+    /// extension unusable (RFC 3863, 4.2.3). By default those of its namespace; of one that this
+    /// crate has types for only those that it is known to have.
+    fn understands(namespace: &str, local: &str) -> bool {
         namespace == Self::NAMESPACE
+            && (local == Self::LOCAL || schema::has_element(namespace, local))
     }
 
     /// Whether an element is one of this type, by its name. Of types that are met under names of
@@ -98,11 +104,20 @@ impl ValueError {
     }
 }
 
-/// The typed values among the elements, without those that nobody may use.
-pub(super) fn all<T: Extension>(elements: &[Element]) -> impl Iterator<Item = T> {
-    elements.iter().filter_map(|element| {
-        let usable = T::is_named(element) && Understood::may_use_by(element, &T::understands);
-        usable.then(|| T::read(element))?
+/// The typed values among the elements, which are in this language unless they say otherwise,
+/// without those that may not be used by whoever understands what the type does and this.
+pub(super) fn all<T: Extension>(
+    elements: &[Element],
+    language: Option<&str>,
+    understood: Option<&Understood>,
+) -> impl Iterator<Item = T> {
+    let understands = move |namespace: &str, local: &str| {
+        T::understands(namespace, local)
+            || understood.is_some_and(|it| it.contains(namespace, local))
+    };
+    elements.iter().filter_map(move |element| {
+        let usable = T::is_named(element) && Understood::may_use_by(element, &understands);
+        usable.then(|| T::read(&language::within(element, language)))?
     })
 }
 
@@ -130,8 +145,27 @@ macro_rules! typed_access {
             }
 
             /// All extensions of this type that say something usable, in their order.
+            ///
+            /// One that states no language (`xml:lang`) is read as if it stated that of what it
+            /// stands in.
             pub fn all<T: ExtensionOf<Self>>(&self) -> impl Iterator<Item = T> {
-                $crate::pidf::extension::all::<T>(&self.extensions)
+                $crate::pidf::extension::all::<T>(&self.extensions, self.language(), None)
+            }
+
+            /// The first extension of this type that says something usable to a caller who
+            /// understands more than the type does.
+            pub fn get_with<T: ExtensionOf<Self>>(&self, understood: &Understood) -> Option<T> {
+                self.all_with::<T>(understood).next()
+            }
+
+            /// All such extensions, in their order: [`Understood`] says what the caller looks at
+            /// besides, in the fields of the type that keep elements of other namespaces.
+            pub fn all_with<T: ExtensionOf<Self>>(
+                &self,
+                understood: &Understood,
+            ) -> impl Iterator<Item = T> {
+                let (extensions, language) = (&self.extensions, self.language());
+                $crate::pidf::extension::all::<T>(extensions, language, Some(understood))
             }
 
             /// Its extensions of this expanded name, as trees, in their order.
@@ -195,7 +229,9 @@ typed_access!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pidf::{Presence, Tuple};
+    use crate::pidf::caps::{Devcaps, Servcaps};
+    use crate::pidf::rpid::{Mood, PlaceType};
+    use crate::pidf::{Device, Person, Presence, Tuple};
     use crate::xml::namespace;
 
     #[derive(Debug, PartialEq)]
@@ -266,6 +302,77 @@ mod tests {
         assert_eq!(tuple.remove::<Number>(), 2);
         assert_eq!(tuple.extensions, [other.clone(), other]);
         assert_eq!(tuple.get::<Number>(), None);
+    }
+
+    // PIDF-24, PIDF-25
+    #[test]
+    fn who_understands_more_than_the_type_may_use_more() {
+        let mut marked = Element::new("urn:example:more", "precision");
+        Understood::require(&mut marked);
+        let mut tuple = Tuple::open("a");
+        tuple.extensions = vec![number("1").with_child(marked), number("2")];
+        let more = Understood::core().with_element("urn:example:more", "precision");
+        assert_eq!(tuple.get::<Number>(), Some(Number(2)));
+        assert_eq!(
+            tuple.get_with::<Number>(&Understood::core()),
+            Some(Number(2))
+        );
+        assert_eq!(tuple.get_with::<Number>(&more), Some(Number(1)));
+        assert_eq!(tuple.all_with::<Number>(&more).count(), 2);
+    }
+
+    // PIDF-24: of a known namespace a type does not understand what that does not have.
+    #[test]
+    fn types_of_known_namespaces_understand_known_names() {
+        let person = |value: &str| {
+            let mut value = Element::new(namespace::RPID, value);
+            Understood::require(&mut value);
+            let happy = Element::new(namespace::RPID, "happy");
+            let mood = Element::new(namespace::RPID, "mood").with_child(happy);
+            Person::new("a").with_extension(mood.with_child(value))
+        };
+        assert!(person("sad").get::<Mood>().is_some());
+        assert_eq!(person("zesty").get::<Mood>(), None);
+        let more = Understood::core().with_namespace(namespace::RPID);
+        assert!(person("zesty").get_with::<Mood>(&more).is_some());
+
+        let caps = |local: &str, child: Element| {
+            let mut child = child;
+            Understood::require(&mut child);
+            Element::new(namespace::CAPS, local).with_child(child)
+        };
+        for (namespace, local, understood) in [
+            (namespace::CAPS, "video", true),
+            (namespace::CAPS, "zesty", false),
+            (namespace::CERTS, "certs", true),
+            (namespace::CERTS, "zesty", false),
+        ] {
+            let caps = caps("servcaps", Element::new(namespace, local));
+            let tuple = Tuple::open("a").with_extension(caps);
+            assert_eq!(tuple.get::<Servcaps>().is_some(), understood, "{local}");
+        }
+        let certs = Element::new(namespace::CERTS, "certs");
+        let zesty = Element::new(namespace::CAPS, "zesty");
+        let hidden = caps("servcaps", zesty).with_child(certs);
+        let tuple = Tuple::open("a").with_extension(hidden);
+        assert_eq!(tuple.certs().count(), 0);
+        for (local, understood) in [("mobility", true), ("zesty", false)] {
+            let caps = caps("devcaps", Element::new(namespace::CAPS, local));
+            let device = Device::default().with_extension(caps);
+            assert_eq!(device.get::<Devcaps>().is_some(), understood, "{local}");
+        }
+        for (namespace, local, understood) in [
+            (namespace::RPID, "other", true),
+            (namespace::RPID, "zesty", false),
+            (namespace::LOCATION_TYPE, "zesty", true),
+        ] {
+            let mut place = Element::new(namespace, local);
+            Understood::require(&mut place);
+            let bus = Element::new(namespace::LOCATION_TYPE, "bus");
+            let places = Element::new(namespace::RPID, "place-type").with_child(bus);
+            let person = Person::new("a").with_extension(places.with_child(place));
+            assert_eq!(person.get::<PlaceType>().is_some(), understood, "{local}");
+        }
     }
 
     // PIDF-24

@@ -192,6 +192,43 @@ pub(super) fn each_of<E>(
     elements.try_for_each(|child| each_of(child, visit))
 }
 
+/// The ways to the elements whose ids have these numbers, which rise, among those that [`each_of`]
+/// shows: how many child elements to pass over at each step.
+pub(super) fn ways_to(element: &Element, numbers: &[usize]) -> Vec<Vec<usize>> {
+    struct Search<'n> {
+        numbers: &'n [usize],
+        met: usize,
+        here: Vec<usize>,
+        ways: Vec<Vec<usize>>,
+    }
+    impl Search<'_> {
+        fn look_into(&mut self, element: &Element) {
+            if owner(element.name()).is_some() && element.attribute("id").is_some() {
+                while self.numbers.get(self.ways.len()) == Some(&self.met) {
+                    self.ways.push(self.here.clone());
+                }
+                self.met = self.met.saturating_add(1);
+            }
+            for (number, child) in element.elements().enumerate() {
+                if self.ways.len() >= self.numbers.len() {
+                    return;
+                }
+                self.here.push(number);
+                self.look_into(child);
+                self.here.pop();
+            }
+        }
+    }
+    let mut search = Search {
+        numbers,
+        met: 0,
+        here: Vec::new(),
+        ways: Vec::new(),
+    };
+    search.look_into(element);
+    search.ways
+}
+
 fn collect<'p>(element: &'p Element, ids: &mut Vec<(IdOwner, &'p str)>) {
     if !element.attributes.is_empty()
         && let Some(owner) = owner(element.name())

@@ -28,6 +28,7 @@ mod difference;
 mod error;
 mod extension;
 mod ids;
+mod language;
 mod leaf;
 mod lexical;
 mod must_understand;

@@ -1,6 +1,6 @@
 //! Extensions that are useless unless all of them is understood (RFC 3863, 4.2.3).
 
-use super::lexical;
+use super::{lexical, schema};
 use crate::xml::{Element, Name, namespace};
 
 /// Which extension elements somebody understands.
@@ -13,8 +13,8 @@ use crate::xml::{Element, Name, namespace};
 /// Documents keep such extensions all the same, since a server that relays them need not
 /// understand them. [`Presence::read_with`](super::Presence::read_with) reports those that its caller
 /// may not use. Typed access gives no value for an extension of which the type itself has not
-/// understood what it must ([`Extension::understands`](super::Extension::understands)), whatever else
-/// its caller understands.
+/// understood what it must ([`Extension::understands`](super::Extension::understands)); a caller who
+/// looks at more than the type asks by `get_with` and `all_with` and says what it understands.
 ///
 /// ```
 /// use presentity::pidf::Understood;
@@ -58,8 +58,9 @@ impl Understood {
         }
     }
 
-    /// All that this crate has types for: the data model, rich presence, contact information,
-    /// capabilities with location types and `certs` (RFC 4479, 4480, 4482, 5196, 4589).
+    /// All that this crate has types for: the elements of the data model, rich presence, contact
+    /// information, capabilities and `certs` (RFC 4479, 4480, 4482, 5196), and whatever location
+    /// types there are (RFC 4589). Names that those namespaces do not have are not understood.
     pub const fn standard() -> Self {
         Self {
             standard: true,
@@ -85,7 +86,9 @@ impl Understood {
     /// Whether an element of this name is understood.
     pub fn contains(&self, namespace: &str, local: &str) -> bool {
         namespace == namespace::PIDF
-            || (self.standard && STANDARD.contains(&namespace))
+            || (self.standard
+                && STANDARD.contains(&namespace)
+                && schema::has_element(namespace, local))
             || self.namespaces.iter().any(|known| known == namespace)
             || self
                 .names
@@ -95,24 +98,28 @@ impl Understood {
 
     /// Whether nothing in the extension has to be understood that is not.
     pub fn may_use(&self, extension: &Element) -> bool {
-        Self::may_use_by(extension, &|namespace: &str, local: &str| {
-            self.contains(namespace, local)
-        })
+        self.obstacle(extension).is_none()
     }
 
-    /// The same for whoever understands what the function says, beside PIDF itself.
+    /// The first element that has to be understood and is not: each number says how many child
+    /// elements to pass over on the way there.
+    pub(super) fn obstacle(&self, extension: &Element) -> Option<Vec<usize>> {
+        if !has_mark(extension) {
+            return None;
+        }
+        let mut way = obstacle(extension, &|namespace: &str, local: &str| {
+            self.contains(namespace, local)
+        })?;
+        way.reverse();
+        Some(way)
+    }
+
+    /// Whether it may be used by whoever understands what the function says, beside PIDF itself.
     pub(super) fn may_use_by(
         extension: &Element,
         understands: &impl Fn(&str, &str) -> bool,
     ) -> bool {
-        // Extensions that were read are nested no deeper than the reader's bound.
-        let name = (extension.namespace(), extension.local());
-        if name.0 != namespace::PIDF && !understands(name.0, name.1) {
-            return !must_be_understood(extension);
-        }
-        extension
-            .elements()
-            .all(|element| Self::may_use_by(element, understands))
+        !has_mark(extension) || obstacle(extension, understands).is_none()
     }
 
     /// Marks an element that whoever does not understand it may not use the extension around it.
@@ -122,6 +129,25 @@ impl Understood {
         let name = Name::new(namespace::PIDF, "mustUnderstand");
         element.attributes.set(name, "true");
     }
+}
+
+/// The way to the first obstacle, from its end.
+fn obstacle(element: &Element, understands: &impl Fn(&str, &str) -> bool) -> Option<Vec<usize>> {
+    // Extensions that were read are nested no deeper than the reader's bound.
+    let (namespace, local) = (element.namespace(), element.local());
+    if namespace != namespace::PIDF && !understands(namespace, local) {
+        return must_be_understood(element).then(Vec::new);
+    }
+    element.elements().enumerate().find_map(|(number, child)| {
+        let mut way = obstacle(child, understands)?;
+        way.push(number);
+        Some(way)
+    })
+}
+
+/// Whether anything in it has to be understood: rarely, and told faster than what is.
+fn has_mark(element: &Element) -> bool {
+    must_be_understood(element) || element.elements().any(has_mark)
 }
 
 fn must_be_understood(element: &Element) -> bool {
@@ -156,6 +182,41 @@ mod tests {
         let one = x.clone().with_element("urn:example:y", "c");
         assert!(one.may_use(&deep));
         assert!(!one.may_use(&marked));
+    }
+
+    // PIDF-24: nobody can understand what a namespace does not have.
+    #[test]
+    fn names_that_known_namespaces_do_not_have_are_not_understood() {
+        let standard = Understood::standard();
+        for (namespace, known) in [
+            (namespace::DATA_MODEL, &["person", "deviceID", "note"][..]),
+            (
+                namespace::RPID,
+                &["mood", "note", "in_awe", "other", "toobright"],
+            ),
+            (namespace::CIPID, &["card", "display-name"]),
+            (
+                namespace::CAPS,
+                &["servcaps", "methods", "notsupported", "BYE", "l"],
+            ),
+            (namespace::CERTS, &["certs"]),
+            (namespace::LOCATION_TYPE, &["bus", "zesty"]),
+        ] {
+            for local in known {
+                assert!(standard.contains(namespace, local), "{namespace} {local}");
+            }
+            let zesty = standard.contains(namespace, "zesty");
+            assert_eq!(zesty, namespace == namespace::LOCATION_TYPE, "{namespace}");
+        }
+        let marked = |local: &str| {
+            let mut value = Element::new(namespace::RPID, local);
+            Understood::require(&mut value);
+            Element::new(namespace::RPID, "mood").with_child(value)
+        };
+        assert!(standard.may_use(&marked("happy")));
+        assert!(!standard.may_use(&marked("zesty")));
+        let more = standard.with_element(namespace::RPID, "zesty");
+        assert!(more.may_use(&marked("zesty")));
     }
 
     // PIDF-24

@@ -18,9 +18,11 @@ use crate::xml::{Attributes, trim};
 pub struct Note {
     /// The comment, white space and all.
     pub text: String,
-    /// Its language (`xml:lang`, a tag of RFC 5646 of up to 35 letters), or that of the elements around
-    /// it in the document it was read from. Empty: explicitly none. Any text when read, which is written
-    /// again; writing refuses what was put in and is no tag.
+    /// The language that it states itself (`xml:lang`, a tag of RFC 5646 of up to 35 letters); none
+    /// where that of what it stands in decides ([`Presence::language`](super::Presence::language)
+    /// and its like; of a note in an element of rich presence that of the element). Empty:
+    /// explicitly none. Any text when read, which is written again; writing refuses what was put in
+    /// and is no tag.
     pub lang: Option<String>,
     /// Attributes other than `xml:lang`.
     pub attributes: Attributes,

@@ -9,8 +9,9 @@ use crate::xml::XmlLimits;
 pub enum Strictness {
     /// Take what can be used (RFC 3863, 4.4; RFC 4479, 5): known elements in any order, the first
     /// of several where one is allowed, odd ids, values and times (kept, and nothing to typed
-    /// access), unknown elements of PIDF's own namespace (passed over), and the namespace of the
-    /// drafts before the RFC. All this is reported.
+    /// access), unknown elements of PIDF's own namespace (passed over), the namespace of the
+    /// drafts before the RFC, and any encoding that has ASCII for a document of nothing but ASCII.
+    /// All this is reported.
     #[default]
     Tolerant,
     /// Refuse whatever [`Strictness::Tolerant`] would report as a fault of the document.

@@ -24,6 +24,8 @@ pub(super) fn unite<'p>(parts: &[(u64, &'p Presence)], renamed: &mut Renamed) ->
     let mut kept = BTreeSet::new();
     for (serial, part) in parts {
         let mut part = (*part).clone();
+        // What one root says of language is not to be said of the others' parts.
+        part.hand_down_language();
         part.for_each_id_mut(|_, id| {
             let known = (*serial, core::mem::take(id));
             let wanted = &known.1;
@@ -63,6 +65,7 @@ pub(super) fn unite<'p>(parts: &[(u64, &'p Presence)], renamed: &mut Renamed) ->
 mod tests {
     use super::{Renamed, unite};
     use crate::pidf::{Presence, Tuple};
+    use crate::xml::{Name, namespace};
 
     fn phone(id: &str, note: &str) -> Presence {
         Presence::new("sip:ana@example.com").with_tuple(Tuple::open(id).with_note(note))
@@ -108,6 +111,32 @@ mod tests {
             &mut Renamed::default(),
         );
         assert_eq!(ids(&united), ["t1-2", "t1", "t1-2-"]);
+    }
+
+    // PIDF-18
+    #[test]
+    fn every_part_keeps_the_language_it_was_said_in() {
+        let spoken = |id: &str, tag: &str| {
+            let mut document = phone(id, "n").with_note(id);
+            let name = Name::new(namespace::XML, "lang");
+            document.attributes.set(name, tag);
+            document
+        };
+        let (german, dutch, silent) = (spoken("d", "de"), spoken("n", "nl"), phone("s", "n"));
+        let parts = [(1, &german), (2, &silent), (3, &dutch)];
+        let united = unite(&parts, &mut Renamed::default());
+        assert_eq!(united.language(), None);
+        let tuples: Vec<_> = united.tuples.iter().map(Tuple::language).collect();
+        assert_eq!(tuples, [Some("de"), None, Some("nl")]);
+        let notes: Vec<_> = united
+            .notes
+            .iter()
+            .map(|note| note.lang.as_deref())
+            .collect();
+        assert_eq!(notes, [Some("de"), Some("nl")]);
+        // Alone it may say so of everything.
+        let alone = unite(&[(1, &german)], &mut Renamed::default());
+        assert_eq!(alone.language(), Some("de"));
     }
 
     #[test]

@@ -195,10 +195,17 @@ impl<P: Policy> Package for PresencePackage<P> {
     }
 
     fn octets(&self, publication: &Presence, body: &Bytes) -> usize {
-        // What a character takes when it is escaped, and a language when it is written out.
-        publication
-            .write()
-            .map_or(body.len(), |written| written.len())
+        // What a character takes when it is escaped, and a language when it goes to every part
+        // because there are other publications.
+        let alone = publication.write();
+        let among_others = publication.language().map(|_| {
+            let mut publication = publication.clone();
+            publication.hand_down_language();
+            publication.write()
+        });
+        let written = [Some(alone), among_others].into_iter().flatten().flatten();
+        let octets = written.map(|written| written.len());
+        octets.max().unwrap_or(body.len())
     }
 
     fn render(

@@ -15,6 +15,18 @@ pub(super) struct Document<'a> {
     pub(super) has_carriage_return: bool,
     /// A `]` occurs, so that a stray end of a CDATA section may.
     pub(super) has_bracket: bool,
+    /// The encoding that it says it is in, when that is another one and makes no difference.
+    pub(super) nominal_encoding: Option<String>,
+}
+
+/// How a document is to be opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening<'o> {
+    pub(super) limits: &'o XmlLimits,
+    /// The charset parameter of the media type.
+    pub(super) charset: Option<&'o str>,
+    /// Whether a document of ASCII octets alone may say that it is in an encoding that has ASCII.
+    pub(super) any_ascii: bool,
 }
 
 /// A fault and its offset in the text.
@@ -23,11 +35,12 @@ pub(super) type FaultAt = (XmlErrorKind, usize);
 impl<'a> Document<'a> {
     /// `charset` is the parameter of the media type: it wins over the XML declaration, a byte
     /// order mark wins over both (RFC 7303, 3).
-    pub(super) fn open(
-        bytes: &'a [u8],
-        limits: &XmlLimits,
-        charset: Option<&str>,
-    ) -> Result<Self, FaultAt> {
+    pub(super) fn open(bytes: &'a [u8], opening: Opening<'_>) -> Result<Self, FaultAt> {
+        let Opening {
+            limits,
+            charset,
+            any_ascii,
+        } = opening;
         if bytes.len() > limits.bytes {
             let kind = XmlErrorKind::Limit {
                 limit: XmlLimit::Bytes,
@@ -43,8 +56,11 @@ impl<'a> Document<'a> {
             None => (bytes, false),
         };
         let outer = if marked { Some("utf-8") } else { charset };
+        // Rarely asked: not before there is another encoding.
+        let says_nothing = |name: &str| any_ascii && extends_ascii(name) && bytes.is_ascii();
         if let Some(name) = outer
             && !is_supported(name)
+            && !says_nothing(name)
         {
             return Err((encoding_error(name), 0));
         }
@@ -68,9 +84,13 @@ impl<'a> Document<'a> {
         };
         let declaration = declaration(text)?;
         let encoding = outer.or(declaration.encoding);
+        let mut nominal_encoding = None;
         if let Some(name) = encoding {
             if !is_supported(name) {
-                return Err((encoding_error(name), 0));
+                if !says_nothing(name) {
+                    return Err((encoding_error(name), 0));
+                }
+                nominal_encoding = Some(excerpt(name));
             }
             if is_ascii_name(name)
                 && let Some(at) = text.bytes().position(|byte| !byte.is_ascii())
@@ -96,6 +116,7 @@ impl<'a> Document<'a> {
             body: declaration.end,
             has_carriage_return: marks.carriage_return,
             has_bracket: marks.bracket,
+            nominal_encoding,
         })
     }
 }
@@ -160,6 +181,42 @@ fn is_supported(name: &str) -> bool {
 
 fn is_ascii_name(name: &str) -> bool {
     name.eq_ignore_ascii_case("us-ascii") || name.eq_ignore_ascii_case("ascii")
+}
+
+/// Whether octets below 128 are the characters of ASCII in this encoding, wherever they stand.
+fn extends_ascii(name: &str) -> bool {
+    /// Names that numbers follow (IANA character sets).
+    const FAMILIES: [&str; 8] = [
+        "iso-8859-",
+        "iso_8859-",
+        "iso8859-",
+        "latin",
+        "windows-125",
+        "cp125",
+        "koi8-",
+        "euc-",
+    ];
+    const OTHERS: [&str; 10] = [
+        "windows-874",
+        "tis-620",
+        "gb2312",
+        "gbk",
+        "gb18030",
+        "big5",
+        "macintosh",
+        "ibm437",
+        "ibm850",
+        "ibm866",
+    ];
+    let begins = |family: &str| {
+        let head = name.get(..family.len());
+        let tail = name.get(family.len()..).unwrap_or_default();
+        head.is_some_and(|head| head.eq_ignore_ascii_case(family))
+            && !tail.is_empty()
+            && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    FAMILIES.iter().any(|family| begins(family))
+        || OTHERS.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
 #[derive(Default)]
@@ -249,7 +306,21 @@ mod tests {
     use super::*;
 
     fn open(bytes: &[u8]) -> Result<Document<'_>, FaultAt> {
-        Document::open(bytes, &XmlLimits::default(), None)
+        opened(bytes, None, false)
+    }
+
+    fn opened<'a>(
+        bytes: &'a [u8],
+        charset: Option<&str>,
+        any_ascii: bool,
+    ) -> Result<Document<'a>, FaultAt> {
+        let limits = &XmlLimits::default();
+        let opening = Opening {
+            limits,
+            charset,
+            any_ascii,
+        };
+        Document::open(bytes, opening)
     }
 
     // PIDF-02
@@ -312,12 +383,66 @@ mod tests {
     // PIDF-03
     #[test]
     fn charset_wins_over_the_declaration_and_a_mark_over_both() {
-        let limits = XmlLimits::default();
         let latin = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>é</a>";
-        assert!(Document::open(latin.as_bytes(), &limits, Some("UTF-8")).is_ok());
-        assert!(Document::open(latin.as_bytes(), &limits, None).is_err());
-        assert!(Document::open(b"<a/>", &limits, Some("ISO-8859-1")).is_err());
-        assert!(Document::open(b"\xEF\xBB\xBF<a/>", &limits, Some("ISO-8859-1")).is_ok());
+        assert!(opened(latin.as_bytes(), Some("UTF-8"), false).is_ok());
+        assert!(opened(latin.as_bytes(), None, false).is_err());
+        assert!(opened(b"<a/>", Some("ISO-8859-1"), false).is_err());
+        assert!(opened(b"\xEF\xBB\xBF<a/>", Some("ISO-8859-1"), false).is_ok());
+    }
+
+    // PIDF-02, PIDF-03: where there are only characters of ASCII, encodings that have them agree.
+    #[test]
+    fn ascii_is_ascii_in_whatever_extends_it() {
+        let declared = |name: &str, inside: &str| {
+            format!("<?xml version='1.0' encoding='{name}'?><a>{inside}</a>")
+        };
+        for name in [
+            "ISO-8859-1",
+            "iso-8859-15",
+            "ISO_8859-1",
+            "latin1",
+            "Windows-1252",
+            "cp1251",
+            "KOI8-R",
+            "EUC-JP",
+            "GB2312",
+            "Big5",
+        ] {
+            let plain = declared(name, "x");
+            let nominal = |read: Result<Document<'_>, FaultAt>| read.unwrap().nominal_encoding;
+            let expected = Some(name.to_owned());
+            assert_eq!(nominal(opened(plain.as_bytes(), None, true)), expected);
+            assert_eq!(nominal(opened(b"<a/>", Some(name), true)), expected);
+            assert_eq!(nominal(opened(plain.as_bytes(), Some("utf-8"), true)), None);
+            // Not by those who are strict, and not as soon as it makes a difference.
+            let refusal = (encoding_error(name), 0);
+            let foreign = declared(name, "\u{E9}");
+            for refused in [
+                opened(plain.as_bytes(), None, false),
+                opened(b"<a/>", Some(name), false),
+                opened(foreign.as_bytes(), None, true),
+                opened(foreign.as_bytes(), Some(name), true),
+                opened(b"<a>\xE9</a>", Some(name), true),
+            ] {
+                assert_eq!(refused.unwrap_err(), refusal);
+            }
+        }
+        for name in [
+            "UTF-16",
+            "UTF-32",
+            "UTF-7",
+            "ISO-2022-JP",
+            "ISO-8859-",
+            "ISO-8859-1 ",
+            "EBCDIC-US",
+            "IBM037",
+            "HZ-GB-2312",
+            "",
+            "x-unknown",
+        ] {
+            assert!(opened(b"<a/>", Some(name), true).is_err(), "{name}");
+        }
+        assert_eq!(opened(b"<a/>", None, true).unwrap().nominal_encoding, None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod attribute;
 mod byte_search;
+mod descent;
 mod document;
 mod element;
 mod error;

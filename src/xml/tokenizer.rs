@@ -11,7 +11,8 @@ use quick_xml::parser::{ElementParser, Parser};
 use quick_xml::reader::Reader;
 
 use super::byte_search::{find_markup, skip_space};
-use super::document::Document;
+use super::descent::descend;
+use super::document::{Document, Opening};
 use super::error::{Location, XmlError, XmlErrorKind, XmlLimit, excerpt};
 use super::limits::XmlLimits;
 use super::line_cursor::LineCursor;
@@ -58,6 +59,8 @@ pub(crate) struct TokenizerOptions<'o> {
     pub(crate) limits: &'o XmlLimits,
     /// The charset parameter of the media type.
     pub(crate) charset: Option<&'o str>,
+    /// Whether a document of ASCII octets alone may say that it is in an encoding that has ASCII.
+    pub(crate) any_ascii: bool,
     /// Namespace names to be taken for another one.
     pub(crate) aliases: &'static [(&'static str, NamespaceId)],
 }
@@ -71,6 +74,7 @@ pub(crate) struct Tokenizer<'a> {
     at: usize,
     has_carriage_return: bool,
     has_bracket: bool,
+    nominal_encoding: Option<String>,
     stage: Stage,
     open: Vec<OpenElement<'a>>,
     scope: Scope<'a>,
@@ -96,7 +100,12 @@ impl core::fmt::Debug for Tokenizer<'_> {
 
 impl<'a> Tokenizer<'a> {
     pub(crate) fn new(bytes: &'a [u8], options: TokenizerOptions<'_>) -> Result<Self, XmlError> {
-        let document = match Document::open(bytes, options.limits, options.charset) {
+        let opening = Opening {
+            limits: options.limits,
+            charset: options.charset,
+            any_ascii: options.any_ascii,
+        };
+        let document = match Document::open(bytes, opening) {
             Ok(document) => document,
             Err((kind, at)) => {
                 let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -119,6 +128,7 @@ impl<'a> Tokenizer<'a> {
             at: document.body,
             has_carriage_return: document.has_carriage_return,
             has_bracket: document.has_bracket,
+            nominal_encoding: document.nominal_encoding,
             stage: Stage::Prolog,
             open: Vec::with_capacity(8),
             scope: Scope::new(options.aliases, options.limits),
@@ -226,6 +236,12 @@ impl<'a> Tokenizer<'a> {
         self.scope.namespace_name(id)
     }
 
+    /// The encoding that the document says it is in, when that is another one and makes no
+    /// difference.
+    pub(crate) fn nominal_encoding(&self) -> Option<&str> {
+        self.nominal_encoding.as_deref()
+    }
+
     /// Whether a namespace was named by one of the aliases.
     pub(crate) fn alias_seen(&self) -> bool {
         self.scope.alias_seen()
@@ -249,31 +265,54 @@ impl<'a> Tokenizer<'a> {
 
     /// Where the last token begins.
     pub(crate) fn location(&mut self) -> Location {
-        self.locate(self.token_start)
+        self.locate(self.token_start, &[])
+    }
+
+    /// The same as an offset, for [`Tokenizer::location_in`].
+    pub(crate) fn offset(&self) -> usize {
+        self.token_start
+    }
+
+    /// Where an element begins that stands in the one that begins at `start` and has just been read
+    /// to its end: each number says how many child elements to pass over on the way there.
+    #[cold]
+    pub(crate) fn location_in(&mut self, start: usize, way: &[usize]) -> Location {
+        let mut locations = self.locations_in(start, &[way]);
+        locations.pop().unwrap_or_default()
+    }
+
+    /// The same for several ways in the order of the document.
+    #[cold]
+    pub(crate) fn locations_in(&mut self, start: usize, ways: &[&[usize]]) -> Vec<Location> {
+        let found = descend(self.source.text, start, ways).into_iter();
+        found.map(|it| self.locate(it.at, &it.names)).collect()
     }
 
     #[cold]
     fn fail(&mut self, refusal: Refusal) -> XmlError {
         let (kind, at) = *refusal.0;
-        let location = self.locate(at);
+        let location = self.locate(at, &[]);
         let error = XmlError::new(kind, location);
         self.failed = Some(error.clone());
         error
     }
 
-    fn locate(&mut self, at: usize) -> Location {
+    /// The place in the open elements, and in these inside them.
+    fn locate(&mut self, at: usize, inside: &[&str]) -> Location {
         /// More elements than this are left out in the middle of a path.
         const SHOWN: usize = 16;
         let (line, column) = self.lines.locate(self.source.text, at);
         let mut path = String::new();
-        for open in self.open.iter().take(SHOWN) {
-            if !path.is_empty() {
+        let names = self.open.iter().map(|open| open.name);
+        for (number, name) in names.chain(inside.iter().copied()).enumerate() {
+            if number >= SHOWN {
+                path.push_str("/…");
+                break;
+            }
+            if number > 0 {
                 path.push('/');
             }
-            path.push_str(&excerpt(open.name));
-        }
-        if self.open.len() > SHOWN {
-            path.push_str("/…");
+            path.push_str(&excerpt(name));
         }
         Location { line, column, path }
     }

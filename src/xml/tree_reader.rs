@@ -15,6 +15,7 @@ pub(super) fn read(document: &[u8], limits: &XmlLimits) -> Result<Element, XmlEr
     let options = TokenizerOptions {
         limits,
         charset: None,
+        any_ascii: false,
         aliases: &[],
     };
     let mut tokenizer = Tokenizer::new(document, options)?;

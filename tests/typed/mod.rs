@@ -616,8 +616,19 @@ impl Choices<'_> {
             let changed = self.perhaps(Self::time);
             let _ = tuple.set_timestamp(changed);
             typed.document.tuples.push(tuple);
+            // Contact information stands in tuples of somebody else only, which no builder sees.
+            if self.below(2) == 0 {
+                let mut relationship = self.relationship();
+                if relationship.kind == RelationshipKind::Oneself {
+                    relationship.kind = RelationshipKind::Friend;
+                }
+                add!(tuples, relationship);
+            }
+            let tuple = typed.document.tuples.last();
+            let of_another = tuple.is_some_and(|it| it.get::<Relationship>().is_some());
             for _ in 0..self.below(5) {
                 match self.below(15) {
+                    8..=13 if !of_another => {}
                     0 => add!(tuples, self.servcaps()),
                     1 => add!(tuples, self.relationship()),
                     2 => add!(tuples, self.service_class()),
@@ -716,7 +727,7 @@ fn repeats_another(extensions: &[Element]) -> bool {
         presentity::xml::namespace::RPID => {
             last.attribute("from").or(last.attribute("until")).is_none()
         }
-        presentity::xml::namespace::CIPID => true,
+        presentity::xml::namespace::CIPID | presentity::xml::namespace::CAPS => true,
         _ => false,
     };
     let is_like_it = |other: &&Element| {

@@ -18,9 +18,10 @@ use crate::xml::{Element, Name, namespace, trim};
 pub struct Description {
     /// The words, white space and all.
     pub text: String,
-    /// Their language (`xml:lang`, a tag of RFC 5646). Without it they are for everybody, as far as
-    /// that can be: `i-default` (RFC 2277, 4.5). Reading passes over what is no tag of up to 35
-    /// letters, writing refuses it.
+    /// Their language (`xml:lang`, a tag of RFC 5646), or that of the capabilities around them in
+    /// the document they were read from. Without it they are for everybody, as far as that can be:
+    /// `i-default` (RFC 2277, 4.5). Reading passes over what is no tag of up to 35 letters, writing
+    /// refuses it.
     pub lang: Option<String>,
 }
 
@@ -40,14 +41,15 @@ impl Description {
         self
     }
 
-    pub(super) fn read(element: &Element) -> Self {
-        let lang = element.attributes.get(namespace::XML, "lang");
+    /// The description that the element holds, in the language around it unless it states one.
+    pub(super) fn read(element: &Element, around: Option<&str>) -> Self {
+        let lang = match element.attributes.get(namespace::XML, "lang") {
+            Some(own) => Some(trim(own)).filter(|lang| is_language(lang)),
+            None => around,
+        };
         Self {
             text: element.text().into_owned(),
-            lang: lang
-                .map(trim)
-                .filter(|lang| is_language(lang))
-                .map(str::to_owned),
+            lang: lang.map(str::to_owned),
         }
     }
 
@@ -101,7 +103,7 @@ mod tests {
             match description.to_element() {
                 Ok(element) => {
                     assert!(good, "{tag:?}");
-                    assert_eq!(Description::read(&element), description);
+                    assert_eq!(Description::read(&element, None), description);
                 }
                 Err(error) => {
                     assert!(!good, "{tag:?}");
@@ -112,7 +114,11 @@ mod tests {
             element
                 .attributes
                 .set(Name::new(namespace::XML, "lang"), tag);
-            assert_eq!(Description::read(&element).lang.is_some(), good, "{tag:?}");
+            assert_eq!(
+                Description::read(&element, None).lang.is_some(),
+                good,
+                "{tag:?}"
+            );
         }
     }
 }

@@ -1,8 +1,12 @@
 //! What a device can do.
 
-use super::{Description, Mobility, Support, check_foreign, is_caps, is_foreign};
+use super::{
+    Description, Mobility, Support, attributes_but_language, check_foreign, is_caps, is_foreign,
+    understands,
+};
 use crate::pidf::device::Device;
 use crate::pidf::extension::{Extension, ExtensionOf, ValueError};
+use crate::pidf::rpid::frame;
 use crate::pidf::written::Written;
 use crate::xml::{Attributes, Element, namespace};
 
@@ -27,7 +31,7 @@ pub struct Devcaps {
     pub mobility: Support<Mobility>,
     /// Elements of other namespaces, in their order.
     pub extensions: Vec<Element>,
-    /// Its attributes.
+    /// Its attributes other than `xml:lang`, which goes to what is in that language.
     pub attributes: Attributes,
     written: Written,
 }
@@ -90,20 +94,21 @@ impl Extension for Devcaps {
     const LOCAL: &'static str = "devcaps";
 
     fn read(element: &Element) -> Option<Self> {
+        let lang = frame::lang(element);
         let mut caps = Self {
-            attributes: element.attributes.clone(),
+            attributes: attributes_but_language(element),
             written: Written::of(element),
             ..Self::default()
         };
         for child in element.elements() {
             if !is_caps(child.namespace()) {
                 if is_foreign(child) {
-                    caps.extensions.push(child.clone());
+                    caps.extensions.push(frame::read_foreign(child, lang));
                 }
                 continue;
             }
             match child.local() {
-                "description" => caps.descriptions.push(Description::read(child)),
+                "description" => caps.descriptions.push(Description::read(child, lang)),
                 "mobility" => caps.mobility.read_first(child),
                 _ => {}
             }
@@ -115,8 +120,8 @@ impl Extension for Devcaps {
         self.written.apply(self, Self::fresh)
     }
 
-    fn understands(namespace: &str, _local: &str) -> bool {
-        is_caps(namespace)
+    fn understands(namespace: &str, local: &str) -> bool {
+        understands(namespace, local)
     }
 
     fn is_named(element: &Element) -> bool {

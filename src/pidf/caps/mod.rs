@@ -46,7 +46,8 @@ pub use support::{Capability, Support};
 pub use values::{Actor, ClassOfUse, Duplex, EventPackage, Method, Mobility, OptionTag};
 
 use super::extension::ValueError;
-use crate::xml::{Element, namespace};
+use super::schema;
+use crate::xml::{Attributes, Element, namespace};
 
 /// The namespace of an intermediate draft, still sent by deployed products.
 const DRAFT_NAMESPACE: &str = "urn:ietf:params:xml:ns:pidf:servcaps";
@@ -54,6 +55,18 @@ const DRAFT_NAMESPACE: &str = "urn:ietf:params:xml:ns:pidf:servcaps";
 /// Whether the namespace is that of capabilities, by its name of today or of a draft.
 pub(super) fn is_caps(namespace: &str) -> bool {
     matches!(namespace, namespace::CAPS | DRAFT_NAMESPACE)
+}
+
+/// Whether it is an element of capabilities, under one of the names that they have.
+pub(super) fn understands(namespace: &str, local: &str) -> bool {
+    is_caps(namespace) && schema::has_element(namespace::CAPS, local)
+}
+
+/// The attributes of an element whose language goes to what it holds.
+fn attributes_but_language(element: &Element) -> Attributes {
+    let mut attributes = element.attributes.clone();
+    attributes.remove(namespace::XML, "lang");
+    attributes
 }
 
 /// Whether the schema lets the element stand where it allows those of other namespaces.

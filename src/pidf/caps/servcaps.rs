@@ -2,11 +2,12 @@
 
 use super::{
     Actor, ClassOfUse, Description, Duplex, EventPackage, Method, OptionTag, PriorityRange,
-    Support, check_foreign, is_caps, is_foreign, named,
+    Support, attributes_but_language, check_foreign, is_caps, is_foreign, named, understands,
 };
-use crate::pidf::certs::{Certs, is_certs};
+use crate::pidf::certs::Certs;
 use crate::pidf::extension::{Extension, ExtensionOf, ValueError};
 use crate::pidf::lexical;
+use crate::pidf::rpid::frame;
 use crate::pidf::tuple::Tuple;
 use crate::pidf::written::Written;
 use crate::xml::{Attributes, Element, namespace, trim};
@@ -67,7 +68,7 @@ pub struct Servcaps {
     /// That and how its certificate can be had, the usable ones in their order. They are written
     /// behind all else.
     pub certs: Vec<Certs>,
-    /// Its attributes.
+    /// Its attributes other than `xml:lang`, which goes to what is in that language.
     pub attributes: Attributes,
     written: Written,
 }
@@ -211,7 +212,7 @@ impl Servcaps {
         })
     }
 
-    fn take(&mut self, child: &Element) {
+    fn take(&mut self, child: &Element, lang: Option<&str>) {
         if let Some(value) = self.boolean_mut(child.local()) {
             *value = value.or_else(|| lexical::boolean(&child.text()));
             return;
@@ -219,7 +220,7 @@ impl Servcaps {
         match child.local() {
             "actor" => self.actor.read_first(child),
             "class" => self.class.read_first(child),
-            "description" => self.descriptions.push(Description::read(child)),
+            "description" => self.descriptions.push(Description::read(child, lang)),
             "duplex" => self.duplex.read_first(child),
             "event-packages" => self.event_packages.read_first(child),
             "extensions" => self.option_tags.read_first(child),
@@ -288,18 +289,19 @@ impl Extension for Servcaps {
     const LOCAL: &'static str = "servcaps";
 
     fn read(element: &Element) -> Option<Self> {
+        let lang = frame::lang(element);
         let mut caps = Self {
-            attributes: element.attributes.clone(),
+            attributes: attributes_but_language(element),
             written: Written::of(element),
             ..Self::default()
         };
         for child in element.elements() {
             if is_caps(child.namespace()) {
-                caps.take(child);
+                caps.take(child, lang);
             } else if Certs::is_named(child) {
                 caps.certs.extend(Certs::read(child));
             } else if is_foreign(child) {
-                caps.extensions.push(child.clone());
+                caps.extensions.push(frame::read_foreign(child, lang));
             }
         }
         Some(caps)
@@ -309,8 +311,8 @@ impl Extension for Servcaps {
         self.written.apply_in_order(self, ORDER, Self::fresh)
     }
 
-    fn understands(namespace: &str, _local: &str) -> bool {
-        is_caps(namespace) || is_certs(namespace)
+    fn understands(namespace: &str, local: &str) -> bool {
+        understands(namespace, local) || Certs::understands(namespace, local)
     }
 
     fn is_named(element: &Element) -> bool {

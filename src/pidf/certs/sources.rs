@@ -3,8 +3,8 @@
 use core::net::Ipv4Addr;
 use std::collections::HashSet;
 
-use super::{Certs, CertsFault, is_certs};
-use crate::pidf::caps::is_caps;
+use super::{Certs, CertsFault};
+use crate::pidf::caps::{self, is_caps};
 use crate::pidf::device::{Device, DeviceId};
 use crate::pidf::device_index::DeviceIndex;
 use crate::pidf::extension::Extension;
@@ -45,8 +45,10 @@ fn stanzas(elements: &[Element]) -> impl Iterator<Item = Stanza> {
 }
 
 fn stanzas_in(container: &Element) -> impl Iterator<Item = Stanza> {
-    let understands = |namespace: &str, _: &str| {
-        is_caps(namespace) || is_certs(namespace) || namespace == container.namespace()
+    let understands = |namespace: &str, local: &str| {
+        // Of drafts it is not known what they had.
+        let is_draft = namespace == container.namespace() && !is_caps(namespace);
+        is_draft || caps::understands(namespace, local) || Certs::understands(namespace, local)
     };
     let usable = Understood::may_use_by(container, &understands);
     let found = container.elements().filter(|child| Certs::is_named(child));

@@ -162,8 +162,8 @@ impl Extension for Certs {
         self.written.apply(self, Self::fresh)
     }
 
-    fn understands(namespace: &str, _local: &str) -> bool {
-        is_certs(namespace)
+    fn understands(namespace: &str, local: &str) -> bool {
+        is_certs(namespace) && local == Self::LOCAL
     }
 
     fn is_named(element: &Element) -> bool {

@@ -10,12 +10,10 @@ use crate::pidf::uri;
 use crate::xml::{NamespaceId, StartTag, Token, excerpt, trim};
 
 impl Reader<'_, '_> {
-    pub(super) fn person(&mut self, lang: Lang<'_>) -> Result<Person, ReadError> {
+    pub(super) fn person(&mut self) -> Result<Person, ReadError> {
         let mut person = Person::default();
-        let (id, own_lang, attributes) = self.attributes(Some("id"), false)?;
+        let (id, _, attributes) = self.attributes(Some("id"), Lang::OfContent)?;
         person.attributes = attributes;
-        let own_lang = self.handed_down(own_lang)?;
-        let lang = own_lang.as_deref().or(lang);
         person.id = self.own_id(id)?;
 
         let mut order = Order::default();
@@ -25,7 +23,7 @@ impl Reader<'_, '_> {
                 Token::Start(tag) if is_of_model(tag) => match self.named_by_model(tag)? {
                     "note" => {
                         self.in_order(&mut order, 1, tag)?;
-                        let note = self.note(lang)?;
+                        let note = self.note()?;
                         person.notes.push(note);
                     }
                     "timestamp" if person.timestamp.is_some() => self.repeated("timestamp")?,
@@ -37,22 +35,20 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 0, tag)?;
-                    let extension = self.extension(tag, Parent::Person, lang)?;
+                    let extension = self.extension(tag, Parent::Person, &mut order)?;
                     person.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
             }
         }
-        self.check_extensions(&person.extensions)?;
         Ok(person)
     }
 
-    pub(super) fn device(&mut self, lang: Lang<'_>) -> Result<Device, ReadError> {
+    pub(super) fn device(&mut self) -> Result<Device, ReadError> {
+        let start = self.tokenizer.offset();
         let mut device = Device::default();
-        let (id, own_lang, attributes) = self.attributes(Some("id"), false)?;
+        let (id, _, attributes) = self.attributes(Some("id"), Lang::OfContent)?;
         device.attributes = attributes;
-        let own_lang = self.handed_down(own_lang)?;
-        let lang = own_lang.as_deref().or(lang);
         device.id = self.own_id(id)?;
 
         let mut order = Order::default();
@@ -67,7 +63,7 @@ impl Reader<'_, '_> {
                     }
                     "note" => {
                         self.in_order(&mut order, 2, tag)?;
-                        let note = self.note(lang)?;
+                        let note = self.note()?;
                         device.notes.push(note);
                     }
                     "timestamp" if device.timestamp.is_some() => self.repeated("timestamp")?,
@@ -79,15 +75,14 @@ impl Reader<'_, '_> {
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 0, tag)?;
-                    let extension = self.extension(tag, Parent::Device, lang)?;
+                    let extension = self.extension(tag, Parent::Device, &mut order)?;
                     device.extensions.push(extension);
                 }
                 Token::End | Token::Eof => break,
             }
         }
-        self.check_extensions(&device.extensions)?;
         if device.device_id.is_none() {
-            self.fault(|| Fault::NoDeviceId)?;
+            self.fault_of(start, || Fault::NoDeviceId)?;
         }
         Ok(device)
     }
@@ -102,11 +97,12 @@ impl Reader<'_, '_> {
     }
 
     fn device_id(&mut self) -> Result<Leaf, ReadError> {
-        let (_, _, attributes) = self.attributes(None, true)?;
+        let start = self.tokenizer.offset();
+        let (_, _, attributes) = self.attributes(None, Lang::Foreign)?;
         let text = self.simple_content()?;
         let text = trim(&text);
         if !uri::is_absolute(text) {
-            self.fault(|| Fault::BadDeviceId {
+            self.fault_of(start, || Fault::BadDeviceId {
                 value: excerpt(text),
             })?;
         }

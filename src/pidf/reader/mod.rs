@@ -15,8 +15,8 @@ use super::presence::Presence;
 use super::schema::Parent;
 use super::{ids, lexical, schema, timestamp, uri};
 use crate::xml::{
-    Attributes, Element, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions, excerpt,
-    is_blank, is_nc_name, namespace, trim,
+    Attributes, Element, Location, Name, NamespaceId, StartTag, Token, Tokenizer, TokenizerOptions,
+    excerpt, is_blank, is_nc_name, namespace, trim,
 };
 
 /// What the drafts before RFC 3863 used, and what its own prose has once by mistake.
@@ -48,6 +48,7 @@ fn read_with(
     let tokenizer_options = TokenizerOptions {
         limits: &options.limits.xml,
         charset: options.charset.as_deref(),
+        any_ascii: options.strictness == Strictness::Tolerant,
         aliases,
     };
     let mut reader = Reader {
@@ -74,8 +75,16 @@ struct Reader<'a, 'o> {
 /// The attribute looked for, the language, and all the others.
 type Named<'a> = (Option<Cow<'a, str>>, Option<String>, Attributes);
 
-/// The language that is in force, if any.
-type Lang<'l> = Option<&'l str>;
+/// What an element's language (`xml:lang`) is to the reader.
+#[derive(Clone, Copy, PartialEq)]
+enum Lang {
+    /// Has a field of its own.
+    Taken,
+    /// That of all inside; one of the attributes.
+    OfContent,
+    /// An attribute like others: the content is in no language.
+    Foreign,
+}
 
 impl<'a> Reader<'a, '_> {
     fn document(&mut self) -> Result<Presence, ReadError> {
@@ -102,14 +111,15 @@ impl<'a> Reader<'a, '_> {
                 location: self.tokenizer.location(),
             });
         }
+        if let Some(name) = self.tokenizer.nominal_encoding().map(str::to_owned) {
+            self.fault(|| Fault::Encoding { name })?;
+        }
         if self.tokenizer.alias_seen() {
             self.fault(|| Fault::OldNamespace)?;
         }
         let mut presence = Presence::default();
-        let (entity, lang, attributes) = self.attributes(Some("entity"), false)?;
+        let (entity, _, attributes) = self.attributes(Some("entity"), Lang::OfContent)?;
         presence.attributes = attributes;
-        let lang = self.handed_down(lang)?;
-        let lang = lang.as_deref();
         presence.entity = self.entity(entity)?;
 
         let mut order = Order::default();
@@ -120,19 +130,19 @@ impl<'a> Reader<'a, '_> {
                     "tuple" => {
                         self.in_order(&mut order, 0, tag)?;
                         self.has_room(PidfLimit::Tuples, presence.tuples.len())?;
-                        let tuple = self.tuple(lang)?;
+                        let tuple = self.tuple()?;
                         presence.tuples.push(tuple);
                     }
                     "note" => {
                         self.in_order(&mut order, 1, tag)?;
-                        let note = self.note(lang)?;
+                        let note = self.note()?;
                         presence.notes.push(note);
                     }
                     _ => self.unexpected(tag)?,
                 },
                 Token::Start(tag) => {
                     self.in_order(&mut order, 2, tag)?;
-                    self.component(tag, lang, &mut presence)?;
+                    self.component(tag, &mut order, &mut presence)?;
                 }
                 Token::End | Token::Eof => return Ok(presence),
             }
@@ -143,22 +153,22 @@ impl<'a> Reader<'a, '_> {
     fn component(
         &mut self,
         tag: StartTag<'a>,
-        lang: Lang<'_>,
+        order: &mut Order,
         presence: &mut Presence,
     ) -> Result<(), ReadError> {
         match (tag.namespace, tag.local) {
             (NamespaceId::DATA_MODEL, "person") => {
                 self.has_room(PidfLimit::Persons, presence.persons.len())?;
-                let person = self.person(lang)?;
+                let person = self.person()?;
                 presence.persons.push(person);
             }
             (NamespaceId::DATA_MODEL, "device") => {
                 self.has_room(PidfLimit::Devices, presence.devices.len())?;
-                let device = self.device(lang)?;
+                let device = self.device()?;
                 presence.devices.push(device);
             }
             _ => {
-                let extension = self.extension(tag, Parent::Presence, lang)?;
+                let extension = self.extension(tag, Parent::Presence, order)?;
                 presence.extensions.push(extension);
             }
         }
@@ -179,17 +189,17 @@ impl<'a> Reader<'a, '_> {
         Ok(self.options.default_entity.clone().unwrap_or_default())
     }
 
-    fn note(&mut self, lang: Lang<'_>) -> Result<Note, ReadError> {
+    fn note(&mut self) -> Result<Note, ReadError> {
         self.has_room(PidfLimit::Notes, self.notes)?;
         self.notes = self.notes.saturating_add(1);
-        let (_, own_lang, attributes) = self.attributes(None, false)?;
-        let lang = own_lang.or_else(|| lang.map(str::to_owned));
+        let (_, lang, attributes) = self.attributes(None, Lang::Taken)?;
         let text = self.simple_content()?.into_owned();
         Ok(Note::read(text, lang, attributes))
     }
 
     fn timestamp(&mut self) -> Result<Leaf, ReadError> {
-        let (_, _, attributes) = self.attributes(None, true)?;
+        let start = self.tokenizer.offset();
+        let (_, _, attributes) = self.attributes(None, Lang::Foreign)?;
         let text = self.simple_content()?;
         let text = trim(&text);
         let is_time = match self.strict {
@@ -197,7 +207,7 @@ impl<'a> Reader<'a, '_> {
             false => |text: &str| timestamp::parse(text).is_some(),
         };
         if self.heeds_faults() && !is_time(text) {
-            self.fault(|| Fault::BadTimestamp {
+            self.fault_of(start, || Fault::BadTimestamp {
                 value: excerpt(text),
             })?;
         }
@@ -211,87 +221,123 @@ impl<'a> Reader<'a, '_> {
         &mut self,
         tag: StartTag<'a>,
         parent: Parent,
-        lang: Lang<'_>,
+        siblings: &mut Order,
     ) -> Result<Element, ReadError> {
-        let mut extension = self.tokenizer.element(tag)?;
-        // The language around it is not to be lost when it is moved elsewhere.
-        if let Some(lang) = lang
-            && extension.attributes.get(namespace::XML, "lang").is_none()
-        {
-            let name = Name::with_prefix(namespace::XML, "lang", "xml");
-            extension.attributes.set(name, lang);
-        }
-        ids::each_of(&extension, &mut |id| self.id(id))?;
+        let start = self.tokenizer.offset();
+        let extension = self.tokenizer.element(tag)?;
+        self.ids_inside(&extension, start)?;
         if self.strict {
-            self.check_extension(&extension, parent)?;
+            self.check_extension(&extension, start, parent, siblings)?;
         }
-        if self.tokenizer.pidf_attribute_seen() && !self.options.understood.may_use(&extension) {
+        if self.tokenizer.pidf_attribute_seen()
+            && let Some(way) = self.options.understood.obstacle(&extension)
+        {
             let element = excerpt(&extension.name().to_string());
-            self.report(Fault::NotUnderstood { element });
+            let place = |it: &mut Tokenizer<'a>| it.location_in(start, &way);
+            self.report(place, Fault::NotUnderstood { element });
         }
         Ok(extension)
     }
 
-    fn check_extension(&mut self, extension: &Element, parent: Parent) -> Result<(), ReadError> {
+    /// Looks at the ids in an extension, which begins at `start`. Faults are located together, so
+    /// that many of them cost no more than one.
+    fn ids_inside(&mut self, extension: &Element, start: usize) -> Result<(), ReadError> {
+        let room = match self.strict {
+            true => 1,
+            false => {
+                let reports = self.options.limits.reports;
+                reports.saturating_sub(self.tolerated.len())
+            }
+        };
+        let (mut met, mut numbers, mut faults) = (0usize, Vec::new(), Vec::new());
+        let _until_there_is_no_room: Result<(), ()> = ids::each_of(extension, &mut |id| {
+            if faults.len() >= room {
+                return Err(());
+            }
+            for fault in self.faults_of_id(id).into_iter().flatten() {
+                numbers.push(met);
+                faults.push(fault);
+            }
+            met = met.saturating_add(1);
+            Ok(())
+        });
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let ways = ids::ways_to(extension, &numbers);
+        let ways: Vec<&[usize]> = ways.iter().map(Vec::as_slice).collect();
+        let places = self.tokenizer.locations_in(start, &ways);
+        for (fault, place) in faults.into_iter().zip(places) {
+            self.fault_at(|_| place, || fault)?;
+        }
+        Ok(())
+    }
+
+    /// What strict reading wants of an extension, which begins at `start`.
+    fn check_extension(
+        &mut self,
+        extension: &Element,
+        start: usize,
+        parent: Parent,
+        siblings: &mut Order,
+    ) -> Result<(), ReadError> {
         if let Err(violation) = schema::check(extension) {
-            self.fault(|| Fault::BadExtension {
+            let place = |it: &mut Tokenizer<'a>| it.location_in(start, &violation.way);
+            return self.fault_at(place, || Fault::BadExtension {
                 element: violation.element,
                 expected: violation.expected,
-            })?;
+            });
         }
+        let place = |it: &mut Tokenizer<'a>| it.location_in(start, &[]);
+        let element = || excerpt(&extension.name().to_string());
         if !schema::is_in_place(extension, parent) {
-            self.fault(|| Fault::Misplaced {
-                element: excerpt(&extension.name().to_string()),
-            })?;
+            self.fault_at(place, || Fault::Misplaced { element: element() })?;
         }
-        Ok(())
-    }
-
-    /// Looks at the extensions of one parent together.
-    fn check_extensions(&mut self, extensions: &[Element]) -> Result<(), ReadError> {
-        if self.strict
-            && let Some(second) = schema::repeated(extensions)
+        if let Some(only) = schema::place_of_one(extension)
+            && !siblings.singles.get_or_insert_default().insert(only)
         {
-            self.fault(|| Fault::RepeatedExtension {
-                element: excerpt(&second.name().to_string()),
-            })?;
+            self.fault_at(place, || Fault::RepeatedExtension { element: element() })?;
         }
         Ok(())
     }
 
-    /// The attribute named, the language, and all the others; the language is one of the others
-    /// for an element whose content is in none.
-    fn attributes(
-        &mut self,
-        known: Option<&str>,
-        lang_is_foreign: bool,
-    ) -> Result<Named<'a>, ReadError> {
+    /// The attribute named, the language if it is taken, and all the others.
+    fn attributes(&mut self, known: Option<&str>, lang: Lang) -> Result<Named<'a>, ReadError> {
         let mut value = None;
-        let mut lang: Option<Cow<'a, str>> = None;
+        let mut own_lang: Option<Cow<'a, str>> = None;
+        let mut bad_lang = None;
         if self.tokenizer.attributes().is_empty() {
             return Ok((value, None, Attributes::new()));
         }
+        let strict = self.strict;
         let attributes = self.tokenizer.own_attributes_but(|attribute| {
             if attribute.namespace == NamespaceId::NONE && Some(attribute.local) == known {
                 value = Some(core::mem::take(&mut attribute.value));
                 return true;
             }
-            if attribute.namespace == NamespaceId::XML
-                && attribute.local == "lang"
-                && !lang_is_foreign
+            if attribute.namespace != NamespaceId::XML
+                || attribute.local != "lang"
+                || lang == Lang::Foreign
             {
-                lang = Some(core::mem::take(&mut attribute.value));
-                return true;
+                return false;
             }
-            false
+            let tag = trim(&attribute.value);
+            let is_good = if strict {
+                tag.is_empty() || lexical::is_language(tag)
+            } else {
+                // That of a note goes no further.
+                lang == Lang::Taken || tag.len() <= lexical::LONGEST_LANGUAGE
+            };
+            if !is_good {
+                bad_lang = Some(excerpt(tag));
+            }
+            if lang == Lang::Taken {
+                own_lang = Some(core::mem::take(&mut attribute.value));
+            }
+            lang == Lang::Taken
         });
-        if self.strict
-            && let Some(tag) = lang.as_deref().map(trim)
-            && !(tag.is_empty() || lexical::is_language(tag))
-        {
-            self.fault(|| Fault::BadLanguage {
-                value: excerpt(tag),
-            })?;
+        if let Some(value) = bad_lang {
+            self.fault(|| Fault::BadLanguage { value })?;
         }
         // The schemas foresee no others, save those of XML and of the schema language.
         let known_ones = [namespace::XML, namespace::XSI];
@@ -303,21 +349,7 @@ impl<'a> Reader<'a, '_> {
                 name: excerpt(&name.to_string()),
             })?;
         }
-        Ok((value, lang.map(Cow::into_owned), attributes))
-    }
-
-    /// The language of an element that holds others. One that is none is left out: it would go to
-    /// everything below, and make a large document of a small one.
-    fn handed_down(&mut self, lang: Option<String>) -> Result<Option<String>, ReadError> {
-        match lang {
-            Some(lang) if lang.len() > lexical::LONGEST_LANGUAGE => {
-                self.fault(|| Fault::BadLanguage {
-                    value: excerpt(&lang),
-                })?;
-                Ok(None)
-            }
-            lang => Ok(lang),
-        }
+        Ok((value, own_lang.map(Cow::into_owned), attributes))
     }
 
     /// The text of an element that should hold nothing else, up to and with its end.
@@ -387,22 +419,25 @@ impl<'a> Reader<'a, '_> {
         if id.is_empty() {
             self.fault(|| Fault::NoId)?;
         } else {
-            self.id(id)?;
+            for fault in self.faults_of_id(id).into_iter().flatten() {
+                self.fault(|| fault)?;
+            }
         }
         Ok(id.to_owned())
     }
 
-    fn id(&mut self, id: &str) -> Result<(), ReadError> {
+    /// Notes the id and tells what is wrong with it.
+    fn faults_of_id(&mut self, id: &str) -> [Option<Fault>; 2] {
         if !self.heeds_faults() {
-            return Ok(());
+            return [None, None];
         }
-        if !is_nc_name(id) {
-            self.fault(|| Fault::BadId { value: excerpt(id) })?;
-        }
-        if !self.ids.is_new(id) {
-            self.fault(|| Fault::DuplicateId { value: excerpt(id) })?;
-        }
-        Ok(())
+        let value = || excerpt(id);
+        let is_bad = !is_nc_name(id);
+        let is_double = !self.ids.is_new(id);
+        [
+            is_bad.then(|| Fault::BadId { value: value() }),
+            is_double.then(|| Fault::DuplicateId { value: value() }),
+        ]
     }
 
     /// Whether it makes a difference to find a fault.
@@ -410,22 +445,36 @@ impl<'a> Reader<'a, '_> {
         self.strict || self.tolerated.len() < self.options.limits.reports
     }
 
+    /// A fault at the last token.
     fn fault(&mut self, fault: impl FnOnce() -> Fault) -> Result<(), ReadError> {
+        self.fault_at(Tokenizer::location, fault)
+    }
+
+    /// A fault of the element that began at `start` and has just been read.
+    fn fault_of(&mut self, start: usize, fault: impl FnOnce() -> Fault) -> Result<(), ReadError> {
+        self.fault_at(|it| it.location_in(start, &[]), fault)
+    }
+
+    fn fault_at(
+        &mut self,
+        place: impl FnOnce(&mut Tokenizer<'a>) -> Location,
+        fault: impl FnOnce() -> Fault,
+    ) -> Result<(), ReadError> {
         if self.strict {
             return Err(ReadError::Fault(Tolerated {
                 fault: fault(),
-                location: self.tokenizer.location(),
+                location: place(&mut self.tokenizer),
             }));
         }
         if self.heeds_faults() {
-            self.report(fault());
+            self.report(place, fault());
         }
         Ok(())
     }
 
-    fn report(&mut self, fault: Fault) {
+    fn report(&mut self, place: impl FnOnce(&mut Tokenizer<'a>) -> Location, fault: Fault) {
         if self.tolerated.len() < self.options.limits.reports {
-            let location = self.tokenizer.location();
+            let location = place(&mut self.tokenizer);
             self.tolerated.push(Tolerated { fault, location });
         }
     }
@@ -450,10 +499,13 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// How far an element's content has come, in ranks of the schema.
+/// How far an element's content has come.
 #[derive(Default)]
 struct Order {
+    /// In ranks of the schema.
     reached: u8,
+    /// What may be there once and has been met, in strict reading.
+    singles: Option<HashSet<String>>,
 }
 
 /// The ids seen so far, as keyed hashes: nobody outside can make two of them alike.

@@ -129,7 +129,7 @@ pub(super) fn is_foreign(element: &Element) -> bool {
 
 /// An element of another namespace. Its content is in the language around it when nothing else
 /// is said.
-pub(super) fn read_foreign(element: &Element, around: Option<&str>) -> Element {
+pub(in crate::pidf) fn read_foreign(element: &Element, around: Option<&str>) -> Element {
     let mut foreign = element.clone();
     if let Some(lang) = around
         && element.children().next().is_some()

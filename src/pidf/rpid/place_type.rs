@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::values::Value;
 use super::{frame, values};
 use crate::pidf::written::Written;
-use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError};
+use crate::pidf::{Extension, ExtensionOf, Note, Person, ValueError, schema};
 use crate::xml::{Attributes, Element, namespace};
 
 /// One kind of place (RFC 4480, 3.7).
@@ -163,8 +163,9 @@ impl Extension for PlaceType {
         self.written.apply(self, Self::fresh)
     }
 
-    fn understands(namespace: &str, _local: &str) -> bool {
+    fn understands(namespace: &str, local: &str) -> bool {
         matches!(namespace, namespace::RPID | namespace::LOCATION_TYPE)
+            && schema::has_element(namespace, local)
     }
 }
 

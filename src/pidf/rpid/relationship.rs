@@ -87,6 +87,14 @@ impl Extension for Relationship {
 impl ExtensionOf<Tuple> for Relationship {}
 
 impl Tuple {
+    /// Whether it says that the service reaches somebody other than the presentity itself.
+    pub(in crate::pidf) fn is_of_somebody_else(&self) -> bool {
+        self.all::<Relationship>()
+            .any(|relationship| relationship.kind != RelationshipKind::Oneself)
+    }
+}
+
+impl Tuple {
     /// Whether it says that it reaches somebody other than the presentity (RFC 4480, 3.9).
     /// Contact information may stand in such a tuple only (RFC 4482, 1).
     pub fn is_about_another(&self) -> bool {

@@ -5,8 +5,6 @@
 mod caps;
 mod rpid;
 
-use std::collections::HashSet;
-
 use super::{certs, lexical, timestamp, uri};
 use crate::xml::{
     Attribute, Element, Name, NodeRef, excerpt, is_blank, is_nc_name, namespace, trim,
@@ -218,26 +216,27 @@ pub(super) fn is_in_place(element: &Element, parent: Parent) -> bool {
     parents.contains(&parent)
 }
 
-/// The first extension that repeats another of its parent, where only one may be: those of rich
-/// presence that have neither `from` nor `until` (RFC 4480, 3.1), and those of contact information, of
-/// which names for display may be in several languages (RFC 4482, 3).
-pub(super) fn repeated(extensions: &[Element]) -> Option<&Element> {
-    let mut met = HashSet::new();
-    extensions.iter().find(|element| {
-        let lang = match (element.namespace(), element.local()) {
-            (namespace::RPID, _) => {
-                let has = |time: &str| element.attribute(time).is_some();
-                if has("from") || has("until") {
-                    return false;
-                }
-                None
+/// What no two extensions of one parent may have in common, for those that may stand alone only:
+/// those of rich presence that have neither `from` nor `until` (RFC 4480, 5), those of contact
+/// information, of which names for display may be in several languages (RFC 4482, 7), and those that
+/// hold all capabilities (RFC 5196, 3.2 and 3.3). That times of rich presence should not overlap is
+/// advice (RFC 4480, 3.1).
+pub(super) fn place_of_one(element: &Element) -> Option<String> {
+    let (namespace, local) = (element.namespace(), element.local());
+    let lang = match (namespace, local) {
+        (namespace::RPID, _) => {
+            let has = |time: &str| element.attribute(time).is_some();
+            if has("from") || has("until") {
+                return None;
             }
-            (namespace::CIPID, "display-name") => element.attributes.get(namespace::XML, "lang"),
-            (namespace::CIPID, _) => None,
-            _ => return false,
-        };
-        !met.insert((element.namespace(), element.local(), lang))
-    })
+            None
+        }
+        (namespace::CIPID, "display-name") => element.attributes.get(namespace::XML, "lang"),
+        (namespace::CIPID, _) | (namespace::CAPS, "servcaps" | "devcaps") => None,
+        _ => return None,
+    };
+    let lang = lang.map_or("-", trim);
+    Some(format!("{namespace} {local} {lang}"))
 }
 
 /// A departure from a schema.
@@ -247,6 +246,24 @@ pub(super) struct Violation {
     pub(super) element: String,
     /// What was expected of it.
     pub(super) expected: String,
+    /// Where it shows: how many child elements to pass over at each step from the extension.
+    pub(super) way: Vec<usize>,
+}
+
+impl Violation {
+    /// The same, seen from the parent.
+    fn in_child(mut self, number: usize) -> Self {
+        self.way.insert(0, number);
+        self
+    }
+}
+
+/// A violation, and how far a sequence was followed until then.
+struct Stop {
+    violation: Violation,
+    /// Children that were as they should be, twice; one more for a child that may stand where it
+    /// does but is wrong inside.
+    reached: usize,
 }
 
 /// Checks an extension and all that is known inside it.
@@ -267,7 +284,10 @@ fn check_inside(element: &Element) -> Result<(), Violation> {
                     value.check(element, attribute)?;
                 }
             }
-            element.elements().try_for_each(check_inside)
+            let mut children = element.elements().enumerate();
+            children.try_for_each(|(number, child)| {
+                check_inside(child).map_err(|violation| violation.in_child(number))
+            })
         }
     }
 }
@@ -295,6 +315,37 @@ fn rule_for(element: &Element) -> Option<&'static Rule> {
     }
 }
 
+/// Whether the namespace has an element of this name, so far as it is known which it has: of
+/// namespaces that are not known, and of location types, which anybody may register, it may.
+pub(super) fn has_element(namespace: &str, local: &str) -> bool {
+    match namespace {
+        namespace::RPID => occurs(rpid::GLOBAL, local),
+        namespace::CAPS => occurs(caps::GLOBAL, local),
+        namespace::CIPID => matches!(
+            local,
+            "card" | "display-name" | "homepage" | "icon" | "map" | "sound"
+        ),
+        namespace::DATA_MODEL => matches!(
+            local,
+            "person" | "device" | "deviceID" | "note" | "timestamp"
+        ),
+        namespace::CERTS => local == "certs",
+        _ => true,
+    }
+}
+
+/// Whether the name is among these or in what one of them may hold.
+fn occurs(names: &[(&str, &'static Rule)], local: &str) -> bool {
+    names.iter().any(|(name, rule)| {
+        let sequences = match rule.content {
+            Content::Elements(sequences) => sequences,
+            Content::Nothing | Content::Value(_) => &[],
+        };
+        let mut slots = sequences.iter().copied().flatten();
+        *name == local || slots.any(|slot| occurs(slot.choice, local))
+    })
+}
+
 fn find(names: &[(&str, &'static Rule)], local: &str) -> Option<&'static Rule> {
     let mut names = names.iter();
     let found = names.find(|(name, _)| *name == local);
@@ -314,7 +365,7 @@ fn check_by(element: &Element, rule: &Rule) -> Result<(), Violation> {
         Content::Nothing => Err(violation(element, "no content".to_owned())),
         Content::Value(value) => {
             if let Some(child) = element.elements().next() {
-                return Err(unexpected(element, child));
+                return Err(unexpected(element, child, 0));
             }
             match value.expects(&element.text()) {
                 None => Ok(()),
@@ -366,35 +417,48 @@ fn check_elements(element: &Element, sequences: &[&[Slot]]) -> Result<(), Violat
     if text.is_some() {
         return Err(violation(element, "no text beside elements".to_owned()));
     }
-    let mut first = None;
+    // What the writer meant is likely what fits longest.
+    let mut furthest: Option<Stop> = None;
     for sequence in sequences {
         match check_sequence(element, sequence) {
             Ok(()) => return Ok(()),
-            Err(violation) => {
-                first.get_or_insert(violation);
+            Err(stop) => {
+                if furthest.as_ref().is_none_or(|it| it.reached < stop.reached) {
+                    furthest = Some(stop);
+                }
             }
         }
     }
-    match first {
-        Some(violation) => Err(violation),
-        None => Ok(()),
-    }
+    furthest.map_or(Ok(()), |stop| Err(stop.violation))
 }
 
-fn check_sequence(element: &Element, sequence: &[Slot]) -> Result<(), Violation> {
-    let mut children = element.elements().peekable();
+fn check_sequence(element: &Element, sequence: &[Slot]) -> Result<(), Stop> {
+    let mut children = element.elements().enumerate().peekable();
+    let at = |number: usize| {
+        move |violation| Stop {
+            violation,
+            reached: number.saturating_mul(2),
+        }
+    };
+    let inside = |number: usize| {
+        move |violation: Violation| Stop {
+            violation: violation.in_child(number),
+            reached: number.saturating_mul(2).saturating_add(1),
+        }
+    };
+    let all = element.elements().count();
     for slot in sequence {
         let mut found = 0usize;
         while found < slot.most
-            && let Some(child) = children.peek()
+            && let Some(&(number, child)) = children.peek()
         {
             if child.namespace() == element.namespace() {
                 let Some(rule) = find(slot.choice, child.local()) else {
                     break;
                 };
-                check_by(child, rule)?;
+                check_by(child, rule).map_err(inside(number))?;
             } else if slot.foreign && !child.namespace().is_empty() {
-                check_inside(child)?;
+                check_inside(child).map_err(inside(number))?;
             } else {
                 break;
             }
@@ -407,12 +471,13 @@ fn check_sequence(element: &Element, sequence: &[Slot]) -> Result<(), Violation>
                 [(name, _)] => format!("the element {name}"),
                 _ => "one of its values".to_owned(),
             };
-            return Err(violation(element, expected));
+            let number = children.peek().map_or(all, |&(number, _)| number);
+            return Err(at(number)(violation(element, expected)));
         }
     }
     match children.next() {
         None => Ok(()),
-        Some(child) => Err(unexpected(element, child)),
+        Some((number, child)) => Err(at(number)(unexpected(element, child, number))),
     }
 }
 
@@ -420,12 +485,13 @@ fn violation(element: &Element, expected: String) -> Violation {
     Violation {
         element: excerpt(&element.name().to_string()),
         expected,
+        way: Vec::new(),
     }
 }
 
-fn unexpected(element: &Element, child: &Element) -> Violation {
+fn unexpected(element: &Element, child: &Element, number: usize) -> Violation {
     let child = excerpt(&child.name().to_string());
-    violation(element, format!("no element {child} at its place"))
+    violation(element, format!("no element {child} at its place")).in_child(number)
 }
 
 impl Value {

@@ -1,0 +1,179 @@
+//! The language of what a document says to people (XML 1.0, 2.12; RFC 3863, 4.1.6).
+
+use std::borrow::Cow;
+
+use super::lexical::LONGEST_LANGUAGE;
+use super::presence::Presence;
+use crate::xml::{Attributes, Element, Name, namespace, trim};
+
+/// The language that these attributes state, unless it is longer than any may be.
+pub(super) fn stated(attributes: &Attributes) -> Option<&str> {
+    let tag = trim(attributes.get(namespace::XML, "lang")?);
+    (tag.len() <= LONGEST_LANGUAGE).then_some(tag)
+}
+
+/// The element, saying itself that it is in the language around it when it says nothing else.
+pub(super) fn within<'e>(element: &'e Element, around: Option<&str>) -> Cow<'e, Element> {
+    match around {
+        Some(tag) if !tag.is_empty() && !states_any(&element.attributes) => {
+            let mut element = element.clone();
+            give(&mut element.attributes, tag);
+            Cow::Owned(element)
+        }
+        _ => Cow::Borrowed(element),
+    }
+}
+
+fn states_any(attributes: &Attributes) -> bool {
+    attributes.get(namespace::XML, "lang").is_some()
+}
+
+fn give(attributes: &mut Attributes, tag: &str) {
+    if !states_any(attributes) {
+        attributes.set(Name::with_prefix(namespace::XML, "lang", "xml"), tag);
+    }
+}
+
+/// The languages of what holds others.
+macro_rules! languages {
+    ($($holder:ty),+) => {$(
+        impl $holder {
+            /// The language of all in it that states no other: its attribute `xml:lang`, a tag of
+            /// RFC 5646, without white space around it. Empty: explicitly none.
+            ///
+            /// None where it states none, so that what is around it decides, and where what it
+            /// states has more octets than any tag, 35.
+            ///
+            /// ```
+            /// use presentity::pidf::Presence;
+            ///
+            /// let document = Presence::read(
+            ///     b"<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:dora@example.com'
+            ///       xml:lang='de'><note>Bin essen</note></presence>",
+            /// )?;
+            /// let note = &document.notes[0];
+            /// assert_eq!(note.lang.as_deref().or(document.language()), Some("de"));
+            /// # Ok::<(), presentity::pidf::ReadError>(())
+            /// ```
+            pub fn language(&self) -> Option<&str> {
+                $crate::pidf::language::stated(&self.attributes)
+            }
+        }
+    )+};
+}
+
+languages!(
+    super::Presence,
+    super::Tuple,
+    super::Status,
+    super::Person,
+    super::Device
+);
+
+impl Presence {
+    /// Takes the language of the whole document off its root and gives it to each of its notes,
+    /// tuples, persons, devices and extensions that states none of its own.
+    ///
+    /// For whoever moves parts of a document into another one, or looks at them by themselves. A
+    /// language that is longer than any tag may be goes to nobody.
+    ///
+    /// ```
+    /// use presentity::pidf::Presence;
+    ///
+    /// let mut document = Presence::read(
+    ///     b"<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:dora@example.com'
+    ///       xml:lang='de'><note>Bin essen</note><note xml:lang='en'>Lunch</note></presence>",
+    /// )?;
+    /// document.hand_down_language();
+    /// assert_eq!(document.language(), None);
+    /// assert_eq!(document.notes[0].lang.as_deref(), Some("de"));
+    /// assert_eq!(document.notes[1].lang.as_deref(), Some("en"));
+    /// # Ok::<(), presentity::pidf::ReadError>(())
+    /// ```
+    pub fn hand_down_language(&mut self) {
+        let Some(taken) = self.attributes.remove(namespace::XML, "lang") else {
+            return;
+        };
+        let tag = trim(&taken.value);
+        if tag.is_empty() || tag.len() > LONGEST_LANGUAGE {
+            return;
+        }
+        for note in &mut self.notes {
+            note.lang.get_or_insert_with(|| tag.to_owned());
+        }
+        let tuples = self.tuples.iter_mut().map(|it| &mut it.attributes);
+        let persons = self.persons.iter_mut().map(|it| &mut it.attributes);
+        let devices = self.devices.iter_mut().map(|it| &mut it.attributes);
+        let extensions = self.extensions.iter_mut().map(|it| &mut it.attributes);
+        let parts = tuples.chain(persons).chain(devices).chain(extensions);
+        parts.for_each(|attributes| give(attributes, tag));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pidf::{Device, DeviceId, Note, Person, Tuple};
+
+    fn spoken(attributes: &mut Attributes, tag: &str) {
+        attributes.set(Name::new(namespace::XML, "lang"), tag);
+    }
+
+    /// Two of everything, the second of which is in English.
+    fn document(tag: &str) -> Presence {
+        let mut document = Presence::new("sip:dora@example.com")
+            .with_note("1")
+            .with_note(Note::new("2").in_language("en"));
+        for id in ["1", "2"] {
+            let device = Device::new(id, DeviceId::new("urn:example:desk").unwrap());
+            document.tuples.push(Tuple::open(id));
+            document.persons.push(Person::new(id));
+            document.devices.push(device);
+            document.extensions.push(Element::new("urn:example:x", "e"));
+        }
+        spoken(&mut document.tuples[1].attributes, "en");
+        spoken(&mut document.persons[1].attributes, "en");
+        spoken(&mut document.devices[1].attributes, "en");
+        spoken(&mut document.extensions[1].attributes, "en");
+        spoken(&mut document.attributes, tag);
+        document
+    }
+
+    fn languages(document: &Presence) -> Vec<Option<&str>> {
+        let notes = document.notes.iter().map(|note| note.lang.as_deref());
+        let tuples = document.tuples.iter().map(Tuple::language);
+        let persons = document.persons.iter().map(Person::language);
+        let devices = document.devices.iter().map(Device::language);
+        let extensions = document.extensions.iter().map(|it| stated(&it.attributes));
+        let parts = tuples.chain(persons).chain(devices).chain(extensions);
+        notes.chain(parts).collect()
+    }
+
+    // PIDF-18
+    #[test]
+    fn a_language_goes_to_whatever_states_none() {
+        let mut spoken = document(" de\n");
+        assert_eq!(spoken.language(), Some("de"));
+        assert_eq!(languages(&spoken), [None, Some("en")].repeat(5));
+        spoken.hand_down_language();
+        assert_eq!(spoken.language(), None);
+        assert!(spoken.attributes.is_empty());
+        assert_eq!(languages(&spoken), [Some("de"), Some("en")].repeat(5));
+        let before = spoken.clone();
+        spoken.hand_down_language();
+        assert_eq!(spoken, before);
+    }
+
+    // SEC-39
+    #[test]
+    fn what_is_no_language_goes_to_nobody() {
+        for tag in ["", " ", &"x".repeat(36), &"x".repeat(64)] {
+            let mut spoken = document(tag);
+            spoken.hand_down_language();
+            assert!(spoken.attributes.is_empty());
+            assert_eq!(languages(&spoken), [None, Some("en")].repeat(5));
+        }
+        assert_eq!(document(&"x".repeat(36)).language(), None);
+        assert_eq!(document("").language(), Some(""));
+    }
+}
