@@ -2,18 +2,22 @@
 
 use std::net::Ipv6Addr;
 
+use crate::sip::byte_set::ByteSet;
 use crate::xml::trim;
 
 /// Whether the text is an absolute URI and nothing else (RFC 3986, 4.3): a scheme, a colon, and
 /// at least one character of those that URIs are made of.
 pub(super) fn is_absolute(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else {
-        return false;
-    };
-    let mut scheme = scheme.bytes();
-    let scheme_is_good = scheme.next().is_some_and(|b| b.is_ascii_alphabetic())
-        && scheme.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    scheme_is_good && !rest.is_empty() && rest.bytes().all(is_uri_byte)
+    let mut scheme = text.bytes();
+    let ends = scheme
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
+        && scheme.find(|&b| !is_scheme_byte(b)) == Some(b':');
+    ends && scheme.len() > 0 && URI_CHARACTERS.covers(text)
+}
+
+fn is_scheme_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
 /// Whether the text may stand where a schema wants a URI: an absolute or relative reference, with
@@ -32,7 +36,7 @@ pub(super) fn is_reference(text: &str) -> bool {
     let mut parts = [first, fragment.unwrap_or_default()].into_iter();
     let has_brackets = |part: &str| part.contains(['[', ']']);
     let may_have_brackets = first.starts_with("//");
-    parts.all(|part| part.bytes().all(is_uri_byte) && escapes_are_complete(part))
+    parts.all(|part| URI_CHARACTERS.covers(part) && escapes_are_complete(part))
         && (may_have_brackets || !has_brackets(text))
 }
 
@@ -61,7 +65,7 @@ pub(super) fn is_uri(text: &str) -> bool {
     };
     let has_brackets = |part: &str| part.contains(['[', ']']);
     is_absolute(whole)
-        && fragment.bytes().all(is_uri_byte)
+        && URI_CHARACTERS.covers(fragment)
         && authority.is_none_or(is_authority)
         && path.is_some_and(|path| !has_brackets(path))
         && !has_brackets(fragment)
@@ -106,13 +110,9 @@ pub(super) fn of_any_uri(text: &str) -> Option<String> {
     is_uri(&uri).then_some(uri)
 }
 
-/// Unreserved and reserved characters and `%`, without `#`: a fragment names no presentity.
-fn is_uri_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9'
-        | b'-' | b'.' | b'_' | b'~' | b'%' | b':' | b'/' | b'?' | b'[' | b']' | b'@' | b'!'
-        | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
-}
+/// Unreserved and reserved characters and `%` (RFC 3986, 2), without `#`: a fragment names no
+/// presentity.
+static URI_CHARACTERS: ByteSet = ByteSet::GRAPHIC.without("\"<>\\^`{|}#");
 
 #[cfg(test)]
 mod tests {
