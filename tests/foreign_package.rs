@@ -8,7 +8,7 @@ use presentity::event::{
     Authorization, Decision, Package, Profile, Rejection, RenderRequest, Server, ServerConfig,
     SubscribeQuery, Unreadable, Unserved, View, Visibility,
 };
-use presentity::sip::Uri;
+use presentity::sip::{MediaType, Uri};
 
 /// Messages that wait for a user (RFC 3842): a count that the application sets.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Package for MessageSummary {
         }
     }
 
-    fn read_publication(&mut self, _: &str, _: &Bytes) -> Result<(), Unreadable> {
+    fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
         Err(Unreadable("nothing is published here".into()))
     }
 

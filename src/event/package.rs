@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::authorization::{Authorization, PublishDecision, PublishQuery, SubscribeQuery, View};
-use crate::sip::Uri;
+use crate::sip::{MediaType, Uri};
 
 /// The constants of an event package (RFC 6665 section 5.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,13 +103,14 @@ pub trait Package {
         PublishDecision::Forbid
     }
 
-    /// Reads the body of a PUBLISH, whose type is one of the profile's.
+    /// Reads the body of a PUBLISH, whose type is one of the profile's, with the parameters that it
+    /// came with.
     ///
     /// # Errors
     /// When it cannot be read; the publication does not happen.
     fn read_publication(
         &mut self,
-        media_type: &str,
+        media_type: &MediaType<'_>,
         body: &Bytes,
     ) -> Result<Self::Publication, Unreadable>;
 

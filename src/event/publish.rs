@@ -162,12 +162,11 @@ impl<P: Package> Server<P> {
             .single(HeaderName::ContentType)?
             .ok_or_else(Refusal::malformed)?;
         let content_type = MediaType::parse(content_type)?;
-        let media_type = types
-            .iter()
-            .find(|media_type| content_type.essence_eq(media_type))
-            .ok_or_else(unknown)?;
+        if !types.iter().any(|known| content_type.essence_eq(known)) {
+            return Err(unknown());
+        }
         self.package
-            .read_publication(media_type, request.body())
+            .read_publication(&content_type, request.body())
             .map_err(|why| {
                 super::trace::unreadable(&why);
                 Refusal::malformed()

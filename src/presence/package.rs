@@ -13,8 +13,8 @@ use crate::event::{
     Authorization, Package, Profile, PublishDecision, PublishQuery, RenderRequest, SubscribeQuery,
     Unreadable, Unserved, View, Visibility,
 };
-use crate::pidf::{Presence, Tuple};
-use crate::sip::Uri;
+use crate::pidf::{Presence, ReadOptions, Tuple};
+use crate::sip::{MediaType, Uri};
 
 /// The type of today, and the one of before RFC 3863.
 const MEDIA_TYPES: &[&str] = &["application/pidf+xml", "application/cpim-pidf+xml"];
@@ -186,8 +186,17 @@ impl<P: Policy> Package for PresencePackage<P> {
         self.policy.publish(query)
     }
 
-    fn read_publication(&mut self, _: &str, body: &Bytes) -> Result<Presence, Unreadable> {
-        let mut document = Presence::read(body).map_err(|error| Unreadable(error.to_string()))?;
+    fn read_publication(
+        &mut self,
+        media_type: &MediaType<'_>,
+        body: &Bytes,
+    ) -> Result<Presence, Unreadable> {
+        let options = ReadOptions {
+            charset: media_type.param("charset").map(Cow::into_owned),
+            ..ReadOptions::default()
+        };
+        let read = Presence::read_with(body, &options);
+        let (mut document, _) = read.map_err(|error| Unreadable(error.to_string()))?;
         // Whatever could be read is passed on; what no document may have is put right.
         document.repair();
         fit(&mut document);

@@ -350,6 +350,27 @@ fn a_body_that_cannot_be_read_is_malformed() {
     scene.empty();
 }
 
+// PIDF-03
+#[test]
+fn the_charset_of_the_content_type_wins_over_what_the_body_declares() {
+    let mut scene = Scene::new();
+    let body = "<?xml version='1.0' encoding='ISO-8859-1'?>\
+        <presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:bob@example.com'>\
+        <tuple id='a'><status><basic>open</basic></status><note>zu Hause, müde</note></tuple></presence>";
+    for (charset, answer) in [
+        ("", "400"),
+        (";charset=ISO-8859-1", "400"),
+        (";charset=utf-8", "200"),
+        (";charset=\"UTF-8\"", "200"),
+    ] {
+        let message = scene
+            .publish(BOB, body)
+            .with("Content-Type", &format!("application/pidf+xml{charset}"));
+        assert_eq!(story(&scene.send(&message))[0], answer, "{charset}");
+    }
+    scene.close();
+}
+
 // SRV-46
 #[test]
 fn a_body_that_is_too_large_gets_413() {
