@@ -6,7 +6,7 @@
 //!
 //! | room | what it holds |
 //! | --- | --- |
-//! | [`presence`] | the presence agent (RFC 3856): policy, views, composition |
+//! | [`presence`] | the presence agent (RFC 3856): policy, views, composition; the publisher |
 //! | [`event`] | subscriptions (RFC 6665) and publications (RFC 3903) for any event package |
 //! | [`pidf`] | the presence document (RFC 3863), the data model, rich presence, capabilities, `certs` |
 //! | [`xml`] | the strict XML that documents stand on |
@@ -140,7 +140,7 @@
 //!
 //! - [x] RFC 3856, the presence event package: presence agent
 //! - [x] RFC 6665, the notifier; [ ] the subscriber
-//! - [x] RFC 3903, the event state compositor; [ ] the event publication agent
+//! - [x] RFC 3903, the event state compositor and the event publication agent
 //! - [x] RFC 3863, 4479, 4480, 4482, 5196: presence documents, read and written
 //! - [x] RFC 3840, Contact parameters to and from capabilities in documents
 //! - [ ] RFC 3857 and 3858, 4660, 5025, 5262, 5839, 6446

@@ -1,5 +1,7 @@
 //! Names of the host's transactions and connections.
 
+use super::slab::Key;
+
 /// The host's name for a server transaction: the request that opened it waits for a response.
 ///
 /// The host chooses the value; it must differ for every request that it hands in while an earlier
@@ -14,9 +16,19 @@ pub struct ServerTransaction(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientTransaction(u64);
 
+/// Bits of a generation that fit into a transaction's name beside the role.
+const GENERATION: u64 = 0x00ff_ffff;
+
 impl ClientTransaction {
-    pub(crate) const fn from_raw(raw: u64) -> Self {
-        Self(raw)
+    /// The transaction that stands at this place in the table of a role.
+    pub(crate) fn of(role: u8, place: Key) -> Self {
+        let generation = u64::from(place.generation.get()) & GENERATION;
+        Self((u64::from(role) << 56) | (generation << 32) | u64::from(place.index))
+    }
+
+    /// Where it stands, if it stands there still.
+    pub(crate) const fn index(self) -> u32 {
+        self.0 as u32
     }
 
     /// The number of the role that it is of, as its configuration said.

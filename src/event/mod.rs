@@ -3,9 +3,11 @@
 // A state that is added must be thought of everywhere.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod account;
 mod authorization;
 mod company;
 mod config;
+mod credentials;
 mod dialog;
 mod identity;
 mod inspect;
@@ -14,7 +16,9 @@ mod membership;
 mod notify;
 mod output;
 mod package;
+mod patience;
 mod publish;
+mod publisher;
 mod refusal;
 mod remembered;
 mod resource;
@@ -23,18 +27,24 @@ mod subscribe;
 mod subscription;
 mod trace;
 
+pub use account::{Account, InvalidAccount};
 pub use authorization::{
     Authorization, Decision, PublishDecision, PublishKind, PublishQuery, Reason, Rejection,
     SubscribeQuery, Termination, View,
 };
 pub use config::{Limits, ReplacePublications, ServerConfig};
+pub use credentials::NeedCredentials;
 pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
 pub use output::{
-    Backlog, EndReason, Failure, Job, JobKey, JobOutcome, NeedCredentials, Output, PublicationKey,
-    ServerEvent, Subject, SubscriptionKey, UnknownSubscription,
+    Backlog, EndReason, Failure, Job, JobKey, JobOutcome, Output, PublicationKey, ServerEvent,
+    Subject, SubscriptionKey, UnknownSubscription,
 };
 pub use package::{Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
+pub use publisher::{
+    EventPublicationAgent, OwnPublicationInfo, OwnPublicationKey, PublishError, PublishFailure,
+    PublishOrder, PublisherConfig, PublisherEvent, PublisherOutput,
+};
 pub use refusal::{Counters, RefusalReason};
 pub use server::Server;
 pub use subscription::NotifyResult;

@@ -5,8 +5,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::authorization::Decision;
+use super::credentials::{CHALLENGES_ANSWERED, NeedCredentials, credentials_field};
 use super::lifecycle::visibility;
-use super::output::{EndReason, Failure, NeedCredentials, Output, ServerEvent};
+use super::output::{EndReason, Failure, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
 use super::resource::{Round, contents};
 use super::server::{OpenNotify, Server, Timer};
@@ -22,10 +23,6 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 /// A round past as many watchers starts the interval even if nobody was told: then it is work, and
 /// a change that no view shows can be made at any time.
 const LONG_WALK: u32 = 1_000;
-/// Challenges that are answered in a row; a second one may mean a stale nonce.
-const CHALLENGES_ANSWERED: u8 = 2;
-/// Bits of a generation that fit into a transaction's name beside the role.
-const GENERATION: u64 = 0x00ff_ffff;
 
 /// What a NOTIFY tells.
 #[derive(Debug)]
@@ -308,13 +305,11 @@ impl<P: Package> Server<P> {
     // ---- outcomes -------------------------------------------------------------------------
 
     fn transaction(&self, open: Key) -> ClientTransaction {
-        let generation = u64::from(open.generation.get()) & GENERATION;
-        let role = u64::from(self.config.role) << 56;
-        ClientTransaction::from_raw(role | (generation << 32) | u64::from(open.index))
+        ClientTransaction::of(self.config.role, open)
     }
 
     fn open_notify(&self, transaction: ClientTransaction) -> Option<Key> {
-        let key = self.notifies.key_at(transaction.as_u64() as u32)?;
+        let key = self.notifies.key_at(transaction.index())?;
         (self.transaction(key) == transaction).then_some(key)
     }
 
@@ -339,34 +334,24 @@ impl<P: Package> Server<P> {
         subscription: Key,
         response: &ResponseRef<'_>,
     ) -> bool {
-        let (challenge, answer) = match response.status() {
-            401 => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
-            _ => (
-                HeaderName::ProxyAuthenticate,
-                HeaderName::ProxyAuthorization,
-            ),
-        };
-        let challenges: Vec<String> = response.values(challenge).map(str::to_owned).collect();
+        let answer = credentials_field(response.status());
         let Some(open) = self.notifies.get_mut(key) else {
             return false;
         };
         let attempts = open.repetition.as_ref().map_or(0, |it| it.attempts);
-        if challenges.is_empty() || attempts >= CHALLENGES_ANSWERED {
+        if attempts >= CHALLENGES_ANSWERED {
             return false;
         }
-        let repetition = open.repetition.get_or_insert_default();
-        repetition.attempts = attempts + 1;
-        repetition.awaited = Some(answer);
         let Some(subscription) = self.subscriptions.get(subscription) else {
             return false;
         };
-        let uri = subscription.dialog.head.uri().into();
-        let need = NeedCredentials {
-            transaction,
-            status: response.status(),
-            uri,
-            challenges,
+        let uri = subscription.dialog.head.uri();
+        let Some(need) = NeedCredentials::of(transaction, "NOTIFY", uri, response) else {
+            return false;
         };
+        let repetition = open.repetition.get_or_insert_default();
+        repetition.attempts = attempts + 1;
+        repetition.awaited = Some(answer);
         self.lanes.output(Output::NeedCredentials(need));
         true
     }

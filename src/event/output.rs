@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::authorization::{Decision, PublishKind, Reason};
+use super::credentials::NeedCredentials;
+use crate::engine::Timestamp;
 use crate::engine::slab::Key;
-use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{OutgoingRequest, Response};
 
 /// One thing for the host to do, taken with `poll_output` until there is none.
@@ -232,42 +233,6 @@ impl fmt::Display for EndReason {
             Self::NotifyUnsent => f.write_str("NOTIFY could not be sent"),
             Self::NotifyForgotten => f.write_str("outcome of a NOTIFY never reported"),
         }
-    }
-}
-
-/// A NOTIFY was answered by 401 or 407 (RFC 3261 section 22).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NeedCredentials {
-    pub(super) transaction: ClientTransaction,
-    pub(super) status: u16,
-    pub(super) uri: Box<str>,
-    pub(super) challenges: Vec<String>,
-}
-
-impl NeedCredentials {
-    /// The transaction that was challenged; it names the wish in `provide_credentials`.
-    pub fn transaction(&self) -> ClientTransaction {
-        self.transaction
-    }
-
-    /// 401 (answer with Authorization) or 407 (Proxy-Authorization).
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The method that credentials are computed over: always `NOTIFY` here.
-    pub fn method(&self) -> &'static str {
-        "NOTIFY"
-    }
-
-    /// The Request-URI that credentials are computed over.
-    pub fn uri(&self) -> &str {
-        &self.uri
-    }
-
-    /// The values of WWW-Authenticate or Proxy-Authenticate.
-    pub fn challenges(&self) -> impl Iterator<Item = &str> {
-        self.challenges.iter().map(String::as_str)
     }
 }
 

@@ -470,7 +470,7 @@ fn in_dialog(request: &RequestRef<'_>) -> bool {
         .is_some_and(|to| NameAddr::parse(to).map_or(true, |to| to.tag().is_some()))
 }
 
-fn added_fields(fields: &[(String, String)]) -> String {
+pub(super) fn added_fields(fields: &[(String, String)]) -> String {
     let token = |name: &str| {
         !name.is_empty()
             && name

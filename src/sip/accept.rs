@@ -122,7 +122,7 @@ fn range(input: &str) -> Parsed<'_, Range<'_>> {
 }
 
 /// `0`, `1` or a decimal between them, with three decimals at most, in thousandths.
-fn parse_quality(text: &str) -> Option<u16> {
+pub(super) fn parse_quality(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if decimals.len() > 3 || !decimals.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;

@@ -10,6 +10,7 @@ use nom::combinator::{cut, recognize, success};
 use nom::multi::many0_count;
 use nom::sequence::{pair, preceded};
 
+use super::accept::parse_quality;
 use super::byte_set::ByteSet;
 use super::grammar::{
     Parsed, each_member, is_token, lws, mismatch, quoted_string, some_text_of, sws, symbol,
@@ -73,6 +74,13 @@ impl<'a> NameAddr<'a> {
     /// The parameters of the field (not those of the URI).
     pub fn params(&self) -> Params<'a> {
         self.params
+    }
+
+    /// How much a contact is preferred to others, in thousandths; 1000 when it does not say, or says
+    /// nothing that can be read (RFC 3261 section 20.10).
+    pub fn quality(&self) -> u16 {
+        let value = self.params().get("q").flatten();
+        value.and_then(parse_quality).unwrap_or(1000)
     }
 
     /// The `tag` parameter (RFC 3261 section 19.3); tags compare byte by byte.

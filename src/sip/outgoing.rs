@@ -191,6 +191,29 @@ impl Own {
         own
     }
 
+    /// The lines of a request outside NOTIFY.
+    pub(crate) fn of_request(
+        method: &str,
+        cseq: u32,
+        expires: u32,
+        if_match: Option<&str>,
+        more: &[(HeaderName, String)],
+    ) -> Self {
+        let mut text = format!("CSeq: {cseq} {method}\r\nExpires: {expires}\r\n");
+        let if_match = if_match.map(|tag| (HeaderName::SipIfMatch, tag));
+        let more = more.iter().map(|(name, value)| (*name, value.as_str()));
+        for (name, value) in if_match.into_iter().chain(more) {
+            for part in [name.as_str(), ": ", value, "\r\n"] {
+                text.push_str(part);
+            }
+        }
+        Self {
+            cseq,
+            state: Standing::Active { expires },
+            text: OnceLock::from(Box::from(text)),
+        }
+    }
+
     fn make_text(&self, more: &[(HeaderName, String)]) -> Box<str> {
         let mut text = Vec::with_capacity(self.len());
         self.write_numbers(&mut text);
@@ -387,6 +410,7 @@ mod tests {
 
     use super::{Content, HeadWriter, OutgoingRequest, Own, Standing};
     use crate::engine::ClientTransaction;
+    use crate::engine::slab::Key;
     use crate::sip::HeaderName;
 
     const VIA: &str = "Via: SIP/2.0/TCP pa.example.com;branch=z9hG4bKab12\r\n";
@@ -400,7 +424,7 @@ mod tests {
         let content = Content::new("Server: Pa 2\r\n", Some("application/pidf+xml"), body);
         let own = Own::new(cseq, standing, more);
         OutgoingRequest::new(
-            ClientTransaction::from_raw(3),
+            ClientTransaction::of(0, Key::first(3)),
             None,
             head,
             own,

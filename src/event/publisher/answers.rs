@@ -1,0 +1,392 @@
+//! What becomes of a PUBLISH, and what follows from it (RFC 3903 section 5).
+
+use core::time::Duration;
+
+use super::publication::Phase;
+use super::{
+    EventPublicationAgent, OpenPublish, OwnPublicationKey, PublishFailure, PublisherEvent,
+    PublisherOutput,
+};
+use crate::engine::slab::Key;
+use crate::engine::{ClientTransaction, Timestamp};
+use crate::event::credentials::{CHALLENGES_ANSWERED, credentials_field};
+use crate::event::dialog::may_be_target;
+use crate::event::patience::{refresh_after, retry_after};
+use crate::event::{Failure, NeedCredentials, PublishKind};
+use crate::sip::{Contacts, HeaderName, ResponseRef, parse_delta_seconds, parse_entity_tag};
+
+/// Redirections that are followed in a row.
+const REDIRECTIONS: u8 = 5;
+/// Answers 423 in a row that are heard.
+const TOO_BRIEF: u8 = 3;
+/// Attempts to remove what may be gone by itself sooner.
+const REMOVALS: u32 = 3;
+
+impl EventPublicationAgent {
+    /// The final response to a request of this role; provisional ones and those to transactions
+    /// that are not open have no effect.
+    pub fn handle_response(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        response: &ResponseRef<'_>,
+    ) {
+        self.advance(now);
+        let status = response.status();
+        if status < 200 {
+            return;
+        }
+        let Some(place) = self.outcome(transaction) else {
+            return;
+        };
+        if let 401 | 407 = status
+            && self.ask_credentials(transaction, place, response)
+        {
+            return;
+        }
+        let Some(open) = self.open.close(place) else {
+            return;
+        };
+        let Some(publication) = self.publications.get_mut(open.publication) else {
+            return;
+        };
+        publication.phase = Phase::Idle;
+        match status {
+            200..300 => self.succeed(&open, response),
+            300..400 if self.redirect(open.publication, response) => self.go_on(open.publication),
+            412 if open.kind != PublishKind::Initial => self.lose(&open),
+            423 if self.ask_for_more(open.publication, response) => self.go_on(open.publication),
+            503 if let Some(wait) = retry_after(response) => {
+                let until = self.now + wait;
+                if let Some(publication) = self.publications.get(open.publication) {
+                    self.holds.hold(publication.next_hop(), until, self.now);
+                }
+                self.fail(&open, refused(response), Some(wait));
+            }
+            _ => {
+                let wait = retry_after(response);
+                self.fail(&open, refused(response), wait);
+            }
+        }
+    }
+
+    /// A request of this role got no final response.
+    pub fn handle_failure(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        failure: Failure,
+    ) {
+        self.advance(now);
+        let outcome = self.outcome(transaction);
+        if let Some(open) = outcome.and_then(|place| self.open.close(place)) {
+            let failure = match failure {
+                Failure::Timeout => PublishFailure::Timeout,
+                Failure::Transport => PublishFailure::Transport,
+            };
+            self.fail(&open, failure, None);
+        }
+    }
+
+    /// Repeats a challenged PUBLISH with these credentials, the value of Authorization or
+    /// Proxy-Authorization. False when nothing waits for them any more, or they hold a control
+    /// character.
+    pub fn provide_credentials(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        value: &str,
+    ) -> bool {
+        self.advance(now);
+        let Some((place, name)) = self.challenged(transaction) else {
+            return false;
+        };
+        if value.contains(char::is_control) {
+            return false;
+        }
+        let Some(open) = self.open.close(place) else {
+            return false;
+        };
+        let Some(publication) = self.publications.get_mut(open.publication) else {
+            return false;
+        };
+        // What another one on the way has asked for goes with it (RFC 3261 section 22.3).
+        publication.credentials.retain(|(other, _)| *other != name);
+        publication.credentials.push((name, value.to_owned()));
+        publication.phase = Phase::Idle;
+        self.go_on(open.publication);
+        true
+    }
+
+    /// There are no credentials for a challenged PUBLISH: it stays refused. False when nothing waits
+    /// for credentials any more.
+    pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
+        self.advance(now);
+        let Some((place, name)) = self.challenged(transaction) else {
+            return false;
+        };
+        let Some(open) = self.open.close(place) else {
+            return false;
+        };
+        let by_proxy = name == HeaderName::ProxyAuthorization;
+        let status = if by_proxy { 407 } else { 401 };
+        let accept = None;
+        self.fail(&open, PublishFailure::Refused { status, accept }, None);
+        true
+    }
+
+    // ---- outcomes ---------------------------------------------------------------------------
+
+    fn place(&self, transaction: ClientTransaction) -> Option<Key> {
+        let place = self.open.key_at(transaction.index())?;
+        (ClientTransaction::of(self.config.role, place) == transaction).then_some(place)
+    }
+
+    /// The open PUBLISH that an outcome is about.
+    fn outcome(&mut self, transaction: ClientTransaction) -> Option<Key> {
+        let place = self
+            .place(transaction)
+            .filter(|place| self.open.get(*place).is_some_and(|it| it.awaited.is_none()));
+        if place.is_none() {
+            self.stray_outcomes += 1;
+        }
+        place
+    }
+
+    /// The PUBLISH that waits for credentials, and the field that they go into.
+    fn challenged(&self, transaction: ClientTransaction) -> Option<(Key, HeaderName)> {
+        let place = self.place(transaction)?;
+        Some((place, self.open.get(place)?.awaited?))
+    }
+
+    /// Whether the host is asked for credentials; the PUBLISH stays open until it has answered.
+    fn ask_credentials(
+        &mut self,
+        transaction: ClientTransaction,
+        place: Key,
+        response: &ResponseRef<'_>,
+    ) -> bool {
+        let Some(open) = self.open.get_mut(place) else {
+            return false;
+        };
+        let Some(publication) = self.publications.get_mut(open.publication) else {
+            return false;
+        };
+        if publication.in_a_row.challenges >= CHALLENGES_ANSWERED {
+            return false;
+        }
+        let uri = publication.head.uri();
+        let Some(need) = NeedCredentials::of(transaction, "PUBLISH", uri, response) else {
+            return false;
+        };
+        publication.in_a_row.challenges += 1;
+        open.awaited = Some(credentials_field(response.status()));
+        self.lanes.output(PublisherOutput::NeedCredentials(need));
+        true
+    }
+
+    fn succeed(&mut self, open: &OpenPublish, response: &ResponseRef<'_>) {
+        let key = open.publication;
+        if open.kind == PublishKind::Remove {
+            self.finish(key, true);
+            return;
+        }
+        let Some(publication) = self.publications.get_mut(key) else {
+            return;
+        };
+        // What it grants beyond what was asked for is not to be trusted.
+        let asked = publication.expires;
+        let expires = seconds(response, HeaderName::Expires)
+            .unwrap_or(asked)
+            .min(asked);
+        if expires == 0 {
+            publication.forget_state();
+            self.fail(open, refused(response), None);
+            return;
+        }
+        let tag = response.single(HeaderName::SipEtag).ok().flatten();
+        let tag = tag.and_then(|tag| parse_entity_tag(HeaderName::SipEtag, tag).ok());
+        publication.entity_tag = tag
+            .filter(|tag| tag.len() <= self.config.head)
+            .map(Into::into);
+        publication.confirmed = Some(open.version);
+        publication.expires_at = self.now + Duration::from_secs(expires.into());
+        publication.refresh_due = false;
+        publication.perhaps = false;
+        publication.credentials.clear();
+        let losses = match open.kind {
+            PublishKind::Initial => publication.in_a_row.losses,
+            PublishKind::Refresh | PublishKind::Modify | PublishKind::Remove => 0,
+        };
+        publication.in_a_row = super::InARow {
+            losses,
+            ..super::InARow::default()
+        };
+        // Without a tag there is nothing to refresh: it is published anew when it has run out.
+        let until = match publication.entity_tag {
+            Some(_) => self.now + refresh_after(expires, &mut *self.entropy),
+            None => publication.expires_at,
+        };
+        self.rest(key, Phase::Idle, until);
+        self.event(PublisherEvent::Published {
+            key: OwnPublicationKey(key),
+            kind: open.kind,
+            expires,
+        });
+        self.go_on(key);
+    }
+
+    /// 412: the server has nothing under the tag (RFC 3903 section 5).
+    fn lose(&mut self, open: &OpenPublish) {
+        let key = open.publication;
+        if open.kind == PublishKind::Remove {
+            self.finish(key, true);
+            return;
+        }
+        let Some(publication) = self.publications.get_mut(key) else {
+            return;
+        };
+        publication.forget_state();
+        publication.in_a_row.losses = publication.in_a_row.losses.saturating_add(1);
+        let losses = publication.in_a_row.losses;
+        let key_of_event = OwnPublicationKey(key);
+        self.event(PublisherEvent::Lost { key: key_of_event });
+        // A server that forgets again and again is not to be flooded.
+        match losses {
+            ..=1 => self.go_on(key),
+            _ => {
+                let wait = self.backoff().wait(losses - 1, &mut *self.entropy);
+                self.rest(key, Phase::Waiting, self.now + wait);
+            }
+        }
+    }
+
+    /// 423: whether the server is asked for the longer time that it wants.
+    fn ask_for_more(&mut self, key: Key, response: &ResponseRef<'_>) -> bool {
+        let Some(publication) = self.publications.get_mut(key) else {
+            return false;
+        };
+        let least = seconds(response, HeaderName::MinExpires).unwrap_or(0);
+        let reasonable = least > publication.expires && least <= self.config.longest_expires;
+        if !reasonable || publication.in_a_row.too_brief >= TOO_BRIEF {
+            return false;
+        }
+        publication.in_a_row.too_brief += 1;
+        publication.expires = least;
+        true
+    }
+
+    /// 3xx: whether there is another target to try (RFC 3261 section 8.1.3.4).
+    fn redirect(&mut self, key: Key, response: &ResponseRef<'_>) -> bool {
+        let Ok(Contacts::List(contacts)) = Contacts::parse(response.values(HeaderName::Contact))
+        else {
+            return false;
+        };
+        let Some(publication) = self.publications.get(key) else {
+            return false;
+        };
+        let mut best: Option<(&str, u16)> = None;
+        for contact in &contacts {
+            let usable = may_be_target(contact.uri()) && contact.uri() != publication.head.uri();
+            let q = contact.quality();
+            if usable && best.is_none_or(|(_, other)| q > other) {
+                best = Some((contact.uri(), q));
+            }
+        }
+        let followed = publication.in_a_row.redirections;
+        let Some((target, _)) = best.filter(|_| followed < REDIRECTIONS) else {
+            return false;
+        };
+        let renamed = self.rename(key, target);
+        if renamed && let Some(publication) = self.publications.get_mut(key) {
+            publication.in_a_row.redirections += 1;
+            // The other server knows nothing of it.
+            publication.forget_state();
+        }
+        renamed
+    }
+
+    /// A PUBLISH has failed; `wait` is the patience that the server asks for.
+    pub(super) fn fail(
+        &mut self,
+        open: &OpenPublish,
+        failure: PublishFailure,
+        wait: Option<Duration>,
+    ) {
+        let key = open.publication;
+        let Some(publication) = self.publications.get_mut(key) else {
+            return;
+        };
+        publication.phase = Phase::Idle;
+        publication.credentials.clear();
+        let answered = matches!(failure, PublishFailure::Refused { .. });
+        publication.perhaps |= open.kind == PublishKind::Initial && !answered;
+        publication.in_a_row.failures = publication.in_a_row.failures.saturating_add(1);
+        let failures = publication.in_a_row.failures;
+        let may_pass = wait.is_some() || may_pass(&failure);
+        if open.kind == PublishKind::Remove && (!may_pass || failures >= REMOVALS) {
+            self.finish(key, false);
+            return;
+        }
+        let retry_in = may_pass.then(|| {
+            let own = self.backoff().wait(failures, &mut *self.entropy);
+            wait.unwrap_or_default().max(own)
+        });
+        match retry_in {
+            Some(wait) => self.rest(key, Phase::Waiting, self.now + wait),
+            None => self.settle(key),
+        }
+        self.event(PublisherEvent::Failed {
+            key: OwnPublicationKey(key),
+            kind: open.kind,
+            failure,
+            retry_in,
+        });
+        // What was to be removed was perhaps never there.
+        self.go_on(key);
+    }
+
+    /// Nothing more is asked for by itself.
+    fn settle(&mut self, key: Key) {
+        if let Some(publication) = self.publications.get_mut(key) {
+            publication.phase = match publication.removing {
+                true => Phase::Idle,
+                false => Phase::Refused,
+            };
+            if let Some(timer) = publication.timer.take() {
+                self.wheel.cancel(timer);
+            }
+        }
+    }
+}
+
+/// Whether the same request may succeed later.
+fn may_pass(failure: &PublishFailure) -> bool {
+    match failure {
+        PublishFailure::Refused { status, .. } => {
+            matches!(
+                status,
+                200..300 | 408 | 412 | 480 | 486 | 491 | 500 | 502 | 503 | 504 | 600
+            )
+        }
+        PublishFailure::Timeout | PublishFailure::Transport | PublishFailure::Forgotten => true,
+        PublishFailure::TooLarge => false,
+    }
+}
+
+fn refused(response: &ResponseRef<'_>) -> PublishFailure {
+    let status = response.status();
+    let accept = match status {
+        415 => {
+            let values: Vec<&str> = response.values(HeaderName::Accept).collect();
+            (!values.is_empty()).then(|| values.join(", "))
+        }
+        _ => None,
+    };
+    PublishFailure::Refused { status, accept }
+}
+
+fn seconds(response: &ResponseRef<'_>, name: HeaderName) -> Option<u32> {
+    let value = response.single(name).ok().flatten()?;
+    parse_delta_seconds(name, value).ok()
+}

@@ -1,0 +1,139 @@
+//! When parts of a document changed (RFC 3863 section 4.1.7).
+
+use crate::engine::Timestamp;
+use crate::pidf::{Device, Person, Presence, Tuple};
+use time::OffsetDateTime;
+
+/// Gives timestamps, none of them twice.
+#[derive(Debug, Default)]
+pub(super) struct Stamps {
+    /// What time of day it was at some moment.
+    clock: Option<(Timestamp, OffsetDateTime)>,
+    last: Option<OffsetDateTime>,
+}
+
+/// A document as the application gave it, and with timestamps.
+#[derive(Debug, Clone)]
+pub(super) struct Stamped {
+    given: Presence,
+    stamped: Presence,
+}
+
+impl Stamped {
+    pub(super) fn document(&self) -> &Presence {
+        &self.stamped
+    }
+}
+
+/// What bears a timestamp and an id.
+trait Part: PartialEq {
+    fn id(&self) -> &str;
+    fn timestamp(&self) -> Option<OffsetDateTime>;
+    fn has_timestamp(&self) -> bool;
+    fn stamp(&mut self, at: OffsetDateTime);
+}
+
+macro_rules! parts {
+    ($($part:ty),+) => {$(
+        impl Part for $part {
+            fn id(&self) -> &str {
+                &self.id
+            }
+
+            fn timestamp(&self) -> Option<OffsetDateTime> {
+                self.timestamp()
+            }
+
+            fn has_timestamp(&self) -> bool {
+                self.timestamp_text().is_some()
+            }
+
+            fn stamp(&mut self, at: OffsetDateTime) {
+                // A year that no document can carry leaves it without.
+                let _ = self.set_timestamp(Some(at));
+            }
+        }
+    )+};
+}
+
+parts!(Tuple, Person, Device);
+
+impl Stamps {
+    pub(super) fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
+        self.clock = Some((now, utc));
+    }
+
+    /// Timestamps for what has changed since the document before and bears none of its own. What has
+    /// not changed keeps the one it had.
+    pub(super) fn stamp(
+        &mut self,
+        now: Timestamp,
+        before: Option<&Stamped>,
+        given: Presence,
+    ) -> Stamped {
+        let mut stamped = given.clone();
+        if let Some(before) = before
+            && before.given == given
+        {
+            return before.clone();
+        }
+        let Some(at) = self.next(now) else {
+            return Stamped { given, stamped };
+        };
+        let old = before.map(|before| (&before.given, &before.stamped));
+        let tuples = old.map(|(given, stamped)| (&*given.tuples, &*stamped.tuples));
+        let mut fresh = restamp(&mut stamped.tuples, tuples, at);
+        let persons = old.map(|(given, stamped)| (&*given.persons, &*stamped.persons));
+        fresh |= restamp(&mut stamped.persons, persons, at);
+        let devices = old.map(|(given, stamped)| (&*given.devices, &*stamped.devices));
+        fresh |= restamp(&mut stamped.devices, devices, at);
+        // Something has changed that bears no timestamp, and documents with equal ones may not follow
+        // each other.
+        if !fresh {
+            let mut own = given.tuples.iter().zip(&mut stamped.tuples);
+            if let Some((_, tuple)) = own.find(|(given, _)| !given.has_timestamp()) {
+                tuple.stamp(at);
+                fresh = true;
+            }
+        }
+        if fresh {
+            self.last = Some(at);
+        }
+        Stamped { given, stamped }
+    }
+
+    /// The time of day, in whole seconds unless that has been given already.
+    fn next(&self, now: Timestamp) -> Option<OffsetDateTime> {
+        let (since, utc) = self.clock?;
+        let elapsed = time::Duration::try_from(now.saturating_since(since)).ok()?;
+        let at = utc.checked_add(elapsed)?.to_offset(time::UtcOffset::UTC);
+        let at = at.replace_nanosecond(0).ok()?;
+        match self.last {
+            Some(last) if at <= last => last.checked_add(time::Duration::MILLISECOND),
+            _ => Some(at),
+        }
+    }
+}
+
+/// Tells whether any part got a new timestamp.
+fn restamp<P: Part>(parts: &mut [P], before: Option<(&[P], &[P])>, at: OffsetDateTime) -> bool {
+    let mut fresh = false;
+    let (given, stamped) = before.unwrap_or_default();
+    // Parts that are where they were are found at once.
+    for (place, part) in parts.iter_mut().enumerate() {
+        if part.has_timestamp() {
+            continue;
+        }
+        let same_place = given.get(place).filter(|it| it.id() == part.id());
+        let old = match same_place {
+            Some(_) => Some(place),
+            None => given.iter().position(|it| it.id() == part.id()),
+        };
+        let unchanged = old
+            .filter(|old| given.get(*old).is_some_and(|old| *old == *part))
+            .and_then(|old| stamped.get(old)?.timestamp());
+        fresh |= unchanged.is_none();
+        part.stamp(unchanged.unwrap_or(at));
+    }
+    fresh
+}
