@@ -6,9 +6,11 @@ mod config;
 mod package;
 mod policy;
 mod publisher;
+mod registration;
 mod stamps;
 
 pub use agent::{Agent, SetPresenceError, UnknownPresentity};
 pub use config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 pub use policy::{DenyAll, Policy};
 pub use publisher::{PublishStateError, Publisher};
+pub use registration::registration_parameters;
