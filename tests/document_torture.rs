@@ -723,3 +723,44 @@ fn reports_of_a_flood_of_faults_are_bounded() {
     assert!(matches!(tolerated[0].fault, Fault::NoId));
     assert!(cost.bytes_max < 20_000_000, "{cost:?}");
 }
+
+// SEC-39
+#[test]
+fn the_deepest_tree_needs_little_stack_whatever_is_done_with_it() {
+    let levels = XmlLimits::MAX_DEPTH - 3;
+    let mut document = String::from(
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:dora@example.com' xmlns:x='urn:example:x' \
+         xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' \
+         xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'><dm:person id='p'><r:activities><r:busy/>",
+    );
+    for level in 1..levels {
+        document.push_str(&format!("<x:y a='x:b' n='{level}'>text"));
+    }
+    document.push_str(&"</x:y>".repeat(levels - 1));
+    document.push_str("</r:activities></dm:person></presence>");
+    let work = move || {
+        let read = Presence::read(document.as_bytes()).unwrap();
+        assert!(Presence::read_with(document.as_bytes(), &ReadOptions::strict()).is_ok());
+        let written = read.write().unwrap();
+        assert!(read.write_as(Layout::Pretty).is_ok());
+        let again = Presence::read(&written).unwrap();
+        assert_eq!(again, read);
+        assert!(read.difference(&again).is_empty());
+        let mut copy = read.clone();
+        assert!(copy.repair().is_empty());
+        copy.hand_down_language();
+        assert_eq!(copy.ids().len(), 1);
+        let activities: Activities = copy.persons[0].get().unwrap();
+        copy.persons[0].set(&activities).unwrap();
+        assert_eq!(copy, read);
+        assert!(format!("{read:?}").len() > levels);
+        let tree = Element::read(document.as_bytes(), &XmlLimits::default()).unwrap();
+        assert_eq!(
+            Element::read(&tree.write().unwrap(), &XmlLimits::default()),
+            Ok(tree)
+        );
+    };
+    // Without optimisation, as tests are built.
+    let thread = std::thread::Builder::new().stack_size(512 * 1024);
+    thread.spawn(work).unwrap().join().unwrap();
+}

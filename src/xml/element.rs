@@ -78,6 +78,15 @@ pub enum Node {
     Text(String),
 }
 
+impl Node {
+    fn is_something(&self) -> bool {
+        match self {
+            Self::Element(_) => true,
+            Self::Text(text) => !text.is_empty(),
+        }
+    }
+}
+
 /// The same, lent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -330,10 +339,8 @@ impl Element {
     pub(super) fn shape(&self) -> Shape<'_> {
         match &self.children {
             Children::Text(text) if !text.is_empty() => Shape::Text(text),
-            Children::Nodes(nodes) if !nodes.is_empty() => match self.has_elements_only() {
-                true => Shape::Elements,
-                false => Shape::Mixed,
-            },
+            Children::Nodes(nodes) if self.has_elements_only() => Shape::Elements(nodes),
+            Children::Nodes(nodes) if nodes.iter().any(Node::is_something) => Shape::Mixed(nodes),
             _ => Shape::Nothing,
         }
     }
@@ -387,9 +394,9 @@ pub(super) enum Shape<'e> {
     /// One text and nothing else.
     Text(&'e str),
     /// Elements, and between them nothing that means anything.
-    Elements,
-    /// Anything else, perhaps nothing after all.
-    Mixed,
+    Elements(&'e [Node]),
+    /// Text beside other text, or beside elements.
+    Mixed(&'e [Node]),
 }
 
 /// A part of an element's content.

@@ -41,6 +41,8 @@ pub enum XmlLimit {
     Namespaces,
     /// Length of the name of a namespace.
     NamespaceName,
+    /// Declarations repeated for the sake of content.
+    Repeated,
     /// Length of a name.
     Name,
     /// Length of a text or attribute value.
@@ -57,6 +59,7 @@ impl fmt::Display for XmlLimit {
             Self::Attributes => "attributes of an element",
             Self::NamespaceName => "bytes in the name of a namespace",
             Self::Namespaces => "namespaces",
+            Self::Repeated => "bytes of repeated namespace declarations",
             Self::Name => "bytes in a name",
             Self::Text => "bytes in a text",
             Self::Nodes => "elements and attributes",

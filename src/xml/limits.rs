@@ -28,9 +28,12 @@ pub struct XmlLimits {
     /// Different namespaces in the document; at one place up to twice as many declarations may be
     /// in scope. Default 128.
     pub namespaces: usize,
-    /// Length in bytes of the name of one namespace. Default 512: it may be repeated wherever
-    /// content relies on its prefix, so that a long one would make a large document of a small one.
+    /// Length in bytes of the name of one namespace. Default 512.
     pub namespace_name: usize,
+    /// Bytes of declarations, prefixes and names of namespaces, that are repeated in elements taken
+    /// out of their document since their content relies on them. Default 1 MiB: a tree that is a
+    /// whole document has none, and else a short document could take much memory.
+    pub repeated: usize,
     /// Length in bytes of one name, of its prefix, or of the target of a processing instruction.
     /// Default 256.
     pub name: usize,
@@ -43,8 +46,9 @@ pub struct XmlLimits {
 }
 
 impl XmlLimits {
-    /// The deepest nesting that can be allowed: trees of this depth are compared and dropped
-    /// within the smallest common thread stack.
+    /// The deepest nesting that can be allowed. Trees of this depth are read and written without
+    /// recursion, and compared, cloned, printed with `{:?}` and dropped within 512 KiB of stack,
+    /// without optimisation too.
     pub const MAX_DEPTH: usize = 256;
 
     pub(crate) fn effective_depth(&self) -> usize {
@@ -60,6 +64,7 @@ impl Default for XmlLimits {
             attributes: 256,
             namespaces: 128,
             namespace_name: 512,
+            repeated: 1024 * 1024,
             name: 256,
             text: 1024 * 1024,
             nodes: 1_048_576,

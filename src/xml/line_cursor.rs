@@ -9,7 +9,8 @@
 pub(super) struct LineCursor {
     offset: usize,
     line: u32,
-    line_start: usize,
+    /// Characters of the line before the offset.
+    characters: u32,
 }
 
 impl LineCursor {
@@ -28,13 +29,13 @@ impl LineCursor {
             };
             if ends_line {
                 self.line = self.line.saturating_add(1);
-                self.line_start = i + 1;
+                self.characters = 0;
+            } else if bytes[i] & 0xC0 != 0x80 {
+                self.characters = self.characters.saturating_add(1);
             }
         }
         self.offset = to;
-        let within = bytes.get(self.line_start..to).unwrap_or_default();
-        let chars = within.iter().filter(|&&b| b & 0xC0 != 0x80).count();
-        let column = u32::try_from(chars).unwrap_or(u32::MAX).saturating_add(1);
+        let column = self.characters.saturating_add(1);
         (self.line.saturating_add(1), column)
     }
 }

@@ -85,6 +85,8 @@ pub(crate) struct Tokenizer<'a> {
     token_start: usize,
     failed: Option<XmlError>,
     lines: LineCursor,
+    /// Bytes of declarations that were repeated for the sake of content.
+    repeated: usize,
     /// The tree reader's.
     pub(super) scratch: Scratch<'a>,
 }
@@ -138,6 +140,7 @@ impl<'a> Tokenizer<'a> {
             token_start: document.body,
             failed: None,
             lines: LineCursor::default(),
+            repeated: 0,
             scratch: Scratch::default(),
         };
         // A second byte order mark is no such thing.
@@ -295,6 +298,17 @@ impl<'a> Tokenizer<'a> {
         let error = XmlError::new(kind, location);
         self.failed = Some(error.clone());
         error
+    }
+
+    /// A declaration of so many bytes is repeated because content relies on it.
+    pub(super) fn repeat(&mut self, bytes: usize) -> Result<(), XmlError> {
+        self.repeated = self.repeated.saturating_add(bytes);
+        let limit = self.source.limits.repeated;
+        if self.repeated <= limit {
+            return Ok(());
+        }
+        let refusal = over::<()>(XmlLimit::Repeated, limit, self.token_start);
+        refusal.map_err(|refusal| self.fail(refusal))
     }
 
     /// The place in the open elements, and in these inside them.

@@ -167,10 +167,25 @@ impl<'a> Tokenizer<'a> {
                 Token::Eof => return Ok(Element::new("", "")),
             };
             if let Some(closed) = closed {
-                return Ok(finish(closed, relied_on));
+                return self.finish(closed, relied_on);
             }
             next = self.next()?;
         }
+    }
+
+    /// Declares on the root what its content takes from outside, unless it declares that itself.
+    fn finish(
+        &mut self,
+        mut root: Element,
+        relied_on: Vec<(&str, String)>,
+    ) -> Result<Element, XmlError> {
+        for (prefix, namespace) in relied_on {
+            if !root.declarations().any(|(known, _)| known == prefix) {
+                self.repeat(prefix.len().saturating_add(namespace.len()))?;
+                root.declare(prefix, &namespace);
+            }
+        }
+        Ok(root)
     }
 
     fn rely_on_prefix(
@@ -251,14 +266,4 @@ fn rely_on<'a>(relied_on: &mut Vec<(&'a str, String)>, prefix: &'a str, namespac
     if !relied_on.iter().any(|&(known, _)| known == prefix) {
         relied_on.push((prefix, namespace.to_owned()));
     }
-}
-
-/// Declares on the root what its content takes from outside, unless it declares that itself.
-fn finish(mut root: Element, relied_on: Vec<(&str, String)>) -> Element {
-    for (prefix, namespace) in relied_on {
-        if !root.declarations().any(|(known, _)| known == prefix) {
-            root.declare(prefix, &namespace);
-        }
-    }
-    root
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::attribute::{Attribute, Attributes};
-use super::element::{Content, Element, Shape};
+use super::element::{Element, Node, Shape};
 use super::error::XmlWriteError;
 use super::escape::{Place, escape};
 use super::limits::XmlLimits;
@@ -95,11 +95,32 @@ pub(crate) struct Writer<'m> {
     declared: Vec<(&'m str, &'m str)>,
     /// The attributes `id` of elements written, which their namespaces may have rules for.
     ids: Vec<(&'m Name, &'m str)>,
+    /// Memory for the elements of a tree whose end tags are owed.
+    open: Vec<OpenElement<'m>>,
     /// An open element has no namespace, so that there is no default one.
     default_undone: bool,
     layout: Layout,
     /// Open elements whose content has lines of its own.
     level: usize,
+}
+
+/// An element whose end tag is owed, and what it contains before that.
+#[derive(Debug)]
+struct OpenElement<'m> {
+    rest: core::slice::Iter<'m, Node>,
+    /// Its content has lines of its own: there are only elements.
+    has_lines: bool,
+    tag: Tag,
+}
+
+/// What the end of an element takes.
+#[derive(Debug, Clone, Copy)]
+struct Tag {
+    /// Where the name stands in the start tag.
+    name: usize,
+    name_end: usize,
+    undone_outside: bool,
+    declared_outside: usize,
 }
 
 /// How a document is laid out. White space means nothing where elements contain only elements.
@@ -123,6 +144,7 @@ impl<'m> Writer<'m> {
             prefixes,
             declared: Vec::new(),
             ids: Vec::new(),
+            open: Vec::new(),
             default_undone: false,
             layout: document.layout,
             level: 0,
@@ -251,31 +273,93 @@ impl<'m> Writer<'m> {
         }
     }
 
+    /// Writes a tree without recursion: a stack is the host's.
     fn element_at(
         &mut self,
         element: &'m Element,
         levels: usize,
         root: bool,
     ) -> Result<(), XmlWriteError> {
-        let Some(levels) = levels.checked_sub(1) else {
-            return Err(XmlWriteError::TooDeep);
-        };
+        let mut open = core::mem::take(&mut self.open);
+        let written = self.tree(element, levels, root, &mut open);
+        open.clear();
+        self.open = open;
+        written
+    }
+
+    fn tree(
+        &mut self,
+        element: &'m Element,
+        levels: usize,
+        root: bool,
+        open: &mut Vec<OpenElement<'m>>,
+    ) -> Result<(), XmlWriteError> {
+        let (mut next, mut root) = (Some(element), root);
+        loop {
+            if let Some(element) = next.take() {
+                if open.len() >= levels {
+                    return Err(XmlWriteError::TooDeep);
+                }
+                self.start(element, root, open)?;
+                root = false;
+            }
+            let Some(innermost) = open.last_mut() else {
+                return Ok(());
+            };
+            match innermost.rest.next() {
+                Some(Node::Element(child)) => {
+                    if innermost.has_lines {
+                        self.line();
+                    }
+                    next = Some(child);
+                }
+                Some(Node::Text(text)) => {
+                    // White space alone, where there are only elements.
+                    if !innermost.has_lines {
+                        self.text(text)?;
+                    }
+                }
+                None => {
+                    self.outdent();
+                    if innermost.has_lines {
+                        self.line();
+                    }
+                    let tag = innermost.tag;
+                    self.end(tag);
+                    open.pop();
+                }
+            }
+        }
+    }
+
+    /// The start tag, and the end tag too if there are no elements inside.
+    #[inline]
+    fn start(
+        &mut self,
+        element: &'m Element,
+        root: bool,
+        open: &mut Vec<OpenElement<'m>>,
+    ) -> Result<(), XmlWriteError> {
         let name = element.name();
         check_name(name)?;
-        let undone_outside = self.default_undone;
-        let declared_outside = self.declared.len();
         let start = self.out.len();
+        let mut tag = Tag {
+            name: start.saturating_add(1),
+            name_end: 0,
+            undone_outside: self.default_undone,
+            declared_outside: self.declared.len(),
+        };
         match self.prefixes.opening(name) {
-            Some(opening) if undone_outside || !self.prefixes.is_default(name) => {
+            Some(opening) if tag.undone_outside || !self.prefixes.is_default(name) => {
                 self.out.extend_from_slice(&opening.bytes);
                 self.out
                     .truncate(start.saturating_add(usize::from(opening.len)));
                 self.out.extend_from_slice(name.local().as_bytes());
             }
-            _ => self.open(name)?,
+            _ => self.open_tag(name)?,
         }
-        let name_end = self.out.len();
-        if self.default_undone && !undone_outside {
+        tag.name_end = self.out.len();
+        if self.default_undone && !tag.undone_outside {
             self.out.extend_from_slice(b" xmlns=\"\"");
         }
         if root {
@@ -288,17 +372,43 @@ impl<'m> Writer<'m> {
         if !element.attributes.is_empty() {
             self.attributes(name, &element.attributes)?;
         }
-        if self.content(element, levels)? {
-            self.out.extend_from_slice(b"</");
-            self.out
-                .extend_from_within(start.saturating_add(1)..name_end);
-            self.out.push(b'>');
-        } else {
-            self.out.extend_from_slice(b"/>");
-        }
-        self.default_undone = undone_outside;
-        self.declared.truncate(declared_outside);
+        let (nodes, has_lines) = match element.shape() {
+            Shape::Text(text) => {
+                self.out.push(b'>');
+                self.text(text)?;
+                self.end(tag);
+                return Ok(());
+            }
+            Shape::Elements(rest) => (rest, true),
+            Shape::Mixed(rest) => (rest, false),
+            Shape::Nothing => {
+                self.out.extend_from_slice(b"/>");
+                self.leave(tag);
+                return Ok(());
+            }
+        };
+        self.out.push(b'>');
+        self.indent();
+        open.push(OpenElement {
+            rest: nodes.iter(),
+            has_lines,
+            tag,
+        });
         Ok(())
+    }
+
+    #[inline]
+    fn end(&mut self, tag: Tag) {
+        self.out.extend_from_slice(b"</");
+        self.out.extend_from_within(tag.name..tag.name_end);
+        self.out.push(b'>');
+        self.leave(tag);
+    }
+
+    #[inline]
+    fn leave(&mut self, tag: Tag) {
+        self.default_undone = tag.undone_outside;
+        self.declared.truncate(tag.declared_outside);
     }
 
     /// The beginning of the start tag of an element of a well-known namespace, up to the name.
@@ -318,49 +428,9 @@ impl<'m> Writer<'m> {
         self.out.push(b'>');
     }
 
-    /// The rest of a start tag and what comes before the end tag; whether there is anything.
-    fn content(&mut self, element: &'m Element, levels: usize) -> Result<bool, XmlWriteError> {
-        match element.shape() {
-            Shape::Nothing => return Ok(false),
-            Shape::Text(text) => {
-                self.out.push(b'>');
-                self.text(text)?;
-            }
-            Shape::Elements => {
-                self.out.push(b'>');
-                self.indent();
-                for child in element.elements() {
-                    self.line();
-                    self.element_at(child, levels, false)?;
-                }
-                self.outdent();
-                self.line();
-            }
-            Shape::Mixed => return self.mixed_content(element, levels),
-        }
-        Ok(true)
-    }
-
-    fn mixed_content(&mut self, of: &'m Element, levels: usize) -> Result<bool, XmlWriteError> {
-        let mut content = of.content().peekable();
-        if content.peek().is_none() {
-            return Ok(false);
-        }
-        self.out.push(b'>');
-        self.indent();
-        for part in content {
-            match part {
-                Content::Element(child) => self.element_at(child, levels, false)?,
-                Content::Text(text) => self.text(&text)?,
-            }
-        }
-        self.outdent();
-        Ok(true)
-    }
-
     /// The beginning of a start tag, up to the name. Undone once, the default namespace stays undone
     /// further in: names in it have a prefix there.
-    fn open(&mut self, name: &'m Name) -> Result<(), XmlWriteError> {
+    fn open_tag(&mut self, name: &'m Name) -> Result<(), XmlWriteError> {
         self.out.push(b'<');
         if name.known_namespace() == Some(NamespaceId::NONE) {
             if !self.prefixes.default_namespace().is_empty() {
