@@ -170,10 +170,12 @@ impl File {
         let content = self
             .content()
             .map_err(|error| format!("{self}: error: {error}"))?;
-        let options = match strict {
+        let mut options = match strict {
             true => ReadOptions::strict(),
             false => ReadOptions::default(),
         };
+        // Each is counted, as far as anybody would.
+        options.limits.reports = 100_000;
         match Presence::read_with(&content, &options) {
             Ok((document, tolerated)) => Ok((content, document, tolerated)),
             Err(error) => Err(self.refusal(&error)),
@@ -245,18 +247,20 @@ fn format(file: &File, layout: Layout, out: &mut impl Write) -> io::Result<bool>
 fn show(document: &Presence, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", named(&document.entity))?;
     for tuple in document.tuples_by_priority() {
-        writeln!(out, "  service {}: {}", tuple.id, availability(tuple))?;
+        let id = plain(&tuple.id);
+        writeln!(out, "  service {id}: {}", plain(availability(tuple)))?;
         if let Some(contact) = &tuple.contact {
+            let uri = plain(&contact.uri);
             match contact.priority() {
-                Some(priority) => writeln!(out, "    at {} (priority {priority})", contact.uri)?,
-                None => writeln!(out, "    at {}", contact.uri)?,
+                Some(priority) => writeln!(out, "    at {uri} (priority {priority})")?,
+                None => writeln!(out, "    at {uri}")?,
             }
         }
         let extensions = tuple.status.extensions.iter().chain(&tuple.extensions);
         about(extensions, &tuple.notes, tuple.timestamp_text(), out)?;
     }
     for person in &document.persons {
-        writeln!(out, "  person {}", person.id)?;
+        writeln!(out, "  person {}", plain(&person.id))?;
         about(
             &person.extensions,
             &person.notes,
@@ -265,8 +269,8 @@ fn show(document: &Presence, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     for device in &document.devices {
-        let urn = device.device_id_text().unwrap_or("unnamed");
-        writeln!(out, "  device {}: {urn}", device.id)?;
+        let urn = plain(device.device_id_text().unwrap_or("unnamed"));
+        writeln!(out, "  device {}: {urn}", plain(&device.id))?;
         about(
             &device.extensions,
             &device.notes,
@@ -277,11 +281,25 @@ fn show(document: &Presence, out: &mut impl Write) -> io::Result<()> {
     about(&document.extensions, &document.notes, None, out)
 }
 
-fn named(entity: &str) -> &str {
+fn named(entity: &str) -> String {
     match entity {
-        "" => "(nobody named)",
-        entity => entity,
+        "" => "(nobody named)".to_owned(),
+        entity => plain(entity),
     }
+}
+
+/// What a terminal shows and does not obey: documents are of strangers.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // They turn the direction of what comes after them.
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => plain.extend(c.escape_debug()),
+            c if c.is_control() => plain.extend(c.escape_debug()),
+            c => plain.push(c),
+        }
+    }
+    plain
 }
 
 fn availability(tuple: &Tuple) -> &str {
@@ -299,13 +317,13 @@ fn about<'e>(
     out: &mut impl Write,
 ) -> io::Result<()> {
     for extension in extensions {
-        writeln!(out, "    {}", summary(extension))?;
+        writeln!(out, "    {}", plain(&summary(extension)))?;
     }
     for note in notes {
-        writeln!(out, "    \"{}\"", note.text.trim())?;
+        writeln!(out, "    \"{}\"", plain(note.text.trim()))?;
     }
     match changed {
-        Some(changed) => writeln!(out, "    since {changed}"),
+        Some(changed) => writeln!(out, "    since {}", plain(changed)),
         None => Ok(()),
     }
 }
@@ -364,9 +382,9 @@ fn changes<T>(
 ) -> io::Result<()> {
     for change in changes {
         match change {
-            Change::Added(part) => writeln!(out, "+ {what} {}", id(part))?,
-            Change::Removed(part) => writeln!(out, "- {what} {}", id(part))?,
-            Change::Changed { after, .. } => writeln!(out, "! {what} {}", id(after))?,
+            Change::Added(part) => writeln!(out, "+ {what} {}", plain(id(part)))?,
+            Change::Removed(part) => writeln!(out, "- {what} {}", plain(id(part)))?,
+            Change::Changed { after, .. } => writeln!(out, "! {what} {}", plain(id(after)))?,
             _ => {}
         }
     }

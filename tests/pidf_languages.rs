@@ -11,8 +11,10 @@ mod reading;
 
 use presentity::pidf::caps::{Description, Devcaps, Servcaps};
 use presentity::pidf::cipid::DisplayName;
-use presentity::pidf::rpid::{Activities, Mood};
-use presentity::pidf::{Fault, Presence, Tuple};
+use presentity::pidf::rpid::{
+    Activities, Activity, Class, Mood, Relationship, ServiceClass, Sphere, UserInput,
+};
+use presentity::pidf::{DeviceId, Fault, Person, Presence, Tuple};
 use presentity::xml::{Element, namespace};
 use reading::{OPEN, check_fault, document, model, read, strictly, tolerate};
 
@@ -174,4 +176,69 @@ fn a_language_makes_no_large_document_of_a_small_one() {
     // A note's own language goes nowhere.
     let presence = read(document(&format!("<note xml:lang='{endless}'>1</note>")));
     assert_eq!(presence.notes[0].lang.as_ref(), Some(&endless));
+}
+
+// PIDF-18
+#[test]
+fn a_value_that_is_put_back_leaves_the_languages_as_they_were() {
+    let text = model(
+        "<tuple id='t' xml:lang='de'><status><basic>open</basic></status><d:deviceID>urn:example:d</d:deviceID>\
+         <r:class>x</r:class><r:relationship><r:friend/></r:relationship>\
+         <r:service-class><r:note>Post</r:note><r:postal/></r:service-class><r:user-input>idle</r:user-input>\
+         <c:servcaps><c:audio>true</c:audio><c:description>Telefon</c:description></c:servcaps></tuple>\
+         <d:person id='p' xml:lang='de'><r:activities><r:note>Essen</r:note><r:meal/></r:activities>\
+         <r:activities xml:lang='de' from='2026-03-04T05:06:07Z'><r:away/></r:activities>\
+         <r:sphere><r:work/></r:sphere></d:person>",
+    )
+    .replace("entity=", "xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' xmlns:c='urn:ietf:params:xml:ns:pidf:caps' entity=");
+    let original = read(&text);
+    let mut presence = original.clone();
+    macro_rules! put_back {
+        ($part:expr, $($type:ty),+) => {$(
+            let all: Vec<$type> = $part.all().collect();
+            assert!(!all.is_empty());
+            $part.set_all(&all).unwrap();
+            assert_eq!(presence, original, "{}", stringify!($type));
+        )+};
+    }
+    put_back!(
+        presence.tuples[0],
+        DeviceId,
+        Class,
+        Relationship,
+        ServiceClass,
+        UserInput,
+        Servcaps
+    );
+    put_back!(presence.persons[0], Activities, Sphere);
+
+    // Elsewhere the language goes with them, where it may be said.
+    let (from, mut to) = (&original.tuples[0], Tuple::open("u"));
+    to.set(&from.get::<Class>().unwrap()).unwrap();
+    to.set(&from.get::<DeviceId>().unwrap()).unwrap();
+    to.set(&from.get::<ServiceClass>().unwrap()).unwrap();
+    to.set(&from.get::<UserInput>().unwrap()).unwrap();
+    let languages: Vec<Option<&str>> = to
+        .extensions
+        .iter()
+        .map(|it| it.attributes.get(namespace::XML, "lang"))
+        .collect();
+    assert_eq!(languages, [None, None, None, Some("de")]);
+    let note = to.extensions[2].first(namespace::RPID, "note").unwrap();
+    assert_eq!(note.attributes.get(namespace::XML, "lang"), Some("de"));
+}
+
+#[test]
+fn several_of_a_name_are_changed_together() {
+    let mut person = Person::new("p");
+    for activity in [Activity::Busy, Activity::Away] {
+        person.add(&Activities::of([activity])).unwrap();
+    }
+    let mut all: Vec<Activities> = person.all().collect();
+    all[1] = Activities::of([Activity::Meal]);
+    person.set_all(&all).unwrap();
+    let after: Vec<Activities> = person.all().collect();
+    assert_eq!(after, all);
+    person.set_all::<Activities>(&[]).unwrap();
+    assert!(person.extensions.is_empty());
 }

@@ -692,6 +692,51 @@ fn reports_are_bounded_and_say_where() {
     assert_eq!(error.location().line, 2);
 }
 
+// PIDF-24
+#[test]
+fn what_is_odd_does_not_hide_what_may_not_be_used() {
+    let mut inside = "<future/>".repeat(100);
+    inside.push_str(
+        "<x:y p:mustUnderstand='1' xmlns:x='urn:example:x' xmlns:p='urn:ietf:params:xml:ns:pidf'/>",
+    );
+    let (_, tolerated) =
+        Presence::read_with(document(&inside).as_bytes(), &ReadOptions::default()).unwrap();
+    assert_eq!(tolerated.len(), 33);
+    assert!(matches!(&tolerated[32].fault, Fault::NotUnderstood { .. }));
+}
+
+#[test]
+fn as_many_faults_in_one_line_as_somebody_asks_for_are_told() {
+    let mut options = ReadOptions::default();
+    options.limits.reports = usize::MAX;
+    let text = document(&"<future/>é".repeat(20_000));
+    let (_, tolerated) = Presence::read_with(text.as_bytes(), &options).unwrap();
+    let columns: Vec<u32> = tolerated.iter().map(|it| it.location.column).collect();
+    assert!(columns.len() >= 20_000);
+    assert!(columns.windows(2).all(|two| two[0] <= two[1]));
+    let width = columns.last().unwrap() - columns.first().unwrap();
+    assert!(width.abs_diff(20_000 * 10) <= 20, "{width}");
+}
+
+// SEC-39
+#[test]
+fn what_content_relies_on_is_not_repeated_without_bound() {
+    let name = "u".repeat(500);
+    let text = |times: usize| {
+        document(&"<x:y>q:</x:y>".repeat(times))
+            .replace("entity=", &format!("xmlns:q='urn:{name}' entity="))
+    };
+    let presence = read(text(2_000));
+    assert!(presence.write().unwrap().len() > 2_000 * 500);
+    let error = Presence::read(text(2_200).as_bytes()).unwrap_err();
+    assert_eq!(
+        error.to_string().split(": ").last(),
+        Some("more than 1048576 bytes of repeated namespace declarations")
+    );
+    // A tree that is the whole document repeats none.
+    assert!(Element::read(text(10_000).as_bytes(), &XmlLimits::default()).is_ok());
+}
+
 // SEC-39
 #[test]
 fn documents_have_bounds() {

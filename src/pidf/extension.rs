@@ -121,11 +121,28 @@ pub(super) fn all<T: Extension>(
     })
 }
 
-/// Puts the element where the first of its name was, or at the end; others of the name go.
-pub(super) fn set<T: Extension>(elements: &mut Vec<Element>, new: Element) {
+/// Puts the elements where the first of their name was, or at the end; others of the name go.
+pub(super) fn set<T: Extension>(
+    elements: &mut Vec<Element>,
+    new: Vec<Element>,
+    language: Option<&str>,
+) {
     let at = elements.iter().position(T::is_named);
-    remove::<T>(elements);
-    elements.insert(at.unwrap_or(elements.len()), new);
+    let mut before = Vec::new();
+    elements.retain(|element| {
+        let goes = T::is_named(element);
+        if goes {
+            before.push(element.clone());
+        }
+        !goes
+    });
+    let mut before = before.iter();
+    let new = new.into_iter().map(|mut new| {
+        language::take_back(&mut new, before.next(), language);
+        new
+    });
+    let at = at.unwrap_or(elements.len());
+    elements.splice(at..at, new);
 }
 
 /// Takes all elements of the name out and tells how many there were.
@@ -178,14 +195,28 @@ macro_rules! typed_access {
                 extensions.filter(move |extension| extension.is(namespace, local))
             }
 
-            /// Puts the extension in the place of all those of its name, or at the end.
+            /// Puts the extension in the place of all those of its name, or at the end. Where several
+            /// of a name may stand ([`all`](Self::all)), all but this one are gone then:
+            /// [`set_all`](Self::set_all) keeps them.
             ///
             /// # Errors
             ///
             /// The value may not be sent; nothing is changed then.
             pub fn set<T: ExtensionOf<Self>>(&mut self, value: &T) -> Result<(), ValueError> {
-                let element = value.to_element()?;
-                $crate::pidf::extension::set::<T>(&mut self.extensions, element);
+                self.set_all(core::slice::from_ref(value))
+            }
+
+            /// Puts these extensions in the place of all those of their name, or at the end: what
+            /// [`all`](Self::all) gave, with one of them changed, say.
+            ///
+            /// # Errors
+            ///
+            /// One of the values may not be sent; nothing is changed then.
+            pub fn set_all<T: ExtensionOf<Self>>(&mut self, values: &[T]) -> Result<(), ValueError> {
+                let elements: Result<Vec<_>, _> = values.iter().map(T::to_element).collect();
+                let language = self.language().map(str::to_owned);
+                let extensions = &mut self.extensions;
+                $crate::pidf::extension::set::<T>(extensions, elements?, language.as_deref());
                 Ok(())
             }
 
@@ -195,7 +226,9 @@ macro_rules! typed_access {
             ///
             /// The value may not be sent; nothing is changed then.
             pub fn add<T: ExtensionOf<Self>>(&mut self, value: &T) -> Result<(), ValueError> {
-                self.extensions.push(value.to_element()?);
+                let mut element = value.to_element()?;
+                $crate::pidf::language::take_back(&mut element, None, self.language());
+                self.extensions.push(element);
                 Ok(())
             }
 

@@ -12,16 +12,71 @@ pub(super) fn stated(attributes: &Attributes) -> Option<&str> {
     (tag.len() <= LONGEST_LANGUAGE).then_some(tag)
 }
 
-/// The element, saying itself that it is in the language around it when it says nothing else.
+/// The element, saying itself that it is in the language around it when it says nothing else: itself,
+/// or where it may not, its notes.
 pub(super) fn within<'e>(element: &'e Element, around: Option<&str>) -> Cow<'e, Element> {
-    match around {
-        Some(tag) if !tag.is_empty() && !states_any(&element.attributes) => {
+    let Some(tag) = around.filter(|tag| !tag.is_empty()) else {
+        return Cow::Borrowed(element);
+    };
+    if states_any(&element.attributes) {
+        return Cow::Borrowed(element);
+    }
+    match (element.namespace(), element.local()) {
+        // They say nothing to people, and the schemas allow no attribute.
+        (namespace::RPID, "class")
+        | (namespace::DATA_MODEL, "deviceID")
+        | (namespace::CIPID, "card" | "homepage" | "icon" | "map" | "sound") => {
+            Cow::Borrowed(element)
+        }
+        _ if is_mute(element) => {
+            let mut element = element.clone();
+            for note in element.elements_mut().filter(|child| is_note(child)) {
+                give(&mut note.attributes, tag);
+            }
+            Cow::Owned(element)
+        }
+        _ => {
             let mut element = element.clone();
             give(&mut element.attributes, tag);
             Cow::Owned(element)
         }
-        _ => Cow::Borrowed(element),
     }
+}
+
+/// Takes back from a new element what [`within`] gave to the one that it was made of: the language
+/// around it goes without saying, unless the one before it said so.
+pub(super) fn take_back(new: &mut Element, before: Option<&Element>, around: Option<&str>) {
+    if around.is_none() {
+        return;
+    }
+    let unless_said = |new: &mut Element, before: Option<&Element>| {
+        let said_before = before.is_some_and(|before| states_any(&before.attributes));
+        if stated(&new.attributes) == around && !said_before {
+            new.attributes.remove(namespace::XML, "lang");
+        }
+    };
+    unless_said(new, before);
+    if is_mute(new) {
+        let notes_before = before.into_iter().flat_map(notes);
+        let mut notes_before = notes_before.map(Some).chain(core::iter::repeat(None));
+        for note in new.elements_mut().filter(|child| is_note(child)) {
+            unless_said(note, notes_before.next().flatten());
+        }
+    }
+}
+
+/// May not state a language itself, though its notes may.
+fn is_mute(element: &Element) -> bool {
+    element.namespace() == namespace::RPID
+        && matches!(element.local(), "relationship" | "service-class")
+}
+
+fn is_note(element: &Element) -> bool {
+    element.is(namespace::RPID, "note")
+}
+
+fn notes(element: &Element) -> impl Iterator<Item = &Element> {
+    element.elements().filter(|child| is_note(child))
 }
 
 fn states_any(attributes: &Attributes) -> bool {

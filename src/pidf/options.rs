@@ -14,7 +14,9 @@ pub enum Strictness {
     /// All this is reported.
     #[default]
     Tolerant,
-    /// Refuse whatever [`Strictness::Tolerant`] would report as a fault of the document.
+    /// Refuse whatever [`Strictness::Tolerant`] would report as a fault of the document, and what the
+    /// schemas do not allow within extensions and times, which tolerant reading leaves to typed
+    /// access. The attributes `xml:lang`, `xml:space` and `xml:id` are taken on any element.
     Strict,
 }
 
@@ -76,7 +78,8 @@ pub struct PidfLimits {
     /// Notes of the document, its tuples, persons and devices together. Default
     /// 65,536.
     pub notes: usize,
-    /// How many tolerated faults are reported; more are tolerated without a word. Default 32.
+    /// How many tolerated faults are reported, and how many extensions that have to be understood and
+    /// are not; more are tolerated without a word. Default 32 of each.
     pub reports: usize,
 }
 

@@ -78,8 +78,8 @@ impl Presence {
         reader::read(document, options)
     }
 
-    /// Writes the document: UTF-8, elements in the order of the schema, all namespaces declared
-    /// at the root.
+    /// Writes the document: UTF-8, elements in the order of the schema, the namespaces of all names
+    /// declared at the root.
     ///
     /// [`Presence::repair`] makes writable whatever could be read.
     ///

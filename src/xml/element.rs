@@ -308,9 +308,14 @@ impl Element {
 
     /// Prefixes declared on the element, with their namespaces, beyond what its names need.
     ///
-    /// Attribute values and text may use prefixes too (`xsi:type="x:kind"`, selectors), which
-    /// nobody can see from outside. They keep their meaning because these declarations are kept
-    /// and written again. The empty prefix stands for the default namespace.
+    /// Attribute values and text may use prefixes too (`xsi:type="x:kind"`), which nobody can see
+    /// from outside. They keep their meaning because these declarations are kept and written again.
+    /// The empty prefix stands for the default namespace.
+    ///
+    /// An element that was read as a part of a document has its own declarations, and those from
+    /// around it whose prefix some value or text in it begins with. A value that uses a prefix
+    /// further in alone (a selector, a list of names), or means the default namespace, does not
+    /// take it along.
     pub fn declarations(&self) -> impl Iterator<Item = (&str, &str)> {
         self.declarations
             .iter()

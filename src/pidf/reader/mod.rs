@@ -56,6 +56,7 @@ fn read_with(
         options,
         strict: options.strictness == Strictness::Strict,
         tolerated: Vec::new(),
+        not_understood: 0,
         notes: 0,
         ids: Ids::default(),
     };
@@ -68,6 +69,8 @@ struct Reader<'a, 'o> {
     options: &'o ReadOptions,
     strict: bool,
     tolerated: Vec<Tolerated>,
+    /// How many of them are extensions that have to be understood.
+    not_understood: usize,
     notes: usize,
     ids: Ids,
 }
@@ -234,7 +237,7 @@ impl<'a> Reader<'a, '_> {
         {
             let element = excerpt(&extension.name().to_string());
             let place = |it: &mut Tokenizer<'a>| it.location_in(start, &way);
-            self.report(place, Fault::NotUnderstood { element });
+            self.report_not_understood(place, element);
         }
         Ok(extension)
     }
@@ -246,7 +249,7 @@ impl<'a> Reader<'a, '_> {
             true => 1,
             false => {
                 let reports = self.options.limits.reports;
-                reports.saturating_sub(self.tolerated.len())
+                reports.saturating_sub(self.reported())
             }
         };
         let (mut met, mut numbers, mut faults) = (0usize, Vec::new(), Vec::new());
@@ -440,9 +443,14 @@ impl<'a> Reader<'a, '_> {
         ]
     }
 
+    /// Faults reported so far, those of extensions that are not understood apart.
+    fn reported(&self) -> usize {
+        self.tolerated.len().saturating_sub(self.not_understood)
+    }
+
     /// Whether it makes a difference to find a fault.
     fn heeds_faults(&self) -> bool {
-        self.strict || self.tolerated.len() < self.options.limits.reports
+        self.strict || self.reported() < self.options.limits.reports
     }
 
     /// A fault at the last token.
@@ -473,8 +481,23 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn report(&mut self, place: impl FnOnce(&mut Tokenizer<'a>) -> Location, fault: Fault) {
-        if self.tolerated.len() < self.options.limits.reports {
+        if self.reported() < self.options.limits.reports {
             let location = place(&mut self.tokenizer);
+            self.tolerated.push(Tolerated { fault, location });
+        }
+    }
+
+    /// It has room of its own: what may not be used is not to be hidden by what is merely odd.
+    fn report_not_understood(
+        &mut self,
+        place: impl FnOnce(&mut Tokenizer<'a>) -> Location,
+        element: String,
+    ) {
+        let reports = self.options.limits.reports;
+        if self.not_understood < reports {
+            self.not_understood = self.not_understood.saturating_add(1);
+            let location = place(&mut self.tokenizer);
+            let fault = Fault::NotUnderstood { element };
             self.tolerated.push(Tolerated { fault, location });
         }
     }
