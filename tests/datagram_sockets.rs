@@ -9,6 +9,7 @@ use adapter::bind::{bind, reachable};
 use adapter::transactions::Route;
 use adapter::transport::next_hop;
 use adapter::udp::{Received, Udp};
+use rsipstack::sip::Transport;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -173,7 +174,15 @@ fn next_hops() {
         ("tel:+1", None),
     ];
     for (uri, expected) in cases {
-        let hop = next_hop(uri).map(|hop| format!("{} {}", hop.r#type.unwrap(), hop.addr));
+        let hop = next_hop(uri, Transport::Udp);
+        let hop = hop.map(|hop| format!("{} {}", hop.r#type.unwrap(), hop.addr));
         assert_eq!(hop.as_deref(), expected, "{uri}");
+    }
+    for (uri, expected) in [
+        ("sip:ivo@192.0.2.9", Transport::Tcp),
+        ("sip:ivo@192.0.2.9;transport=udp", Transport::Udp),
+    ] {
+        let hop = next_hop(uri, Transport::Tcp).unwrap();
+        assert_eq!(hop.r#type, Some(expected), "{uri}");
     }
 }

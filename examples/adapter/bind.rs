@@ -1,7 +1,7 @@
 //! Sockets to listen on, and the addresses that others know them by.
 
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rsipstack::transport::SipConnection;
 use socket2::{Domain, Socket, Type};
@@ -51,13 +51,19 @@ pub(crate) fn reachable(bound: SocketAddr) -> SocketAddr {
     if bound != SocketAddr::from((Ipv6Addr::UNSPECIFIED, bound.port())) {
         return SipConnection::resolve_bind_address(bound);
     }
-    // The source that the system would take for an address of documentation (RFC 3849); nothing is
-    // sent.
+    // An address of documentation (RFC 3849).
     let anywhere = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-    let local = std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).and_then(|probe| {
-        probe.connect((anywhere, 9))?;
-        probe.local_addr()
-    });
-    let ip = local.map_or(Ipv6Addr::LOCALHOST.into(), |local| local.ip());
-    SocketAddr::new(ip, bound.port())
+    let ip = source_towards(SocketAddr::from((anywhere, 9)));
+    SocketAddr::new(ip.unwrap_or(Ipv6Addr::LOCALHOST.into()), bound.port())
+}
+
+/// The address of this machine that the system would send from to another one; nothing is sent.
+pub(crate) fn source_towards(peer: SocketAddr) -> io::Result<IpAddr> {
+    let unspecified: IpAddr = match peer {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let probe = std::net::UdpSocket::bind((unspecified, 0))?;
+    probe.connect(peer)?;
+    Ok(probe.local_addr()?.ip())
 }

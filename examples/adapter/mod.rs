@@ -60,7 +60,7 @@ const BURST: usize = 32;
 /// How long a response may take to leave; only a peer that does not read its connection needs it.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 /// Above Timer F of the stack (64 x T1), for requests that hang in a connection before it starts.
-const REQUEST_LIMIT: Duration = Duration::from_secs(33);
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(33);
 /// How long the last NOTIFYs of subscriptions that end at shutdown may take.
 const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 
@@ -449,13 +449,23 @@ fn send_response(
 }
 
 async fn send_request(request: sip::OutgoingRequest, path: Path) -> Outcome {
-    let mut transaction = match path.open(&request).await {
+    let transaction = match path.open(&request).await {
         Some(Opened::Transaction(transaction)) => transaction,
         Some(Opened::Datagram(route)) => return Outcome::Datagram(Box::new(request), route),
         None => return Outcome::Failure(Failure::Transport),
     };
+    match final_response(*transaction).await {
+        Ok(response) => Outcome::Response(response),
+        Err(failure) => Outcome::Failure(failure),
+    }
+}
+
+/// Sends the request of a client transaction of the stack's: the final response, or why there is none.
+pub(crate) async fn final_response(
+    mut transaction: Transaction,
+) -> Result<rsipstack::sip::Response, Failure> {
     if transaction.send().await.is_err() {
-        return Outcome::Failure(Failure::Transport);
+        return Err(Failure::Transport);
     }
     while let Some(message) = transaction.receive().await {
         let rsipstack::sip::SipMessage::Response(response) = message else {
@@ -465,11 +475,11 @@ async fn send_request(request: sip::OutgoingRequest, path: Path) -> Outcome {
             continue;
         }
         return match message::local_failure(&response) {
-            Some(failure) => Outcome::Failure(failure),
-            None => Outcome::Response(response),
+            Some(failure) => Err(failure),
+            None => Ok(response),
         };
     }
-    Outcome::Failure(Failure::Transport)
+    Err(Failure::Transport)
 }
 
 /// The operating system's random generator: what the agent makes of it must not be guessed.

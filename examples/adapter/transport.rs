@@ -37,16 +37,16 @@ const MAX_CONNECTIONS: usize = 1024;
 const MAX_UNREAD: usize = 256;
 /// Connections that bring nothing for so long are closed: above the longest subscription, so that
 /// a watcher that refreshes and does nothing else keeps its own.
-const IDLE_LIMIT: Duration = Duration::from_secs(2 * 3600);
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(2 * 3600);
 /// How long a peer may leave what it is sent unread before the system closes the connection.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNREAD_LIMIT: Duration = Duration::from_secs(10);
 /// Above this a request goes by TCP where the peer takes it (RFC 3261 section 18.1.1).
-const MAX_DATAGRAM: usize = 1300;
+pub(crate) const MAX_DATAGRAM: usize = 1300;
 /// How long to wait for that connection.
-const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// More than a Via field of the stack's takes.
-const VIA_LEN: usize = 120;
+pub(crate) const VIA_LEN: usize = 120;
 /// Set in the names of connections, not in those of UDP paths.
 const CONNECTION: u64 = 1 << 63;
 
@@ -263,7 +263,7 @@ impl Stack {
                     r#type: Some(Transport::Udp),
                     addr: route.destination.into(),
                 }),
-                None => next_hop(request.next_hop()),
+                None => next_hop(request.next_hop(), Transport::Udp),
             };
             if route.is_none()
                 && let Some(hop) = &destination
@@ -343,12 +343,22 @@ impl Path {
     }
 }
 
+async fn resolve(hop: &SipAddr, listeners: Listeners) -> Option<Route> {
+    addresses(hop)
+        .await?
+        .find_map(|address| listeners.route(address))
+}
+
 /// Looks up a host name: A and AAAA alone, without NAPTR and SRV (RFC 3263), for which the examples
 /// have no resolver.
-async fn resolve(hop: &SipAddr, listeners: Listeners) -> Option<Route> {
+pub(crate) async fn addresses(hop: &SipAddr) -> Option<impl Iterator<Item = SocketAddr>> {
     let port = hop.addr.port.as_ref().map_or(5060, |port| port.value());
-    let mut found = lookup_host((hop.addr.host.to_string(), port)).await.ok()?;
-    found.find_map(|address| listeners.route(address))
+    let host = match &hop.addr.host {
+        // Written with brackets, which the system does not take.
+        Host::IpAddr(address) => address.to_string(),
+        Host::Domain(name) => name.to_string(),
+    };
+    lookup_host((host, port)).await.ok()
 }
 
 fn connection_name(tcp: &TcpConnection) -> FlowId {
@@ -356,15 +366,16 @@ fn connection_name(tcp: &TcpConnection) -> FlowId {
     FlowId(CONNECTION | place)
 }
 
-/// What a URI says of the next hop; nothing for sips and for transports that are not here.
-pub(crate) fn next_hop(uri: &str) -> Option<SipAddr> {
+/// What a URI says of the next hop, by this transport unless it names one; nothing for sips and for
+/// transports that are not here.
+pub(crate) fn next_hop(uri: &str, unnamed: Transport) -> Option<SipAddr> {
     let Ok(Uri::Sip(uri)) = Uri::parse(uri) else {
         return None;
     };
     let param = |name| uri.params().get(name).flatten();
     let transport = match param("transport") {
         _ if uri.is_sips() => return None,
-        None => Transport::Udp,
+        None => unnamed,
         Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
         Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
         Some(_) => return None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
-use crate::digest::Algorithm;
+use crate::algorithm::Algorithm;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\

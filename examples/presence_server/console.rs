@@ -1,8 +1,5 @@
 //! Commands on standard input, lines on standard output.
 
-use std::fmt::Display;
-use std::io::{self, BufRead as _, Read as _, Write as _};
-
 use presentity::engine::Timestamp;
 use presentity::event::{Decision, NotifyResult, Reason, Rejection, Termination, View};
 use presentity::pidf::{Basic, Presence, Tuple};
@@ -13,9 +10,7 @@ use tokio::sync::mpsc;
 use crate::adapter::Command;
 use crate::host::Server;
 use crate::policy::ServerPolicy;
-
-/// Octets of a line; what is above is another line.
-const MAX_LINE: u64 = 4096;
+use crate::terminal::{read_lines, say};
 
 const HELP: &str = "\
 list                                      subscriptions and publications
@@ -29,48 +24,22 @@ help                                      this";
 
 type ServerCommand = Command<ServerPolicy, Server>;
 
-/// Writes a line, without the control characters that a stranger may have put into it. That nobody
-/// reads it any more is no reason to stop.
-pub(crate) fn say(line: impl Display) {
-    let line: String = line
-        .to_string()
-        .chars()
-        .filter(|c| *c == '\n' || !c.is_control())
-        .collect();
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-}
-
-/// Reads commands in a thread of its own until input ends, which is no reason to stop either.
+/// Reads commands until input ends, which is no reason to stop.
 pub(crate) fn start(commands: mpsc::Sender<ServerCommand>, quit: mpsc::Sender<()>) {
-    std::thread::spawn(move || {
-        let mut input = io::stdin().lock();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            match input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-            match parse(String::from_utf8_lossy(&line).trim()) {
-                Ok(Some(Parsed::Quit)) => {
-                    // Behind the commands before it.
-                    let quit = quit.clone();
-                    let last: ServerCommand = Box::new(move |_, _, _| {
-                        let _ = quit.try_send(());
-                    });
-                    if commands.blocking_send(last).is_err() {
-                        return;
-                    }
-                }
-                Ok(Some(Parsed::Do(command))) => {
-                    if commands.blocking_send(command).is_err() {
-                        return;
-                    }
-                }
-                Ok(None) => {}
-                Err(problem) => say(format_args!("error: {problem} (try help)")),
-            }
+    read_lines(move |line| match parse(line) {
+        Ok(Some(Parsed::Quit)) => {
+            // Behind the commands before it.
+            let quit = quit.clone();
+            let last: ServerCommand = Box::new(move |_, _, _| {
+                let _ = quit.try_send(());
+            });
+            commands.blocking_send(last).is_ok()
+        }
+        Ok(Some(Parsed::Do(command))) => commands.blocking_send(command).is_ok(),
+        Ok(None) => true,
+        Err(problem) => {
+            say(format_args!("error: {problem} (try help)"));
+            true
         }
     });
 }

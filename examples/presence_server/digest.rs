@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use md5::Md5;
 use rsipstack::sip::typed::tokenizers::AuthTokenizer;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use tokio::time::Instant;
+
+use crate::algorithm::{Algorithm, hex};
 
 /// How long a nonce is good for.
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
@@ -22,44 +23,6 @@ const WINDOW: u32 = 64;
 /// Octets of a nonce: milliseconds since the start, random, proof.
 const STAMP_LEN: usize = 16;
 const PROOF_LEN: usize = 16;
-
-/// A hash function to offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Algorithm {
-    Sha256,
-    Md5,
-}
-
-impl Algorithm {
-    /// By its name, with or without the hyphen.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        let names = [
-            (Self::Sha256, "SHA-256"),
-            (Self::Sha256, "SHA256"),
-            (Self::Md5, "MD5"),
-        ];
-        let mut found = names
-            .iter()
-            .filter(|(_, known)| known.eq_ignore_ascii_case(name));
-        found.next().map(|(algorithm, _)| *algorithm)
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Sha256 => "SHA-256",
-            Self::Md5 => "MD5",
-        }
-    }
-
-    /// The hash of the parts with colons between them, in hexadecimal.
-    fn hash(self, parts: &[&str]) -> String {
-        let text = parts.join(":");
-        match self {
-            Self::Sha256 => hex(&Sha256::digest(text)),
-            Self::Md5 => hex(&Md5::digest(text)),
-        }
-    }
-}
 
 /// Who the credentials of a request are of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +84,10 @@ impl Authenticator {
         let stale = if stale { ", stale=true" } else { "" };
         let challenge = |algorithm: Algorithm| {
             let realm = &self.realm;
-            let algorithm = algorithm.name();
+            let algorithm = match algorithm {
+                Algorithm::Sha256 => "SHA-256",
+                Algorithm::Md5 => "MD5",
+            };
             format!(
                 "Digest realm=\"{realm}\", nonce=\"{nonce}\", qop=\"auth\", algorithm={algorithm}{stale}"
             )
@@ -268,17 +234,6 @@ fn same(left: &[u8], right: &[u8]) -> bool {
     let pairs = left.iter().zip(right);
     left.len() == right.len()
         && pairs.fold(0, |rest, (a, b)| rest | (a ^ b.to_ascii_lowercase())) == 0
-}
-
-fn hex(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    octets.iter().fold(
-        String::with_capacity(octets.len() * 2),
-        |mut text, octet| {
-            let _ = write!(text, "{octet:02x}");
-            text
-        },
-    )
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -5,10 +5,10 @@ use presentity::presence::Agent;
 use presentity::sip::{HeaderName, NameAddr, RequestRef, Uri};
 
 use crate::adapter::{Caller, Host, Reply};
-use crate::console::say;
 use crate::digest::{Authenticator, Credentials};
 use crate::policy::{ServerPolicy, without_port};
 use crate::registrar::Registrar;
+use crate::terminal::say;
 
 /// The server around the agent.
 pub(crate) struct Server {

@@ -10,6 +10,10 @@
 
 #[path = "../adapter/mod.rs"]
 mod adapter;
+#[path = "../digest/algorithm.rs"]
+mod algorithm;
+#[path = "../terminal/mod.rs"]
+mod terminal;
 
 mod accounts;
 mod args;
@@ -29,11 +33,11 @@ use tokio::sync::mpsc;
 use adapter::Adapter;
 use adapter::transport::Stack;
 use args::{Args, Authentication};
-use console::say;
 use digest::Authenticator;
 use host::Server;
 use policy::ServerPolicy;
 use registrar::Registrar;
+use terminal::{say, told_to_stop};
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os().skip(1)) {
@@ -135,24 +139,4 @@ async fn serve(
     };
     adapter.run(stop, requests).await;
     Ok(())
-}
-
-/// Waits for SIGINT or SIGTERM; both are caught from this call on.
-#[cfg(unix)]
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }

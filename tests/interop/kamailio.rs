@@ -1,11 +1,13 @@
-//! Kamailio as a proxy between clients and the server: it stays in the path of every dialog.
+//! Kamailio as a proxy between clients and the server, where it stays in the path of every dialog; and as
+//! a presence server.
 
 use crate::process::Process;
-use crate::server::Server;
+use crate::server::{PASSWORD, Server};
 use crate::sipp::{GO_ON, ONCE, Run};
 use crate::{Folder, Hop, Transport, asked_for, baresip, file_here, free_port, pjsua2};
 use std::fs;
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,25 +30,7 @@ impl Proxy {
             .replace("@PROXY@", &port.to_string())
             .replace("@SERVER@", &server.port.to_string());
         fs::write(&config, text).unwrap();
-        // It has processes of its own; `timeout` passes a signal on to all of them.
-        let mut command = Command::new("timeout");
-        command.args(["--kill-after=3", AT_LAST, "kamailio", "-DD", "-E"]);
-        command.arg("-f").arg(&config);
-        command.arg("-w").arg(folder.path());
-        command.arg("-Y").arg(folder.path());
-        // MiB of memory, shared and for each process.
-        command.args(["-m", "16", "-M", "4"]);
-        let mut process = Process::start("kamailio", &mut command);
-        let deadline = Instant::now() + SOON;
-        // The sockets are bound before it serves them.
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                !process.has_ended() && Instant::now() < deadline,
-                "kamailio does not listen on {port}:\n{}",
-                process.output()
-            );
-            thread::sleep(Duration::from_millis(50));
-        }
+        let process = run(&config, port, folder);
         Self {
             process,
             port,
@@ -98,11 +82,93 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.process.terminate();
-        let deadline = Instant::now() + SOON;
-        while !self.process.has_ended() && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(20));
+        end(&mut self.process);
+        if thread::panicking() {
+            println!("--- kamailio said\n{}", self.process.output());
         }
+    }
+}
+
+/// Starts it and waits until it listens.
+fn run(config: &Path, port: u16, folder: &Folder) -> Process {
+    // It has processes of its own; `timeout` passes a signal on to all of them.
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=3", AT_LAST, "kamailio", "-DD", "-E"]);
+    command.arg("-f").arg(config);
+    command.arg("-w").arg(folder.path());
+    command.arg("-Y").arg(folder.path());
+    // MiB of memory, shared and for each process.
+    command.args(["-m", "16", "-M", "4"]);
+    let mut process = Process::start("kamailio", &mut command);
+    let deadline = Instant::now() + SOON;
+    // The sockets are bound before it serves them.
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(
+            !process.has_ended() && Instant::now() < deadline,
+            "kamailio does not listen on {port}:\n{}",
+            process.output()
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+    process
+}
+
+fn end(process: &mut Process) {
+    process.terminate();
+    let deadline = Instant::now() + SOON;
+    while !process.has_ended() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Its presence server, which knows everything by heart and everybody by a password.
+pub(crate) struct PresenceServer<'a> {
+    process: Process,
+    config: PathBuf,
+    port: u16,
+    folder: &'a Folder,
+}
+
+impl<'a> PresenceServer<'a> {
+    /// `algorithm` is that of the challenges.
+    pub(crate) fn start(folder: &'a Folder, algorithm: &str) -> Self {
+        let port = free_port(0);
+        let config = folder.path().join("kamailio_presence.cfg");
+        let text = file_here("kamailio_presence.cfg")
+            .replace("@PORT@", &port.to_string())
+            .replace("@ALGORITHM@", algorithm)
+            .replace("@PASSWORD@", PASSWORD);
+        fs::write(&config, text).unwrap();
+        let process = run(&config, port, folder);
+        Self {
+            process,
+            config,
+            port,
+            folder,
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// It forgets everything.
+    pub(crate) fn restart(&mut self) {
+        end(&mut self.process);
+        self.process = run(&self.config, self.port, self.folder);
+    }
+
+    /// Whether it has taken a PUBLISH of anna's by this transport, proven by this algorithm.
+    pub(crate) fn has_taken_publish_of_anna(&self, transport: Transport, algorithm: &str) -> bool {
+        let name = transport.name();
+        let mark = format!("PUBLISH by {name} from anna with {algorithm}");
+        self.process.output().contains(&mark)
+    }
+}
+
+impl Drop for PresenceServer<'_> {
+    fn drop(&mut self) {
+        end(&mut self.process);
         if thread::panicking() {
             println!("--- kamailio said\n{}", self.process.output());
         }

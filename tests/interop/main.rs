@@ -1,9 +1,11 @@
 //! The example server against programs that others wrote: SIPp with the scenarios of this folder,
-//! baresip, Linphone and pjsua2 as ordinary clients, and Kamailio as a proxy before it.
+//! baresip, Linphone and pjsua2 as ordinary clients, and Kamailio as a proxy before it; and the example
+//! publisher, against the example server and the presence server of Kamailio.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
-//! `linphone`, `pjsua2` and `kamailio`; a test that needs two of them runs when both are named. They need
-//! the programs on the path (Debian: `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`), use
+//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence` and `publish`, of which the last needs no other
+//! program; a test that needs two of them runs when both are named. They need the programs on the path
+//! (Debian: `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`, `kamailio-presence-modules`), use
 //! 127.0.0.1 only, and end what they start. Two variables say where else to look:
 //!
 //! - `PRESENTITY_PYTHON`: a Python interpreter that finds the module `pjsua2` (PyPI: `pjsua2-python`);
@@ -21,12 +23,21 @@
     reason = "test code may fail loudly, and these tests run in real time"
 )]
 
+#[path = "../../examples/digest/algorithm.rs"]
+mod algorithm;
+#[path = "../../examples/client/digest.rs"]
+#[allow(dead_code, reason = "a watcher that asks once has little to remember")]
+mod client_digest;
+
 mod baresip;
+mod example;
+mod fetch;
 mod kamailio;
 mod linphone;
 mod mixed;
 mod pjsua2;
 mod process;
+mod publish;
 mod server;
 mod sipp;
 mod sipp_crowds;

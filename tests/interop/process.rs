@@ -78,6 +78,10 @@ impl Process {
         stdin.flush().unwrap();
     }
 
+    pub(crate) fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
     /// Sends the signal that a service manager sends.
     pub(crate) fn terminate(&mut self) {
         if self.has_ended() {

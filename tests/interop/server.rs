@@ -1,9 +1,9 @@
 //! The example server as a process.
 
 use crate::process::Process;
-use crate::{Folder, Hop, Transport, free_port};
+use crate::{Folder, Hop, Transport, example, free_port};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -182,27 +182,12 @@ impl Drop for Server {
 }
 
 /// The server to test: `PRESENTITY_SERVER`, or the example, built when it is not up to date.
-fn program() -> &'static Path {
+fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         if let Some(path) = std::env::var_os("PRESENTITY_SERVER") {
             return path.into();
         }
-        // This test is target/<profile>/deps/interop-<hash>.
-        let deps = std::env::current_exe().unwrap();
-        let profile = deps.parent().and_then(Path::parent).unwrap().to_owned();
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--example", "presence_server"]);
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        let status = build.status().unwrap();
-        assert!(
-            status.success(),
-            "the example presence_server does not build"
-        );
-        profile.join("examples/presence_server")
+        example::built("presence_server")
     })
 }

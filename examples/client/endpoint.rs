@@ -1,0 +1,205 @@
+//! The stack with its sockets: sends requests of a role, and reports what becomes of them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use presentity::engine::ClientTransaction;
+use presentity::event::Failure;
+use presentity::sip::OutgoingRequest;
+use rsipstack::EndpointBuilder;
+use rsipstack::platform::CancellationToken;
+use rsipstack::sip::{Header, Response, Transport};
+use rsipstack::transaction::endpoint::EndpointInnerRef;
+use rsipstack::transaction::key::{TransactionKey, TransactionRole};
+use rsipstack::transaction::{Transaction, TransactionReceiver};
+use rsipstack::transport::udp::UdpConnection;
+use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::adapter::bind::source_towards;
+use crate::adapter::transport::{
+    CONNECT_LIMIT, IDLE_LIMIT, MAX_DATAGRAM, VIA_LEN, addresses, next_hop,
+};
+use crate::adapter::{REQUEST_LIMIT, final_response, message};
+
+/// What became of a request: the final response, or why there is none.
+pub(crate) type Outcome = Result<Response, Failure>;
+
+type Outcomes = (
+    mpsc::UnboundedSender<(ClientTransaction, Outcome)>,
+    mpsc::UnboundedReceiver<(ClientTransaction, Outcome)>,
+);
+
+/// The stack of a client.
+pub(crate) struct Endpoint {
+    stack: Sockets,
+    token: CancellationToken,
+    outcomes: Outcomes,
+}
+
+/// What a request needs to find its way.
+#[derive(Clone)]
+struct Sockets {
+    endpoint: EndpointInnerRef,
+    ipv4: Option<UdpConnection>,
+    ipv6: Option<UdpConnection>,
+    /// Where a URI names no transport.
+    unnamed: Transport,
+}
+
+impl Endpoint {
+    /// Binds UDP on ports of the system's choice and starts the stack; the requests of others come by
+    /// the receiver.
+    ///
+    /// Where a URI names no transport it is `unnamed`, UDP or TCP.
+    pub(crate) async fn start(
+        unnamed: Transport,
+    ) -> Result<(Self, TransactionReceiver), rsipstack::Error> {
+        let token = CancellationToken::new();
+        let layer = TransportLayer::new(token.clone());
+        layer.set_stream_idle_timeout(IDLE_LIMIT);
+        let socket = async |ip: IpAddr| {
+            let token = Some(token.child_token());
+            UdpConnection::create_connection((ip, 0).into(), None, token).await
+        };
+        let ipv4 = socket(Ipv4Addr::UNSPECIFIED.into()).await;
+        let ipv6 = socket(Ipv6Addr::UNSPECIFIED.into()).await;
+        let (ipv4, ipv6) = match (ipv4, ipv6) {
+            (Err(error), Err(_)) => return Err(error),
+            // Machines without one of the two are common.
+            (ipv4, ipv6) => (ipv4.ok(), ipv6.ok()),
+        };
+        for socket in [&ipv4, &ipv6].into_iter().flatten() {
+            layer.add_transport(socket.clone().into());
+        }
+        let endpoint = EndpointBuilder::new()
+            .with_user_agent(concat!("presentity-example/", env!("CARGO_PKG_VERSION")))
+            .with_cancel_token(token.clone())
+            .with_transport_layer(layer)
+            .with_inspector(Box::new(message::MarkLocal))
+            .build();
+        let requests = endpoint.incoming_transactions()?;
+        let stack = Sockets {
+            endpoint: endpoint.inner.clone(),
+            ipv4,
+            ipv6,
+            unnamed,
+        };
+        tokio::spawn(async move { endpoint.serve().await });
+        let endpoint = Self {
+            stack,
+            token,
+            outcomes: mpsc::unbounded_channel(),
+        };
+        Ok((endpoint, requests))
+    }
+
+    /// Sends a request; what becomes of it comes out of [`outcome`](Self::outcome).
+    pub(crate) fn send(&self, request: OutgoingRequest) {
+        let stack = self.stack.clone();
+        let outcomes = self.outcomes.0.clone();
+        tokio::spawn(async move {
+            let sent = timeout(REQUEST_LIMIT, stack.send(&request)).await;
+            let outcome = sent.unwrap_or(Err(Failure::Timeout));
+            // The receiver is gone only after the client has ended.
+            let _ = outcomes.send((request.transaction(), outcome));
+        });
+    }
+
+    /// Waits for what became of a request.
+    pub(crate) async fn outcome(&mut self) -> (ClientTransaction, Outcome) {
+        match self.outcomes.1.recv().await {
+            Some(outcome) => outcome,
+            // It has a sender itself.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Closes every socket.
+    pub(crate) fn close(&self) {
+        self.token.cancel();
+    }
+}
+
+impl Sockets {
+    async fn send(&self, request: &OutgoingRequest) -> Outcome {
+        let transaction = self.open(request).await;
+        final_response(transaction.ok_or(Failure::Transport)?).await
+    }
+
+    /// Finds the way of a request and opens a client transaction on it.
+    async fn open(&self, request: &OutgoingRequest) -> Option<Transaction> {
+        let hop = next_hop(request.next_hop(), self.unnamed)?;
+        let reliable = hop.r#type == Some(Transport::Tcp);
+        let large = request.encoded_len(VIA_LEN) > MAX_DATAGRAM;
+        for address in addresses(&hop).await? {
+            let connection = if reliable {
+                self.connect(address).await
+            } else if large {
+                // Refused or silent: then in fragments after all (RFC 3261 section 18.1.1).
+                let connected = timeout(CONNECT_LIMIT, self.connect(address)).await;
+                connected.ok().flatten().or_else(|| self.socket(address))
+            } else {
+                self.socket(address)
+            };
+            if let Some(connection) = connection
+                && let Some(transaction) = self.transaction(request, connection, address)
+            {
+                return Some(transaction);
+            }
+        }
+        None
+    }
+
+    /// The connection to a peer, a new one if there is none.
+    async fn connect(&self, peer: SocketAddr) -> Option<SipConnection> {
+        let peer = sip_address(Transport::Tcp, peer);
+        let found = self.endpoint.transport_layer.lookup(&peer, None).await;
+        found.ok().map(|(connection, _)| connection)
+    }
+
+    /// The socket that reaches addresses of this kind.
+    fn socket(&self, peer: SocketAddr) -> Option<SipConnection> {
+        let socket = match peer {
+            SocketAddr::V4(_) => &self.ipv4,
+            SocketAddr::V6(_) => &self.ipv6,
+        };
+        socket.clone().map(Into::into)
+    }
+
+    fn transaction(
+        &self,
+        request: &OutgoingRequest,
+        connection: SipConnection,
+        peer: SocketAddr,
+    ) -> Option<Transaction> {
+        let local = local_address(&connection, peer).ok()?;
+        let via = self.endpoint.get_via(Some(local), None).ok()?;
+        let message = message::request(request, Header::Via(via.into()))?;
+        let key = TransactionKey::from_request(&message, TransactionRole::Client).ok()?;
+        let destination = sip_address(connection.transport(), peer);
+        let endpoint = self.endpoint.clone();
+        let mut transaction = Transaction::new_client(key, message, endpoint, Some(connection));
+        transaction.destination = Some(destination);
+        Some(transaction)
+    }
+}
+
+/// The address by which a peer reaches this connection.
+fn local_address(connection: &SipConnection, peer: SocketAddr) -> io::Result<SipAddr> {
+    let mut local = connection.get_addr().clone();
+    local.r#type = Some(connection.transport());
+    if !connection.is_reliable() {
+        // The socket has all addresses of this machine; the stack takes any of them.
+        local.addr.host = source_towards(peer)?.into();
+    }
+    Ok(local)
+}
+
+fn sip_address(transport: Transport, address: SocketAddr) -> SipAddr {
+    SipAddr {
+        r#type: Some(transport),
+        addr: address.into(),
+    }
+}

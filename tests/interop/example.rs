@@ -1,0 +1,21 @@
+//! The examples of this crate as programs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The program of an example, built when it is not up to date.
+pub(crate) fn built(name: &str) -> PathBuf {
+    // This test is target/<profile>/deps/interop-<hash>.
+    let deps = std::env::current_exe().unwrap();
+    let profile = deps.parent().and_then(Path::parent).unwrap().to_owned();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--example", name]);
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    let status = build.status().unwrap();
+    assert!(status.success(), "the example {name} does not build");
+    profile.join("examples").join(name)
+}
