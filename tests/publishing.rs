@@ -545,10 +545,45 @@ fn credentials_are_asked_for_and_sent_in_a_request_of_the_next_number() {
         assert_eq!(field(&request, "CSeq"), Some(cseq));
         assert_eq!(field(&request, answer), Some("Digest y"));
     }
-    // A third one in a row is a refusal.
-    let taken = phone.answer(&request, 401, &[("WWW-Authenticate", "Digest realm=\"x\"")]);
+    // What the proxy was given goes with what the server is given.
+    assert_eq!(field(&request, "Proxy-Authorization"), Some("Digest y"));
+    // A second one may be a stale nonce, a third one in a row is a refusal.
+    let challenge = [("WWW-Authenticate", "Digest realm=\"x\"")];
+    let taken = phone.answer(&request, 401, &challenge);
+    let wish = taken.wishes[0].transaction();
+    phone
+        .publisher
+        .provide_credentials(phone.now, wish, "Digest z");
+    request = phone.take().request().clone();
+    assert_eq!(field(&request, "Authorization"), Some("Digest z"));
+    assert_eq!(field(&request, "Proxy-Authorization"), Some("Digest y"));
+    let taken = phone.answer(&request, 401, &challenge);
     assert!(is_refused(taken.failure().0, 401));
     assert_eq!(taken.failure().1, None);
+}
+
+#[test]
+fn challenges_are_counted_in_a_row_only() {
+    let mut phone = Phone::new();
+    let (_, mut request) = phone.publish(state("at home"));
+    // A lossy network: each attempt is challenged first, and the repetition is lost.
+    for _ in 0..6 {
+        let taken = phone.answer(&request, 401, &[("WWW-Authenticate", "Digest realm=\"x\"")]);
+        let wish = taken.wishes[0].transaction();
+        assert!(
+            phone
+                .publisher
+                .provide_credentials(phone.now, wish, "Digest y")
+        );
+        request = phone.take().request().clone();
+        let taken = phone.fail(&request, Failure::Timeout);
+        assert!(taken.failure().1.is_some());
+        request = phone.sleep().1.request().clone();
+    }
+    // Credentials that never come leave it refused.
+    phone.answer(&request, 401, &[("WWW-Authenticate", "Digest realm=\"x\"")]);
+    let (_, taken) = phone.sleep();
+    assert!(is_refused(taken.failure().0, 401));
 }
 
 #[test]
@@ -915,6 +950,192 @@ fn what_can_be_signalled_with_is_published_like_everything_else() {
     let document = Presence::read(request.body()).unwrap();
     assert!(document.secure_signalling());
     assert_eq!(phone.publisher.document(key), Some(&document));
+}
+
+#[test]
+fn what_is_refused_does_not_hold_up_what_has_come_since() {
+    for status in [413, 403, 415] {
+        let mut phone = Phone::new();
+        let (key, big) = phone.publish(state("big"));
+        assert!(phone.update(key, state("small")).nothing());
+        let taken = phone.answer(&big, status, &[]);
+        assert!(body_of(taken.request()).contains("small"), "{status}");
+        assert!(phone.ok(taken.request(), "t1").requests.is_empty());
+        assert!(phone.publisher.publication(key).unwrap().is_current);
+    }
+}
+
+#[test]
+fn a_removal_is_confirmed_only_when_nothing_can_be_left() {
+    let removed = |phone: &mut Phone, key, status| {
+        let taken = phone.remove(key);
+        let taken = match taken.requests.first() {
+            Some(request) => phone.answer(&request.clone(), status, &[]),
+            None => taken,
+        };
+        match taken.events.last() {
+            Some(PublisherEvent::Removed { confirmed, .. }) => *confirmed,
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut phone = Phone::new();
+    let key = phone.published();
+    assert!(removed(&mut phone, key, 412));
+    // A change that was not answered may have changed the tag.
+    for lost in [None, Some(408), Some(504)] {
+        let mut phone = Phone::new();
+        let key = phone.published();
+        let taken = phone.update(key, state("away"));
+        match lost {
+            None => phone.fail(taken.request(), Failure::Timeout),
+            Some(status) => phone.answer(taken.request(), status, &[]),
+        };
+        let taken = phone.sleep().1;
+        phone.answer(taken.request(), 500, &[("Retry-After", "1")]);
+        phone.sleep();
+        assert!(phone.remove(key).nothing());
+        phone.publisher.abandon(phone.now, key);
+    }
+    let mut phone = Phone::new();
+    let (key, request) = phone.publish(state("at home"));
+    phone.fail(&request, Failure::Timeout);
+    let taken = phone.sleep().1;
+    phone.ok(taken.request(), "t1");
+    // The first attempt may have made another one.
+    assert!(!removed(&mut phone, key, 200));
+    // What has no name cannot be removed.
+    let (key, request) = phone.publish(state("at home"));
+    phone.answer(&request, 200, &[("Expires", "600")]);
+    assert!(!removed(&mut phone, key, 200));
+    assert!(phone.is_empty());
+}
+
+#[test]
+fn what_was_sent_elsewhere_comes_back() {
+    let mut phone = Phone::new();
+    let key = phone.published();
+    let taken = phone.update(key, state("away"));
+    let elsewhere = [("Contact", "<sip:dora@b.example.com>")];
+    let taken = phone.answer(taken.request(), 302, &elsewhere);
+    let request = taken.request();
+    assert_eq!(request.uri(), "sip:dora@b.example.com");
+    assert_eq!(field(request, "SIP-If-Match"), Some("t1"));
+    phone.fail(&request.clone(), Failure::Timeout);
+    let (_, taken) = phone.sleep();
+    assert_eq!(taken.request().uri(), DORA);
+    // Neither to a proxy nor out of safety.
+    let taken = phone.answer(taken.request(), 305, &elsewhere);
+    assert!(is_refused(taken.failure().0, 305));
+    let account = Account::new("sips:dora@example.com").unwrap();
+    let mut phone = Phone::new();
+    phone
+        .publisher
+        .publish(phone.now, &account, state("x"))
+        .unwrap();
+    let taken = phone.take();
+    let taken = phone.answer(taken.request(), 302, &elsewhere);
+    assert!(is_refused(taken.failure().0, 302));
+}
+
+#[test]
+fn a_busy_server_is_busy_for_all_its_users() {
+    let mut phone = Phone::new();
+    let (_, request) = phone.publish(state("at home"));
+    phone.answer(&request, 503, &[("Retry-After", "60")]);
+    let emil = Account::new("sip:emil@EXAMPLE.com").unwrap();
+    phone
+        .publisher
+        .publish(phone.now, &emil, state("busy"))
+        .unwrap();
+    let secure = Account::new("sips:emil@example.com").unwrap();
+    phone
+        .publisher
+        .publish(phone.now, &secure, state("other port"))
+        .unwrap();
+    assert!(body_of(phone.take().request()).contains("other port"));
+}
+
+#[test]
+fn what_the_application_wants_now_does_not_wait_as_long_as_what_has_failed() {
+    let mut phone = Phone::new();
+    let (key, mut request) = phone.publish(state("at home"));
+    for _ in 0..10 {
+        phone.fail(&request, Failure::Transport);
+        request = phone.sleep().1.request().clone();
+    }
+    let taken = phone.fail(&request, Failure::Transport);
+    assert!(taken.failure().1.unwrap() > seconds(1_000));
+    assert!(phone.update(key, state("away")).nothing());
+    let (slept, taken) = phone.sleep();
+    assert!(slept <= seconds(11), "{slept:?}");
+    assert!(body_of(taken.request()).contains("away"));
+    // The server's own wish is heeded.
+    let mut phone = Phone::new();
+    let (key, request) = phone.publish(state("at home"));
+    let fields = [("Retry-After", "600")];
+    phone.answer(&request, 503, &fields);
+    assert!(phone.update(key, state("back")).nothing());
+    assert!(phone.pass(seconds(599)).nothing());
+    assert!(body_of(phone.pass(seconds(2)).request()).contains("back"));
+}
+
+#[test]
+fn a_removal_does_not_outlive_what_it_removes() {
+    let mut phone = Phone::new();
+    let (key, request) = phone.publish(state("at home"));
+    phone.answer(&request, 200, &[("SIP-ETag", "t1"), ("Expires", "600")]);
+    let taken = phone.remove(key);
+    phone.answer(taken.request(), 503, &[("Retry-After", "86400")]);
+    let (slept, taken) = phone.sleep();
+    assert!(slept <= seconds(601), "{slept:?}");
+    let confirmed = true;
+    assert_eq!(taken.events, [PublisherEvent::Removed { key, confirmed }]);
+    // Failures before it do not count.
+    let mut phone = Phone::new();
+    let key = phone.published();
+    let mut taken = phone.update(key, state("away"));
+    for _ in 0..5 {
+        phone.fail(&taken.request().clone(), Failure::Transport);
+        taken = phone.sleep().1;
+    }
+    phone.fail(&taken.request().clone(), Failure::Transport);
+    phone.remove(key);
+    let (_, taken) = phone.sleep();
+    assert_eq!(field(taken.request(), "Expires"), Some("0"));
+    assert!(
+        phone
+            .fail(&taken.request().clone(), Failure::Transport)
+            .failure()
+            .1
+            .is_some()
+    );
+}
+
+#[test]
+fn an_account_may_find_another_way() {
+    let mut phone = Phone::new();
+    let key = phone.published();
+    let account = Account::new(DORA)
+        .unwrap()
+        .with_route("sip:new.example.com;lr")
+        .unwrap();
+    phone
+        .publisher
+        .set_account(phone.now, key, &account)
+        .unwrap();
+    let taken = phone.update(key, state("away"));
+    assert_eq!(taken.request().next_hop(), "sip:new.example.com;lr");
+    assert_eq!(field(taken.request(), "SIP-If-Match"), Some("t1"));
+}
+
+#[test]
+fn an_answer_without_a_tag_leaves_the_one_there_was() {
+    let mut phone = Phone::new();
+    let key = phone.published();
+    let taken = phone.update(key, state("away"));
+    phone.answer(taken.request(), 200, &[("Expires", "600")]);
+    let (_, taken) = phone.sleep();
+    assert_eq!(field(taken.request(), "SIP-If-Match"), Some("t1"));
 }
 
 // PUA-22

@@ -51,6 +51,8 @@ struct Scene {
     /// The one that was answered last.
     challenged: Option<(ClientTransaction, Timestamp)>,
     wishes: Vec<(ClientTransaction, Timestamp)>,
+    /// The last CSeq of each Call-ID.
+    numbers: BTreeMap<String, u32>,
     sent: u64,
 }
 
@@ -75,6 +77,11 @@ impl Scene {
                     let call = call.expect("a Call-ID").1.to_owned();
                     let mut open = self.open.values();
                     assert!(open.all(|(other, _)| *other != call), "two at a time");
+                    let cseq = request.fields().find(|(name, _)| *name == "CSeq");
+                    let cseq = cseq.and_then(|(_, value)| value.strip_suffix(" PUBLISH"));
+                    let cseq: u32 = cseq.expect("a CSeq").parse().expect("a number");
+                    let before = self.numbers.insert(call.clone(), cseq);
+                    assert!(before.is_none_or(|before| before < cseq), "CSeq rises");
                     let mut octets = Vec::new();
                     request.write_to("", &mut octets);
                     assert_eq!(octets.len(), request.encoded_len(0));
@@ -114,6 +121,7 @@ fuzz_target!(|data: &[u8]| {
         open: BTreeMap::new(),
         challenged: None,
         wishes: Vec::new(),
+        numbers: BTreeMap::new(),
         sent: 0,
     };
     let account = Account::new("sip:dora@example.com").expect("a user");

@@ -185,6 +185,15 @@ pub(super) fn is_address(text: &str) -> bool {
     }
 }
 
+/// Whether a request may name the text as its target: a SIP, pres or telephone URI.
+pub(super) fn may_be_asked(text: &str) -> bool {
+    let known = matches!(
+        Uri::parse(text),
+        Ok(Uri::Sip(_) | Uri::Pres(_) | Uri::Tel(_))
+    );
+    known && is_address(text)
+}
+
 /// Fields that are written here, or that the host adds to the whole message.
 fn is_of_ours(name: crate::sip::HeaderName) -> bool {
     use crate::sip::HeaderName as H;

@@ -67,7 +67,9 @@ impl Holds {
         if self.until.len() >= HOPS {
             self.until.retain(|_, until| *until > now);
         }
-        if self.until.len() < HOPS {
+        if let Some(known) = self.until.get_mut(hop) {
+            *known = until.max(*known);
+        } else if self.until.len() < HOPS {
             self.until.insert(hop.into(), until);
         }
     }

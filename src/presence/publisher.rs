@@ -75,14 +75,15 @@ impl Publisher {
     }
 
     /// Says what time of day it is. From then on tuples, persons and devices that have changed and
-    /// bear no timestamp get one, and a document never bears the newest timestamp of the one before
-    /// it (RFC 3863 section 4.1.7). To be said again when the clock was set.
+    /// bear no timestamp get one, newer than any in the documents before it in the same publication
+    /// (RFC 3863 section 4.1.7). What bears one of the application's keeps it. To be said again when
+    /// the clock was set.
     pub fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
         self.stamps.set_wall_clock(now, utc);
     }
 
-    /// Publishes a document of an account about itself, or about the entity that the document
-    /// names.
+    /// Publishes a document for the resource that is the account's URI, and keeps it alive. A
+    /// document without entity is about that.
     ///
     /// Ids of tuples are to stay the same while a publication lasts: to watchers a new id is a new
     /// tuple (RFC 3903 section 10.4).
@@ -134,6 +135,19 @@ impl Publisher {
     /// [`PublishError::Unknown`].
     pub fn remove(&mut self, now: Timestamp, key: OwnPublicationKey) -> Result<(), PublishError> {
         self.agent.remove(now, key)
+    }
+
+    /// See [`EventPublicationAgent::set_account`].
+    ///
+    /// # Errors
+    /// [`PublishError::Unknown`], or [`PublishError::TooLarge`].
+    pub fn set_account(
+        &mut self,
+        now: Timestamp,
+        key: OwnPublicationKey,
+        account: &Account,
+    ) -> Result<(), PublishError> {
+        self.agent.set_account(now, key, account)
     }
 
     /// See [`EventPublicationAgent::abandon`].

@@ -1,15 +1,16 @@
 //! When parts of a document changed (RFC 3863 section 4.1.7).
 
+use std::collections::HashMap;
+
 use crate::engine::Timestamp;
 use crate::pidf::{Device, Person, Presence, Tuple};
 use time::OffsetDateTime;
 
-/// Gives timestamps, none of them twice.
+/// Gives timestamps.
 #[derive(Debug, Default)]
 pub(super) struct Stamps {
     /// What time of day it was at some moment.
     clock: Option<(Timestamp, OffsetDateTime)>,
-    last: Option<OffsetDateTime>,
 }
 
 /// A document as the application gave it, and with timestamps.
@@ -17,6 +18,8 @@ pub(super) struct Stamps {
 pub(super) struct Stamped {
     given: Presence,
     stamped: Presence,
+    /// The newest timestamp in it or in one before it.
+    newest: Option<OffsetDateTime>,
 }
 
 impl Stamped {
@@ -66,68 +69,81 @@ impl Stamps {
     /// Timestamps for what has changed since the document before and bears none of its own. What has
     /// not changed keeps the one it had.
     pub(super) fn stamp(
-        &mut self,
+        &self,
         now: Timestamp,
         before: Option<&Stamped>,
         given: Presence,
     ) -> Stamped {
-        let mut stamped = given.clone();
         if let Some(before) = before
             && before.given == given
         {
             return before.clone();
         }
-        let Some(at) = self.next(now) else {
-            return Stamped { given, stamped };
-        };
-        let old = before.map(|before| (&before.given, &before.stamped));
-        let tuples = old.map(|(given, stamped)| (&*given.tuples, &*stamped.tuples));
-        let mut fresh = restamp(&mut stamped.tuples, tuples, at);
-        let persons = old.map(|(given, stamped)| (&*given.persons, &*stamped.persons));
-        fresh |= restamp(&mut stamped.persons, persons, at);
-        let devices = old.map(|(given, stamped)| (&*given.devices, &*stamped.devices));
-        fresh |= restamp(&mut stamped.devices, devices, at);
-        // Something has changed that bears no timestamp, and documents with equal ones may not follow
-        // each other.
-        if !fresh {
+        let mut stamped = given.clone();
+        let newest_before = before.and_then(|before| before.newest);
+        if let Some(at) = self.next(now, newest_before) {
+            let old = before.map(|before| (&before.given, &before.stamped));
+            let tuples = old.map(|(given, stamped)| (&*given.tuples, &*stamped.tuples));
+            let mut fresh = restamp(&mut stamped.tuples, tuples, at);
+            let persons = old.map(|(given, stamped)| (&*given.persons, &*stamped.persons));
+            fresh |= restamp(&mut stamped.persons, persons, at);
+            let devices = old.map(|(given, stamped)| (&*given.devices, &*stamped.devices));
+            fresh |= restamp(&mut stamped.devices, devices, at);
+            // Something has changed that bears no timestamp, and documents whose newest one is the
+            // same may not follow each other.
             let mut own = given.tuples.iter().zip(&mut stamped.tuples);
-            if let Some((_, tuple)) = own.find(|(given, _)| !given.has_timestamp()) {
+            if !fresh && let Some((_, tuple)) = own.find(|(given, _)| !given.has_timestamp()) {
                 tuple.stamp(at);
-                fresh = true;
             }
         }
-        if fresh {
-            self.last = Some(at);
+        let newest = newest_before.max(newest(&stamped));
+        Stamped {
+            given,
+            stamped,
+            newest,
         }
-        Stamped { given, stamped }
     }
 
-    /// The time of day, in whole seconds unless that has been given already.
-    fn next(&self, now: Timestamp) -> Option<OffsetDateTime> {
+    /// The time of day, in whole seconds unless that is not newer than what there was.
+    fn next(&self, now: Timestamp, newest: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
         let (since, utc) = self.clock?;
         let elapsed = time::Duration::try_from(now.saturating_since(since)).ok()?;
         let at = utc.checked_add(elapsed)?.to_offset(time::UtcOffset::UTC);
         let at = at.replace_nanosecond(0).ok()?;
-        match self.last {
-            Some(last) if at <= last => last.checked_add(time::Duration::MILLISECOND),
+        match newest {
+            Some(newest) if at <= newest => newest.checked_add(time::Duration::MILLISECOND),
             _ => Some(at),
         }
     }
+}
+
+fn newest(document: &Presence) -> Option<OffsetDateTime> {
+    let tuples = document.tuples.iter().map(Tuple::timestamp);
+    let persons = document.persons.iter().map(Person::timestamp);
+    let devices = document.devices.iter().map(Device::timestamp);
+    tuples.chain(persons).chain(devices).flatten().max()
 }
 
 /// Tells whether any part got a new timestamp.
 fn restamp<P: Part>(parts: &mut [P], before: Option<(&[P], &[P])>, at: OffsetDateTime) -> bool {
     let mut fresh = false;
     let (given, stamped) = before.unwrap_or_default();
-    // Parts that are where they were are found at once.
+    let mut by_id: HashMap<&str, usize> = HashMap::new();
     for (place, part) in parts.iter_mut().enumerate() {
         if part.has_timestamp() {
             continue;
         }
+        // Parts that are where they were are found at once.
         let same_place = given.get(place).filter(|it| it.id() == part.id());
         let old = match same_place {
             Some(_) => Some(place),
-            None => given.iter().position(|it| it.id() == part.id()),
+            None => {
+                if by_id.is_empty() {
+                    let all = given.iter().enumerate();
+                    by_id.extend(all.map(|(place, part)| (part.id(), place)));
+                }
+                by_id.get(part.id()).copied()
+            }
         };
         let unchanged = old
             .filter(|old| given.get(*old).is_some_and(|old| *old == *part))

@@ -51,15 +51,22 @@ impl EventPublicationAgent {
             return;
         };
         publication.phase = Phase::Idle;
+        if !matches!(status, 401 | 407) {
+            publication.in_a_row.challenges = [0; 2];
+        }
+        let key = open.publication;
         match status {
             200..300 => self.succeed(&open, response),
-            300..400 if self.redirect(open.publication, response) => self.go_on(open.publication),
+            // 305 names a proxy, not a target.
+            300..400 if status != 305 && self.redirect(key, response) => self.go_on(key),
             412 if open.kind != PublishKind::Initial => self.lose(&open),
-            423 if self.ask_for_more(open.publication, response) => self.go_on(open.publication),
+            423 if open.kind != PublishKind::Remove && self.ask_for_more(key, response) => {
+                self.go_on(key);
+            }
             503 if let Some(wait) = retry_after(response) => {
                 let until = self.now + wait;
-                if let Some(publication) = self.publications.get(open.publication) {
-                    self.holds.hold(publication.next_hop(), until, self.now);
+                if let Some(publication) = self.publications.get(key) {
+                    self.holds.hold(&publication.next_hop(), until, self.now);
                 }
                 self.fail(&open, refused(response), Some(wait));
             }
@@ -111,6 +118,7 @@ impl EventPublicationAgent {
             return false;
         };
         // What another one on the way has asked for goes with it (RFC 3261 section 22.3).
+        publication.credentials = open.credentials;
         publication.credentials.retain(|(other, _)| *other != name);
         publication.credentials.push((name, value.to_owned()));
         publication.phase = Phase::Idle;
@@ -128,10 +136,7 @@ impl EventPublicationAgent {
         let Some(open) = self.open.close(place) else {
             return false;
         };
-        let by_proxy = name == HeaderName::ProxyAuthorization;
-        let status = if by_proxy { 407 } else { 401 };
-        let accept = None;
-        self.fail(&open, PublishFailure::Refused { status, accept }, None);
+        self.fail(&open, declined(name), None);
         true
     }
 
@@ -172,15 +177,21 @@ impl EventPublicationAgent {
         let Some(publication) = self.publications.get_mut(open.publication) else {
             return false;
         };
-        if publication.in_a_row.challenges >= CHALLENGES_ANSWERED {
+        let field = credentials_field(response.status());
+        let [by_server, by_proxies] = &mut publication.in_a_row.challenges;
+        let challenges = match response.status() {
+            407 => by_proxies,
+            _ => by_server,
+        };
+        if *challenges >= CHALLENGES_ANSWERED {
             return false;
         }
         let uri = publication.head.uri();
         let Some(need) = NeedCredentials::of(transaction, "PUBLISH", uri, response) else {
             return false;
         };
-        publication.in_a_row.challenges += 1;
-        open.awaited = Some(credentials_field(response.status()));
+        *challenges += 1;
+        open.awaited = Some(field);
         self.lanes.output(PublisherOutput::NeedCredentials(need));
         true
     }
@@ -188,7 +199,7 @@ impl EventPublicationAgent {
     fn succeed(&mut self, open: &OpenPublish, response: &ResponseRef<'_>) {
         let key = open.publication;
         if open.kind == PublishKind::Remove {
-            self.finish(key, true);
+            self.finish_if_known(key);
             return;
         }
         let Some(publication) = self.publications.get_mut(key) else {
@@ -206,13 +217,19 @@ impl EventPublicationAgent {
         }
         let tag = response.single(HeaderName::SipEtag).ok().flatten();
         let tag = tag.and_then(|tag| parse_entity_tag(HeaderName::SipEtag, tag).ok());
-        publication.entity_tag = tag
-            .filter(|tag| tag.len() <= self.config.head)
-            .map(Into::into);
-        publication.confirmed = Some(open.version);
+        let tag = tag.filter(|tag| tag.len() <= self.config.head);
         publication.expires_at = self.now + Duration::from_secs(expires.into());
+        match tag {
+            Some(tag) => publication.entity_tag = Some(tag.into()),
+            // The one that it was sent with may hold; else 412 will tell.
+            None if open.kind != PublishKind::Initial => {}
+            None => {
+                publication.entity_tag = None;
+                publication.perhaps_until = publication.perhaps_until.max(publication.expires_at);
+            }
+        }
+        publication.confirmed = Some(open.version);
         publication.refresh_due = false;
-        publication.perhaps = false;
         publication.credentials.clear();
         let losses = match open.kind {
             PublishKind::Initial => publication.in_a_row.losses,
@@ -240,13 +257,17 @@ impl EventPublicationAgent {
     fn lose(&mut self, open: &OpenPublish) {
         let key = open.publication;
         if open.kind == PublishKind::Remove {
-            self.finish(key, true);
+            self.finish_if_known(key);
             return;
         }
         let Some(publication) = self.publications.get_mut(key) else {
             return;
         };
         publication.forget_state();
+        if publication.removing {
+            self.go_on(key);
+            return;
+        }
         publication.in_a_row.losses = publication.in_a_row.losses.saturating_add(1);
         let losses = publication.in_a_row.losses;
         let key_of_event = OwnPublicationKey(key);
@@ -256,7 +277,7 @@ impl EventPublicationAgent {
             ..=1 => self.go_on(key),
             _ => {
                 let wait = self.backoff().wait(losses - 1, &mut *self.entropy);
-                self.rest(key, Phase::Waiting, self.now + wait);
+                self.rest(key, Phase::Waiting { asked: true }, self.now + wait);
             }
         }
     }
@@ -287,7 +308,11 @@ impl EventPublicationAgent {
         };
         let mut best: Option<(&str, u16)> = None;
         for contact in &contacts {
-            let usable = may_be_target(contact.uri()) && contact.uri() != publication.head.uri();
+            // What is to be secure is not to be led astray.
+            let secure = publication.resource.starts_with("sips:");
+            let usable = may_be_target(contact.uri())
+                && contact.uri() != publication.head.uri()
+                && (!secure || contact.uri().starts_with("sips:"));
             let q = contact.quality();
             if usable && best.is_none_or(|(_, other)| q > other) {
                 best = Some((contact.uri(), q));
@@ -299,9 +324,8 @@ impl EventPublicationAgent {
         };
         let renamed = self.rename(key, target);
         if renamed && let Some(publication) = self.publications.get_mut(key) {
+            // The tag stays: should the other server know nothing of it, it says 412.
             publication.in_a_row.redirections += 1;
-            // The other server knows nothing of it.
-            publication.forget_state();
         }
         renamed
     }
@@ -319,8 +343,26 @@ impl EventPublicationAgent {
         };
         publication.phase = Phase::Idle;
         publication.credentials.clear();
-        let answered = matches!(failure, PublishFailure::Refused { .. });
-        publication.perhaps |= open.kind == PublishKind::Initial && !answered;
+        if !matches!(
+            failure,
+            PublishFailure::Refused {
+                status: 401 | 407,
+                ..
+            }
+        ) {
+            publication.in_a_row.challenges = [0; 2];
+        }
+        // A proxy says these when it knows no more than that.
+        let answered = match &failure {
+            PublishFailure::Refused { status, .. } => !matches!(status, 408 | 504),
+            PublishFailure::Timeout | PublishFailure::Transport | PublishFailure::Forgotten => {
+                false
+            }
+        };
+        if !answered && open.kind != PublishKind::Remove {
+            let until = self.now + Duration::from_secs(publication.expires.into());
+            publication.perhaps_until = publication.perhaps_until.max(until);
+        }
         publication.in_a_row.failures = publication.in_a_row.failures.saturating_add(1);
         let failures = publication.in_a_row.failures;
         let may_pass = wait.is_some() || may_pass(&failure);
@@ -332,9 +374,18 @@ impl EventPublicationAgent {
             let own = self.backoff().wait(failures, &mut *self.entropy);
             wait.unwrap_or_default().max(own)
         });
+        self.return_from_redirection(key);
         match retry_in {
-            Some(wait) => self.rest(key, Phase::Waiting, self.now + wait),
-            None => self.settle(key),
+            Some(retry_in) => {
+                let asked = wait.is_some();
+                let until = self.now + retry_in;
+                let until = self
+                    .publications
+                    .get(key)
+                    .map_or(until, |publication| publication.patience(until));
+                self.rest(key, Phase::Waiting { asked }, until);
+            }
+            None => self.settle(key, open.version),
         }
         self.event(PublisherEvent::Failed {
             key: OwnPublicationKey(key),
@@ -346,13 +397,17 @@ impl EventPublicationAgent {
         self.go_on(key);
     }
 
-    /// Nothing more is asked for by itself.
-    fn settle(&mut self, key: Key) {
+    /// Nothing more is asked for by itself, unless the application wants something else by now.
+    fn settle(&mut self, key: Key, refused: u32) {
         if let Some(publication) = self.publications.get_mut(key) {
-            publication.phase = match publication.removing {
+            let is_newest = publication.version == refused;
+            publication.phase = match publication.removing || !is_newest {
                 true => Phase::Idle,
                 false => Phase::Refused,
             };
+            if !is_newest {
+                publication.in_a_row = super::InARow::default();
+            }
             if let Some(timer) = publication.timer.take() {
                 self.wheel.cancel(timer);
             }
@@ -370,7 +425,15 @@ fn may_pass(failure: &PublishFailure) -> bool {
             )
         }
         PublishFailure::Timeout | PublishFailure::Transport | PublishFailure::Forgotten => true,
-        PublishFailure::TooLarge => false,
+    }
+}
+
+/// A challenge without credentials for this field.
+pub(super) fn declined(field: HeaderName) -> PublishFailure {
+    let by_proxy = field == HeaderName::ProxyAuthorization;
+    PublishFailure::Refused {
+        status: if by_proxy { 407 } else { 401 },
+        accept: None,
     }
 }
 

@@ -16,7 +16,7 @@ pub use output::{
 };
 
 use super::PublishKind;
-use super::account::{Account, Names, is_address};
+use super::account::{Account, Names, may_be_asked};
 use super::patience::{Backoff, Holds};
 use crate::engine::lanes::{Lanes, Turn};
 use crate::engine::slab::{Key, Slab};
@@ -26,18 +26,22 @@ use crate::engine::{Entropy, Timestamp};
 use crate::sip::{
     Content, Event, Head, HeadWriter, HeaderName, MediaType, OutgoingRequest, Own, Tag,
 };
+use answers::declined;
 use publication::{InARow, OwnPublication, Phase};
 
 /// A CSeq above this would leave no room to count up (RFC 3261 section 8.1.1.5).
 const HIGHEST_CSEQ: u32 = (1 << 31) - (1 << 24);
+/// Failures that come at once are not to make a loop.
+const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 /// How long a request holds its place in the window.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
 
 /// Publishes states for any event package and keeps them alive (RFC 3903 section 4).
 ///
-/// It is driven as the crate's front page shows, but takes no requests. Each publication has one
-/// PUBLISH open at a time; what changes meanwhile leaves as one, the newest. Presence has its own front,
-/// [`Publisher`](crate::presence::Publisher).
+/// It is driven as the crate's front page shows, but takes no requests. Each publication is an event
+/// publication agent of its own: it has one PUBLISH open at a time, and what changes meanwhile leaves
+/// as one, the newest. Several publications for one resource know nothing of each other. Presence
+/// has its own front, [`Publisher`](crate::presence::Publisher).
 pub struct EventPublicationAgent {
     config: PublisherConfig,
     entropy: Box<dyn Entropy + Send>,
@@ -61,6 +65,8 @@ struct OpenPublish {
     version: u32,
     /// The field that credentials are waited for, if it was challenged.
     awaited: Option<HeaderName>,
+    /// What it was sent with.
+    credentials: Vec<(HeaderName, String)>,
 }
 
 /// What is to be published.
@@ -128,6 +134,7 @@ impl EventPublicationAgent {
     pub fn new(config: PublisherConfig, entropy: impl Entropy + Send + 'static) -> Self {
         let mut config = config;
         config.expires = config.expires.max(1);
+        config.retry_after = config.retry_after.max(SHORTEST_RETRY);
         config.initial_cseq = config.initial_cseq.min(HIGHEST_CSEQ);
         Self {
             entropy: Box::new(entropy),
@@ -159,7 +166,7 @@ impl EventPublicationAgent {
         order: PublishOrder<'_>,
     ) -> Result<OwnPublicationKey, PublishError> {
         self.advance(now);
-        if !is_address(order.resource) {
+        if !may_be_asked(order.resource) {
             return Err(PublishError::Resource {
                 text: order.resource.to_owned(),
             });
@@ -203,7 +210,8 @@ impl EventPublicationAgent {
             timer: None,
             refresh_due: false,
             removing: false,
-            perhaps: false,
+            perhaps_until: Timestamp::ZERO,
+            last_sent: Timestamp::ZERO,
             credentials: Vec::new(),
             in_a_row: InARow::default(),
         });
@@ -250,9 +258,38 @@ impl EventPublicationAgent {
         let publication = publication.ok_or(PublishError::Unknown)?;
         if !publication.removing {
             publication.removing = true;
+            publication.in_a_row = InARow::default();
             self.start_anew(key.0);
         }
         Ok(())
+    }
+
+    /// Has further requests of a publication leave for another account of the same user: by another
+    /// proxy or connection, say, after a registration.
+    ///
+    /// # Errors
+    /// [`PublishError::Unknown`], or [`PublishError::TooLarge`].
+    pub fn set_account(
+        &mut self,
+        now: Timestamp,
+        key: OwnPublicationKey,
+        account: &Account,
+    ) -> Result<(), PublishError> {
+        self.advance(now);
+        let publication = self.publications.get_mut(key.0);
+        let publication = publication.ok_or(PublishError::Unknown)?;
+        let before = core::mem::replace(&mut publication.account, account.clone());
+        let request_uri = publication.head.uri().to_owned();
+        if self.rename(key.0, &request_uri) {
+            self.start_anew(key.0);
+            return Ok(());
+        }
+        if let Some(publication) = self.publications.get_mut(key.0) {
+            publication.account = before;
+        }
+        Err(PublishError::TooLarge {
+            limit: self.config.head,
+        })
     }
 
     /// Forgets a publication without a word to the server, where it runs out by itself. Tells whether
@@ -273,7 +310,7 @@ impl EventPublicationAgent {
             publication.timer = None;
             match publication.phase {
                 Phase::Idle => publication.refresh_due = true,
-                Phase::Waiting => publication.phase = Phase::Idle,
+                Phase::Waiting { .. } => publication.phase = Phase::Idle,
                 Phase::Queued | Phase::Open(_) | Phase::Refused => {}
             }
             self.go_on(key);
@@ -283,7 +320,9 @@ impl EventPublicationAgent {
         {
             budget -= 1;
             if let Some(open) = self.open.close(key) {
-                self.fail(&open, PublishFailure::Forgotten, None);
+                // Without credentials in time it stays refused.
+                let failure = open.awaited.map_or(PublishFailure::Forgotten, declined);
+                self.fail(&open, failure, None);
             }
         }
     }
@@ -416,15 +455,36 @@ impl EventPublicationAgent {
     }
 
     /// The application wants something else: what stood in the way of what it wanted before counts no
-    /// more, except the server's patience.
+    /// more, except the server's patience. Nobody is asked more often than after a first failure.
     fn start_anew(&mut self, key: Key) {
-        if let Some(publication) = self.publications.get_mut(key)
-            && publication.phase == Phase::Refused
-        {
-            publication.phase = Phase::Idle;
-            publication.in_a_row = InARow::default();
+        let Some(publication) = self.publications.get_mut(key) else {
+            return;
+        };
+        match publication.phase {
+            Phase::Refused => {
+                publication.phase = Phase::Idle;
+                publication.in_a_row = InARow::default();
+                self.return_from_redirection(key);
+            }
+            Phase::Waiting { asked: false } => {
+                let until = publication.last_sent + self.config.retry_after;
+                let sooner = until.max(self.now);
+                self.rest(key, Phase::Waiting { asked: false }, sooner);
+            }
+            Phase::Idle | Phase::Queued | Phase::Open(_) | Phase::Waiting { asked: true } => {}
         }
         self.go_on(key);
+    }
+
+    /// Asks where the publication belongs again, not where it was sent to meanwhile (RFC 3261
+    /// section 21.3.3).
+    fn return_from_redirection(&mut self, key: Key) {
+        if let Some(publication) = self.publications.get(key)
+            && publication.head.uri() != &*publication.resource
+        {
+            let resource = publication.resource.clone();
+            self.rename(key, &resource);
+        }
     }
 
     /// Does what there is to do for a publication that is idle.
@@ -432,13 +492,13 @@ impl EventPublicationAgent {
         let Some(publication) = self.publications.get_mut(key) else {
             return;
         };
-        let waits = publication.phase == Phase::Waiting;
+        let waits = matches!(publication.phase, Phase::Waiting { .. });
         if publication.phase != Phase::Idle && !waits {
             return;
         }
         let kind = publication.next_kind(self.now);
         if publication.removing && kind.is_none() {
-            let confirmed = !publication.perhaps;
+            let confirmed = publication.perhaps_until <= self.now;
             self.finish(key, confirmed);
             return;
         }
@@ -473,8 +533,9 @@ impl EventPublicationAgent {
             self.go_on(key);
             return None;
         };
-        if let Some(until) = self.holds.until(publication.next_hop(), self.now) {
-            self.rest(key, Phase::Waiting, until);
+        if let Some(until) = self.holds.until(&publication.next_hop(), self.now) {
+            let until = publication.patience(until);
+            self.rest(key, Phase::Waiting { asked: true }, until);
             return None;
         }
         if publication.cseq >= HIGHEST_CSEQ + (1 << 23) {
@@ -483,6 +544,7 @@ impl EventPublicationAgent {
         }
         let publication = self.publications.get_mut(key)?;
         publication.cseq = publication.cseq.saturating_add(1);
+        publication.last_sent = self.now;
         let expires = match kind {
             PublishKind::Remove => 0,
             PublishKind::Initial | PublishKind::Refresh | PublishKind::Modify => {
@@ -505,6 +567,7 @@ impl EventPublicationAgent {
                 kind,
                 version: publication.version,
                 awaited: None,
+                credentials,
             },
         );
         publication.phase = Phase::Open(open);
@@ -517,6 +580,14 @@ impl EventPublicationAgent {
         if self.drop(key) {
             let key = OwnPublicationKey(key);
             self.event(PublisherEvent::Removed { key, confirmed });
+        }
+    }
+
+    /// Nothing is left of it on the server, as far as anybody can know.
+    fn finish_if_known(&mut self, key: Key) {
+        if let Some(publication) = self.publications.get(key) {
+            let confirmed = publication.perhaps_until <= self.now;
+            self.finish(key, confirmed);
         }
     }
 

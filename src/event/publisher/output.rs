@@ -64,7 +64,9 @@ pub enum PublisherEvent {
     Removed {
         /// Which; stale already.
         key: OwnPublicationKey,
-        /// Whether the server has nothing of it any more. If not, it has until that runs out.
+        /// Whether the server has nothing of it any more. If not, it may have something until that
+        /// runs out: the removal failed, or an attempt before it was not answered, so that nobody
+        /// knows whether it succeeded.
         confirmed: bool,
     },
 }
@@ -84,10 +86,8 @@ pub enum PublishFailure {
     Timeout,
     /// It could not be sent.
     Transport,
-    /// The host never reported what became of it.
+    /// The host did not report what became of it.
     Forgotten,
-    /// The request would be larger than the settings allow: a redirection or an entity-tag was long.
-    TooLarge,
 }
 
 impl fmt::Display for PublishFailure {
@@ -97,7 +97,6 @@ impl fmt::Display for PublishFailure {
             Self::Timeout => f.write_str("PUBLISH not answered"),
             Self::Transport => f.write_str("PUBLISH could not be sent"),
             Self::Forgotten => f.write_str("outcome of a PUBLISH never reported"),
-            Self::TooLarge => f.write_str("PUBLISH would be too large"),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 use crate::event::PublishKind;
 use crate::event::account::Account;
-use crate::sip::{Content, Head, HeaderName};
+use crate::sip::{Content, Head, HeaderName, Uri};
 
 /// What is published, for whom, and how far it has come.
 #[derive(Debug)]
@@ -35,8 +35,10 @@ pub(super) struct OwnPublication {
     pub(super) timer: Option<Key>,
     pub(super) refresh_due: bool,
     pub(super) removing: bool,
-    /// An attempt to make it was not answered and may have succeeded.
-    pub(super) perhaps: bool,
+    /// Until then the server may have something of it that nobody can name: an attempt was not
+    /// answered and may have succeeded, or was answered without a tag.
+    pub(super) perhaps_until: Timestamp,
+    pub(super) last_sent: Timestamp,
     pub(super) credentials: Vec<(HeaderName, String)>,
     pub(super) in_a_row: InARow,
 }
@@ -45,10 +47,11 @@ pub(super) struct OwnPublication {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct InARow {
     pub(super) failures: u32,
-    pub(super) challenges: u8,
+    /// By the server, and by proxies.
+    pub(super) challenges: [u8; 2],
     pub(super) too_brief: u8,
     pub(super) redirections: u8,
-    /// Does not end with a success but with one that the tag of another has led to.
+    /// Ended by a success of a request that named a tag, not by one that made it anew.
     pub(super) losses: u32,
 }
 
@@ -60,8 +63,8 @@ pub(super) enum Phase {
     Queued,
     /// A request is open.
     Open(Key),
-    /// After a failure, until the timer.
-    Waiting,
+    /// After a failure, until the timer; whether that is the server's wish, or to spare it.
+    Waiting { asked: bool },
     /// Nothing to do until the application wants something else.
     Refused,
 }
@@ -89,8 +92,26 @@ impl OwnPublication {
         self.confirmed = None;
     }
 
-    /// The next hop of its requests.
-    pub(super) fn next_hop(&self) -> &str {
-        self.account.first_route().unwrap_or(self.head.uri())
+    /// When to go on after a wait until then: what is to be removed goes by itself in time.
+    pub(super) fn patience(&self, until: Timestamp) -> Timestamp {
+        match self.removing {
+            true => until.min(self.expires_at),
+            false => until,
+        }
+    }
+
+    /// The next hop of its requests, without what tells users apart.
+    pub(super) fn next_hop(&self) -> String {
+        let uri = self.account.first_route().unwrap_or(self.head.uri());
+        match Uri::parse(uri) {
+            Ok(Uri::Sip(uri)) => {
+                let param = |name| uri.params().get(name).flatten().unwrap_or_default();
+                let scheme = if uri.is_sips() { "sips" } else { "sip" };
+                let port = uri.port().unwrap_or_default();
+                let (host, transport) = (uri.host(), param("transport"));
+                format!("{scheme}:{host}:{port};{transport};{}", param("maddr")).to_lowercase()
+            }
+            _ => uri.rsplit('@').next().unwrap_or(uri).to_lowercase(),
+        }
     }
 }
