@@ -63,15 +63,14 @@ impl EventPublicationAgent {
             423 if open.kind != PublishKind::Remove && self.ask_for_more(key, response) => {
                 self.go_on(key);
             }
-            503 if let Some(wait) = retry_after(response) => {
-                let until = self.now + wait;
-                if let Some(publication) = self.publications.get(key) {
-                    self.holds.hold(&publication.next_hop(), until, self.now);
-                }
-                self.fail(&open, refused(response), Some(wait));
-            }
             _ => {
                 let wait = retry_after(response);
+                if let (503, Some(wait)) = (status, wait)
+                    && let Some(publication) = self.publications.get(key)
+                {
+                    let hop = publication.next_hop();
+                    self.holds.hold(&hop, self.now + wait, self.now);
+                }
                 self.fail(&open, refused(response), wait);
             }
         }
