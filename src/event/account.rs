@@ -3,7 +3,8 @@
 use super::dialog::may_be_target;
 use super::server::added_fields;
 use crate::engine::FlowId;
-use crate::sip::{Head, HeadWriter, Tag, Uri};
+use crate::sip::{HeadWriter, Tag, Uri};
+use std::sync::Arc;
 
 /// Who asks and by which way: what all requests of one user have alike.
 ///
@@ -16,8 +17,13 @@ use crate::sip::{Head, HeadWriter, Tag, Uri};
 /// # Ok::<(), presentity::event::InvalidAccount>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct Account(Arc<Parts>);
+
+/// Shared by all that is asked for on behalf of one user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
     from: String,
+    contact: Option<String>,
     routes: Vec<String>,
     flow: Option<FlowId>,
     /// Whole lines, each ended by CRLF.
@@ -37,6 +43,12 @@ pub enum InvalidAccount {
     /// The text is no SIP URI of a proxy that routes loosely, with `lr` (RFC 3261 section 16.12).
     #[error("{text:?} is no SIP URI with lr")]
     Route {
+        /// The text.
+        text: String,
+    },
+    /// The text is no SIP URI that requests can be sent to (RFC 3261 section 8.1.1.8).
+    #[error("{text:?} is no SIP URI to be reached by")]
+    Contact {
         /// The text.
         text: String,
     },
@@ -60,12 +72,33 @@ impl Account {
                 text: from.to_owned(),
             });
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             from: from.to_owned(),
+            contact: None,
             routes: Vec::new(),
             flow: None,
             fields: String::new(),
-        })
+        })))
+    }
+
+    fn parts(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.0)
+    }
+
+    /// The account with the URI by which requests of others reach it, a GRUU where there is one (RFC
+    /// 6665 section 4.5.1), a sips URI for those who are watched by one. A subscription needs it, a
+    /// publication does not.
+    ///
+    /// # Errors
+    /// [`InvalidAccount::Contact`].
+    pub fn with_contact(mut self, uri: &str) -> Result<Self, InvalidAccount> {
+        if !may_be_target(uri) {
+            return Err(InvalidAccount::Contact {
+                text: uri.to_owned(),
+            });
+        }
+        self.parts().contact = Some(uri.to_owned());
+        Ok(self)
     }
 
     /// The account with one more proxy that its requests outside dialogs go through: an outbound
@@ -83,7 +116,7 @@ impl Account {
                 text: uri.to_owned(),
             });
         }
-        self.routes.push(uri.to_owned());
+        self.parts().routes.push(uri.to_owned());
         Ok(self)
     }
 
@@ -91,7 +124,7 @@ impl Account {
     /// (RFC 5626).
     #[must_use]
     pub fn with_flow(mut self, flow: FlowId) -> Self {
-        self.flow = Some(flow);
+        self.parts().flow = Some(flow);
         self
     }
 
@@ -107,32 +140,39 @@ impl Account {
                 name: name.to_owned(),
             });
         }
-        self.fields.push_str(&line);
+        self.parts().fields.push_str(&line);
         Ok(self)
     }
 
     /// The URI of From.
     pub fn uri(&self) -> &str {
-        &self.from
+        &self.0.from
+    }
+
+    /// The URI by which requests of others reach it.
+    pub fn contact(&self) -> Option<&str> {
+        self.0.contact.as_deref()
     }
 
     /// The proxy that requests outside dialogs go to first.
     pub(super) fn first_route(&self) -> Option<&str> {
-        self.routes.first().map(String::as_str)
+        self.0.routes.first().map(String::as_str)
     }
 
     pub(super) fn flow(&self) -> Option<FlowId> {
-        self.flow
+        self.0.flow
     }
 
     /// Octets of it in a request, about.
     pub(super) fn len(&self) -> usize {
-        let routes: usize = self.routes.iter().map(|route| route.len() + 12).sum();
-        self.from.len() + routes + self.fields.len()
+        let parts = &*self.0;
+        let routes: usize = parts.routes.iter().map(|route| route.len() + 12).sum();
+        let contact = parts.contact.as_ref().map_or(0, String::len);
+        parts.from.len() + contact + routes + parts.fields.len()
     }
 
-    /// The head of requests outside dialogs (RFC 3261 section 8.1.1); `more` is whole lines. Nothing
-    /// when the URI is too long.
+    /// Begins the head of a request (RFC 3261 sections 8.1.1 and 12.2.1.1); `more` is whole lines.
+    /// Nothing when the URI is too long.
     pub(super) fn head(
         &self,
         writer: &mut HeadWriter,
@@ -140,39 +180,65 @@ impl Account {
         request_uri: &str,
         names: &Names<'_>,
         more: &str,
-    ) -> Option<Head> {
+    ) -> Option<()> {
         writer.begin(method, request_uri)?;
-        let parts = [
-            "From: <",
-            &self.from,
-            ">;tag=",
-            names.from_tag.as_str(),
-            "\r\nTo: <",
-            names.to,
-            ">\r\nCall-ID: ",
-            names.call_id.as_str(),
-            "\r\n",
-        ];
-        for part in parts {
+        for part in ["From: <", self.uri(), ">;tag=", names.from_tag.as_str()] {
             writer.push(part);
         }
-        for route in &self.routes {
-            for part in ["Route: <", route, ">\r\n"] {
+        for part in ["\r\nTo: <", names.to, ">"] {
+            writer.push(part);
+        }
+        if let Some(dialog) = names.dialog {
+            writer.push(";tag=");
+            writer.push(dialog.remote_tag);
+        }
+        for part in ["\r\nCall-ID: ", names.call_id.as_str(), "\r\n"] {
+            writer.push(part);
+        }
+        let mut route = |uri: &str| {
+            for part in ["Route: <", uri, ">\r\n"] {
                 writer.push(part);
             }
+        };
+        match names.dialog {
+            Some(dialog) => dialog.routes.iter().for_each(|uri| route(uri)),
+            None => self.0.routes.iter().for_each(|uri| route(uri)),
         }
         writer.push(more);
-        writer.push(&self.fields);
-        Some(writer.finish())
+        writer.push(&self.0.fields);
+        Some(())
     }
 }
 
-/// What names a request, or several in a row, outside dialogs.
+/// What names a request, or several in a row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Names<'a> {
     pub(super) from_tag: Tag,
     pub(super) to: &'a str,
     pub(super) call_id: Tag,
+    /// Within a dialog, what that adds.
+    pub(super) dialog: Option<InDialog<'a>>,
+}
+
+/// The part of a dialog that its peer made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InDialog<'a> {
+    pub(super) remote_tag: &'a str,
+    pub(super) routes: &'a [&'a str],
+}
+
+/// The next hop that a URI leads to, without what tells users apart.
+pub(super) fn hop_of(uri: &str) -> String {
+    match Uri::parse(uri) {
+        Ok(Uri::Sip(uri)) => {
+            let param = |name| uri.params().get(name).flatten().unwrap_or_default();
+            let scheme = if uri.is_sips() { "sips" } else { "sip" };
+            let port = uri.port().unwrap_or_default();
+            let (host, transport) = (uri.host(), param("transport"));
+            format!("{scheme}:{host}:{port};{transport};{}", param("maddr")).to_lowercase()
+        }
+        _ => uri.rsplit('@').next().unwrap_or(uri).to_lowercase(),
+    }
 }
 
 /// Whether the text is a URI as it stands in From, To or a Request-URI: between angle brackets and

@@ -115,14 +115,8 @@ impl Dialog {
         if octets > parts.limit.min(usize::from(u16::MAX) - 1024) {
             return Ok(None);
         }
-        // RFC 3261 section 12.2.1.1: a strict router finds itself in the Request-URI.
-        let strict = routes.first().is_some_and(|route| !is_loose(route.uri()));
-        let mut hops: Vec<&str> = routes.iter().map(|route| route.uri()).collect();
-        let mut request_uri = parts.target;
-        if strict {
-            request_uri = hops.remove(0);
-            hops.push(parts.target);
-        }
+        let hops = routes.iter().map(|route| route.uri());
+        let (request_uri, hops, strict) = way(hops, parts.target);
         if head.begin("NOTIFY", request_uri).is_none() {
             return Ok(None);
         }
@@ -225,7 +219,24 @@ impl Dialog {
     }
 }
 
-fn contact_line(uri: &str) -> [&str; 3] {
+/// The Request-URI and the Route fields of a request to a target through a route set, and whether the
+/// first of it is a strict router, which finds itself in the Request-URI (RFC 3261 section 12.2.1.1).
+pub(super) fn way<'a>(
+    routes: impl Iterator<Item = &'a str>,
+    target: &'a str,
+) -> (&'a str, Vec<&'a str>, bool) {
+    let mut hops: Vec<&str> = routes.collect();
+    match hops.first() {
+        Some(first) if !is_loose(first) => {
+            let request_uri = hops.remove(0);
+            hops.push(target);
+            (request_uri, hops, true)
+        }
+        Some(_) | None => (target, hops, false),
+    }
+}
+
+pub(super) fn contact_line(uri: &str) -> [&str; 3] {
     ["Contact: <", uri, ">\r\n"]
 }
 

@@ -14,6 +14,7 @@ mod inspect;
 mod lifecycle;
 mod membership;
 mod notify;
+mod open_requests;
 mod output;
 mod package;
 mod patience;
@@ -24,6 +25,7 @@ mod remembered;
 mod resource;
 mod server;
 mod subscribe;
+mod subscriber;
 mod subscription;
 mod trace;
 
@@ -40,11 +42,17 @@ pub use output::{
     Backlog, EndReason, Failure, Job, JobKey, JobOutcome, Output, PublicationKey, ServerEvent,
     Subject, SubscriptionKey, UnknownSubscription,
 };
-pub use package::{Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
+pub use package::{Forks, Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
 pub use publisher::{
     EventPublicationAgent, OwnPublicationInfo, OwnPublicationKey, PublishError, PublishFailure,
     PublishOrder, PublisherConfig, PublisherEvent, PublisherOutput,
 };
 pub use refusal::{Counters, RefusalReason};
 pub use server::Server;
+pub use subscriber::{
+    NotifiedBody, NotifiedState, NotifierKey, OwnSubscriptionInfo, OwnSubscriptionKey,
+    OwnSubscriptionPhase, RefusedBody, Resolve, SrvRecord, SubscribeError, SubscribeFailure,
+    SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent, SubscriberOutput,
+    SubscriptionEnd,
+};
 pub use subscription::NotifyResult;

@@ -17,16 +17,31 @@ pub struct Profile {
     pub media_types: &'static [&'static str],
     /// The types that a PUBLISH may carry; empty when the package has no publication.
     pub publication_types: &'static [&'static str],
+    /// What a subscriber makes of a SUBSCRIBE that several notifiers accepted.
+    pub forks: Forks,
+}
+
+/// Whether one SUBSCRIBE may become several subscriptions by forking (RFC 6665 section 5.4.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Forks {
+    /// The notifier whose NOTIFY comes first is the only one; others are answered 481.
+    #[default]
+    One,
+    /// Each notifier makes a subscription of its own, with a state of its own.
+    Several,
 }
 
 impl Profile {
-    /// A package with these names, an hour as default duration, and no publication.
+    /// A package with these names, an hour as default duration, no publication, and one subscription
+    /// for each SUBSCRIBE.
     pub const fn new(event_type: &'static str, media_types: &'static [&'static str]) -> Self {
         Self {
             event_type,
             default_expires: 3600,
             media_types,
             publication_types: &[],
+            forks: Forks::One,
         }
     }
 }

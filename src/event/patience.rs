@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use crate::engine::{Entropy, Timestamp};
-use crate::sip::{HeaderName, ResponseRef, RetryAfter, Tag};
+use crate::sip::{HeaderName, ResponseRef, RetryAfter, Tag, parse_delta_seconds};
 
 /// A server's wish for patience is heard up to here.
 const LONGEST_HOLD: u32 = 24 * 3600;
@@ -53,6 +53,21 @@ pub(super) fn retry_after(response: &ResponseRef<'_>) -> Option<Duration> {
     let value = response.first(HeaderName::RetryAfter)?;
     let seconds = RetryAfter::parse(value).ok()?.seconds.min(LONGEST_HOLD);
     Some(Duration::from_secs(seconds.into()))
+}
+
+/// The seconds in a field of a response, if it has one that can be read.
+pub(super) fn seconds(response: &ResponseRef<'_>, name: HeaderName) -> Option<u32> {
+    let value = response.single(name).ok().flatten()?;
+    parse_delta_seconds(name, value).ok()
+}
+
+/// Whether a request that was refused by this status may succeed later as it is. A 2xx counts as a
+/// refusal when it grants nothing.
+pub(super) fn may_pass_status(status: u16) -> bool {
+    matches!(
+        status,
+        200..300 | 408 | 480 | 486 | 491 | 500 | 502 | 503 | 504 | 600
+    )
 }
 
 /// Next hops that said 503 with Retry-After: nothing is sent to them until then (RFC 3261 section

@@ -3,7 +3,8 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use crate::sip::{HeaderError, HeaderName};
+use crate::engine::{Entropy, ServerTransaction};
+use crate::sip::{HeaderError, HeaderName, NameAddr, RequestRef, Response, Tag};
 
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,6 +108,38 @@ impl Refusal {
     pub(super) fn malformed() -> Self {
         Self::new(400, RefusalReason::Malformed)
     }
+
+    pub(super) fn into_response(
+        self,
+        entropy: &mut dyn Entropy,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+    ) -> Response {
+        let response = response_to(entropy, transaction, request, self.status);
+        let fields = self.fields.into_iter();
+        fields.fold(response, |response, (name, value)| {
+            response.with(name, &value)
+        })
+    }
+}
+
+/// A response in the making, with a To tag where the request has none.
+pub(super) fn response_to(
+    entropy: &mut dyn Entropy,
+    transaction: ServerTransaction,
+    request: &RequestRef<'_>,
+    status: u16,
+) -> Response {
+    let has_tag = request.first(HeaderName::To).is_none() || in_dialog(request);
+    let tag = (!has_tag).then(|| Tag::random(entropy));
+    Response::new(transaction, status, tag)
+}
+
+/// Whether To has a tag, or cannot be read, so that none may be added.
+pub(super) fn in_dialog(request: &RequestRef<'_>) -> bool {
+    request
+        .first(HeaderName::To)
+        .is_some_and(|to| NameAddr::parse(to).map_or(true, |to| to.tag().is_some()))
 }
 
 impl From<HeaderError> for Refusal {

@@ -12,7 +12,7 @@ use super::identity::RequestContext;
 use super::output::{Backlog, JobKey, JobOutcome, Output, ServerEvent, Subject, SubscriptionKey};
 use super::package::Package;
 use super::publish::PendingJob;
-use super::refusal::{Counters, Refusal, RefusalReason};
+use super::refusal::{Counters, Refusal, RefusalReason, in_dialog, response_to};
 use super::remembered::RememberedRequests;
 use super::resource::{Publication, Resource, contents};
 use super::subscription::{Flow, Repetition, Source, Subscription, Variant, Watcher};
@@ -24,7 +24,7 @@ use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
 use crate::engine::{Entropy, FlowId, ServerTransaction, Timestamp};
-use crate::sip::{Content, Event, HeadWriter, HeaderName, NameAddr, RequestRef, Response, Tag};
+use crate::sip::{Content, Event, HeadWriter, HeaderName, RequestRef, Response};
 
 /// The notifier of RFC 6665 and the publication server of RFC 3903 for one event package.
 ///
@@ -400,9 +400,7 @@ impl<P: Package> Server<P> {
         request: &RequestRef<'_>,
         status: u16,
     ) -> Response {
-        let has_tag = request.first(HeaderName::To).is_none() || in_dialog(request);
-        let tag = (!has_tag).then(|| Tag::random(&mut *self.entropy));
-        Response::new(transaction, status, tag)
+        response_to(&mut *self.entropy, transaction, request, status)
     }
 
     pub(super) fn refuse(
@@ -413,11 +411,8 @@ impl<P: Package> Server<P> {
     ) {
         self.counters.count_refusal(refusal.reason);
         super::trace::refusal(refusal.status, refusal.reason);
-        let mut response = self.response(transaction, request, refusal.status);
-        for (name, value) in refusal.fields {
-            response = response.with(name, &value);
-        }
         let challenge = refusal.reason == RefusalReason::Challenged;
+        let response = refusal.into_response(&mut *self.entropy, transaction, request);
         self.lanes.output(if challenge {
             Output::Challenge(response)
         } else {
@@ -461,13 +456,6 @@ impl<P: Package> Server<P> {
             self.owe(key);
         }
     }
-}
-
-/// Whether To has a tag, or cannot be read, so that none may be added.
-fn in_dialog(request: &RequestRef<'_>) -> bool {
-    request
-        .first(HeaderName::To)
-        .is_some_and(|to| NameAddr::parse(to).map_or(true, |to| to.tag().is_some()))
 }
 
 pub(super) fn added_fields(fields: &[(String, String)]) -> String {

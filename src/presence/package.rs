@@ -46,9 +46,14 @@ pub(super) struct PresenceState {
     composed: Option<Box<(u64, Presence)>>,
 }
 
+/// The constants of presence, to those who subscribe (RFC 3856 section 6).
+pub(super) fn subscriber_profile() -> Profile {
+    Profile::new("presence", MEDIA_TYPES)
+}
+
 impl<P> PresencePackage<P> {
     pub(super) fn new(policy: P, config: &AgentConfig, secret: u64) -> Self {
-        let mut profile = Profile::new("presence", MEDIA_TYPES);
+        let mut profile = subscriber_profile();
         profile.publication_types = MEDIA_TYPES;
         Self {
             policy,

@@ -182,7 +182,8 @@ impl<'a> Substate<'a> {
 }
 
 impl<'a> Reason<'a> {
-    fn from_token(text: &'a str) -> Self {
+    /// The reason that a token stands for.
+    pub fn from_token(text: &'a str) -> Self {
         let known = REASONS
             .iter()
             .find(|reason| reason.as_str().eq_ignore_ascii_case(text));

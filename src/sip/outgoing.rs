@@ -59,10 +59,12 @@ pub(crate) struct Content {
 /// The part of a request that is the same for each request of a dialog; shared, not copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// `METHOD uri SIP/2.0`, CRLF, then fields, each ended by CRLF.
+    /// `METHOD uri SIP/2.0`, CRLF, then fields, each ended by CRLF; behind it, beyond the message, the
+    /// next hop where neither Route nor Request-URI tells it.
     text: Arc<str>,
     method_len: u16,
     uri_len: u16,
+    hop_len: u16,
 }
 
 /// Lengths that every request has: `" SIP/2.0\r\n"` and the two spaces are counted here once.
@@ -109,7 +111,16 @@ impl HeadWriter {
             text: self.text.as_str().into(),
             method_len: self.method_len,
             uri_len: self.uri_len,
+            hop_len: 0,
         }
+    }
+
+    /// The head that was begun last, of a request that goes to this URI without naming it.
+    pub(crate) fn finish_towards(&mut self, hop: &str) -> Option<Head> {
+        let hop_len = u16::try_from(hop.len()).ok()?;
+        self.text.push_str(hop);
+        let head = self.finish();
+        Some(Head { hop_len, ..head })
     }
 }
 
@@ -129,19 +140,32 @@ impl Head {
 
     /// All of it: the request line and the constant fields.
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        self.text.get(..self.len()).unwrap_or_default()
+    }
+
+    /// Octets of the request line and the constant fields.
+    fn len(&self) -> usize {
+        self.text.len() - usize::from(self.hop_len)
+    }
+
+    /// The next hop where neither Route nor Request-URI tells it.
+    fn hop(&self) -> Option<&str> {
+        (self.hop_len > 0).then(|| self.text.get(self.len()..))?
     }
 
     /// The request line, and the constant fields.
     fn octets(&self) -> (&[u8], &[u8]) {
         let text = self.text.as_bytes();
+        let text = text.get(..self.len()).unwrap_or(text);
         text.split_at_checked(self.fields_start())
             .unwrap_or((text, &[]))
     }
 
     /// The constant fields, each ended by CRLF.
     pub(crate) fn fields(&self) -> &str {
-        self.text.get(self.fields_start()..).unwrap_or_default()
+        self.text
+            .get(self.fields_start()..self.len())
+            .unwrap_or_default()
     }
 
     fn fields_start(&self) -> usize {
@@ -342,8 +366,12 @@ impl OutgoingRequest {
     }
 
     /// The URI to resolve for the next hop: that of the first Route, else the Request-URI
-    /// (RFC 3261 section 8.1.2, with section 12.2.1.1 already applied for strict routers).
+    /// (RFC 3261 section 8.1.2, with section 12.2.1.1 already applied for strict routers). For a
+    /// pres URI it is what that was resolved to, which the request itself does not name.
     pub fn next_hop(&self) -> &str {
+        if let Some(hop) = self.head.hop() {
+            return hop;
+        }
         self.fields()
             .find(|(name, _)| *name == "Route")
             .and_then(|(_, value)| value.split_once('<')?.1.split_once('>'))
@@ -379,7 +407,7 @@ impl OutgoingRequest {
     }
 
     fn encoded_len_without_own(&self, via_len: usize) -> usize {
-        self.head.text.len()
+        self.head.len()
             + via_len
             + MAX_FORWARDS.len()
             + self.content.lines.len()

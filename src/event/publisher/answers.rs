@@ -9,11 +9,11 @@ use super::{
 };
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
-use crate::event::credentials::{CHALLENGES_ANSWERED, credentials_field};
 use crate::event::dialog::may_be_target;
-use crate::event::patience::{refresh_after, retry_after};
-use crate::event::{Failure, NeedCredentials, PublishKind};
-use crate::sip::{Contacts, HeaderName, ResponseRef, parse_delta_seconds, parse_entity_tag};
+use crate::event::open_requests::challenge_status;
+use crate::event::patience::{may_pass_status, refresh_after, retry_after, seconds};
+use crate::event::{Failure, PublishKind};
+use crate::sip::{Contacts, HeaderName, ResponseRef, parse_entity_tag};
 
 /// Redirections that are followed in a row.
 const REDIRECTIONS: u8 = 5;
@@ -36,12 +36,10 @@ impl EventPublicationAgent {
         if status < 200 {
             return;
         }
-        let Some(place) = self.outcome(transaction) else {
+        let Some(place) = self.open.outcome(transaction) else {
             return;
         };
-        if let 401 | 407 = status
-            && self.ask_credentials(transaction, place, response)
-        {
+        if self.ask_credentials(place, response) {
             return;
         }
         let Some(open) = self.open.close(place) else {
@@ -84,7 +82,7 @@ impl EventPublicationAgent {
         failure: Failure,
     ) {
         self.advance(now);
-        let outcome = self.outcome(transaction);
+        let outcome = self.open.outcome(transaction);
         if let Some(open) = outcome.and_then(|place| self.open.close(place)) {
             let failure = match failure {
                 Failure::Timeout => PublishFailure::Timeout,
@@ -104,22 +102,13 @@ impl EventPublicationAgent {
         value: &str,
     ) -> bool {
         self.advance(now);
-        let Some((place, name)) = self.challenged(transaction) else {
-            return false;
-        };
-        if value.contains(char::is_control) {
-            return false;
-        }
-        let Some(open) = self.open.close(place) else {
+        let Some((open, credentials)) = self.open.answered(transaction, value) else {
             return false;
         };
         let Some(publication) = self.publications.get_mut(open.publication) else {
             return false;
         };
-        // What another one on the way has asked for goes with it (RFC 3261 section 22.3).
-        publication.credentials = open.credentials;
-        publication.credentials.retain(|(other, _)| *other != name);
-        publication.credentials.push((name, value.to_owned()));
+        publication.credentials = credentials;
         publication.phase = Phase::Idle;
         self.go_on(open.publication);
         true
@@ -129,10 +118,7 @@ impl EventPublicationAgent {
     /// for credentials any more.
     pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
         self.advance(now);
-        let Some((place, name)) = self.challenged(transaction) else {
-            return false;
-        };
-        let Some(open) = self.open.close(place) else {
+        let Some((open, name)) = self.open.declined(transaction) else {
             return false;
         };
         self.fail(&open, declined(name), None);
@@ -141,58 +127,20 @@ impl EventPublicationAgent {
 
     // ---- outcomes ---------------------------------------------------------------------------
 
-    fn place(&self, transaction: ClientTransaction) -> Option<Key> {
-        let place = self.open.key_at(transaction.index())?;
-        (ClientTransaction::of(self.config.role, place) == transaction).then_some(place)
-    }
-
-    /// The open PUBLISH that an outcome is about.
-    fn outcome(&mut self, transaction: ClientTransaction) -> Option<Key> {
-        let place = self
-            .place(transaction)
-            .filter(|place| self.open.get(*place).is_some_and(|it| it.awaited.is_none()));
-        if place.is_none() {
-            self.stray_outcomes += 1;
-        }
-        place
-    }
-
-    /// The PUBLISH that waits for credentials, and the field that they go into.
-    fn challenged(&self, transaction: ClientTransaction) -> Option<(Key, HeaderName)> {
-        let place = self.place(transaction)?;
-        Some((place, self.open.get(place)?.awaited?))
-    }
-
     /// Whether the host is asked for credentials; the PUBLISH stays open until it has answered.
-    fn ask_credentials(
-        &mut self,
-        transaction: ClientTransaction,
-        place: Key,
-        response: &ResponseRef<'_>,
-    ) -> bool {
-        let Some(open) = self.open.get_mut(place) else {
+    fn ask_credentials(&mut self, place: Key, response: &ResponseRef<'_>) -> bool {
+        let key = self.open.about(place).map(|open| open.publication);
+        let Some(publication) = key.and_then(|key| self.publications.get_mut(key)) else {
             return false;
         };
-        let Some(publication) = self.publications.get_mut(open.publication) else {
-            return false;
-        };
-        let field = credentials_field(response.status());
-        let [by_server, by_proxies] = &mut publication.in_a_row.challenges;
-        let challenges = match response.status() {
-            407 => by_proxies,
-            _ => by_server,
-        };
-        if *challenges >= CHALLENGES_ANSWERED {
-            return false;
-        }
+        let challenges = &mut publication.in_a_row.challenges;
         let uri = publication.head.uri();
-        let Some(need) = NeedCredentials::of(transaction, "PUBLISH", uri, response) else {
-            return false;
-        };
-        *challenges += 1;
-        open.awaited = Some(field);
-        self.lanes.output(PublisherOutput::NeedCredentials(need));
-        true
+        let need = (self.open).challenge(place, "PUBLISH", uri, response, challenges);
+        if let Some(need) = need {
+            self.lanes.output(PublisherOutput::NeedCredentials(need));
+            return true;
+        }
+        false
     }
 
     fn succeed(&mut self, open: &OpenPublish, response: &ResponseRef<'_>) {
@@ -417,21 +365,15 @@ impl EventPublicationAgent {
 /// Whether the same request may succeed later.
 fn may_pass(failure: &PublishFailure) -> bool {
     match failure {
-        PublishFailure::Refused { status, .. } => {
-            matches!(
-                status,
-                200..300 | 408 | 412 | 480 | 486 | 491 | 500 | 502 | 503 | 504 | 600
-            )
-        }
+        PublishFailure::Refused { status, .. } => *status == 412 || may_pass_status(*status),
         PublishFailure::Timeout | PublishFailure::Transport | PublishFailure::Forgotten => true,
     }
 }
 
 /// A challenge without credentials for this field.
 pub(super) fn declined(field: HeaderName) -> PublishFailure {
-    let by_proxy = field == HeaderName::ProxyAuthorization;
     PublishFailure::Refused {
-        status: if by_proxy { 407 } else { 401 },
+        status: challenge_status(field),
         accept: None,
     }
 }
@@ -446,9 +388,4 @@ fn refused(response: &ResponseRef<'_>) -> PublishFailure {
         _ => None,
     };
     PublishFailure::Refused { status, accept }
-}
-
-fn seconds(response: &ResponseRef<'_>, name: HeaderName) -> Option<u32> {
-    let value = response.single(name).ok().flatten()?;
-    parse_delta_seconds(name, value).ok()
 }

@@ -17,15 +17,14 @@ pub use output::{
 
 use super::PublishKind;
 use super::account::{Account, Names, may_be_asked};
+use super::open_requests::OpenRequests;
 use super::patience::{Backoff, Holds};
 use crate::engine::lanes::{Lanes, Turn};
 use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
 use crate::engine::{Entropy, Timestamp};
-use crate::sip::{
-    Content, Event, Head, HeadWriter, HeaderName, MediaType, OutgoingRequest, Own, Tag,
-};
+use crate::sip::{Content, Event, Head, HeadWriter, MediaType, OutgoingRequest, Own, Tag};
 use answers::declined;
 use publication::{InARow, OwnPublication, Phase};
 
@@ -48,12 +47,11 @@ pub struct EventPublicationAgent {
     now: Timestamp,
     wheel: TimerWheel<Key>,
     publications: Slab<OwnPublication>,
-    open: Window<OpenPublish>,
+    open: OpenRequests<OpenPublish>,
     lanes: Lanes<PublisherOutput>,
     holds: Holds,
     heads: HeadWriter,
     no_content: Arc<Content>,
-    stray_outcomes: u64,
 }
 
 /// A PUBLISH whose outcome is awaited.
@@ -63,10 +61,6 @@ struct OpenPublish {
     kind: PublishKind,
     /// The body that the server has after a success.
     version: u32,
-    /// The field that credentials are waited for, if it was challenged.
-    awaited: Option<HeaderName>,
-    /// What it was sent with.
-    credentials: Vec<(HeaderName, String)>,
 }
 
 /// What is to be published.
@@ -141,17 +135,19 @@ impl EventPublicationAgent {
             now: Timestamp::ZERO,
             wheel: TimerWheel::new(),
             publications: Slab::default(),
-            open: Window::new(
-                config.window,
-                config.slow_window,
-                SLOW_AFTER,
-                config.forgotten_after,
+            open: OpenRequests::new(
+                config.role,
+                Window::new(
+                    config.window,
+                    config.slow_window,
+                    SLOW_AFTER,
+                    config.forgotten_after,
+                ),
             ),
             lanes: Lanes::new(),
             holds: Holds::default(),
             heads: HeadWriter::default(),
             no_content: Arc::new(Content::new("", None, Bytes::new())),
-            stray_outcomes: 0,
             config,
         }
     }
@@ -316,14 +312,12 @@ impl EventPublicationAgent {
             self.go_on(key);
         }
         while budget > 0
-            && let Some(key) = self.open.abandoned(self.now)
+            && let Some((open, awaited)) = self.open.abandoned(self.now)
         {
             budget -= 1;
-            if let Some(open) = self.open.close(key) {
-                // Without credentials in time it stays refused.
-                let failure = open.awaited.map_or(PublishFailure::Forgotten, declined);
-                self.fail(&open, failure, None);
-            }
+            // Without credentials in time it stays refused.
+            let failure = awaited.map_or(PublishFailure::Forgotten, declined);
+            self.fail(&open, failure, None);
         }
     }
 
@@ -370,7 +364,7 @@ impl EventPublicationAgent {
 
     /// Outcomes of transactions that were not open.
     pub fn stray_outcomes(&self) -> u64 {
-        self.stray_outcomes
+        self.open.strays()
     }
 
     // ---- what the parts share ---------------------------------------------------------------
@@ -424,11 +418,13 @@ impl EventPublicationAgent {
             from_tag: Tag::random(&mut *self.entropy),
             to: resource,
             call_id: Tag::random(&mut *self.entropy),
+            dialog: None,
         };
         let octets = account.len() + request_uri.len() + resource.len() + event.len();
         let fits = octets <= self.config.head.min(usize::from(u16::MAX));
         let heads = &mut self.heads;
-        fits.then(|| account.head(heads, "PUBLISH", request_uri, &names, event))?
+        fits.then(|| account.head(heads, "PUBLISH", request_uri, &names, event))??;
+        Some(heads.finish())
     }
 
     /// Gives further requests of a publication another Request-URI and names of their own; false when
@@ -566,12 +562,11 @@ impl EventPublicationAgent {
                 publication: key,
                 kind,
                 version: publication.version,
-                awaited: None,
-                credentials,
             },
+            credentials,
         );
         publication.phase = Phase::Open(open);
-        let transaction = crate::engine::ClientTransaction::of(self.config.role, open);
+        let transaction = self.open.transaction(open);
         Some(OutgoingRequest::new(transaction, flow, head, own, content))
     }
 

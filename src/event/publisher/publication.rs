@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 use crate::event::PublishKind;
-use crate::event::account::Account;
-use crate::sip::{Content, Head, HeaderName, Uri};
+use crate::event::account::{Account, hop_of};
+use crate::event::open_requests::{Challenges, Credentials};
+use crate::sip::{Content, Head};
 
 /// What is published, for whom, and how far it has come.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(super) struct OwnPublication {
     /// answered and may have succeeded, or was answered without a tag.
     pub(super) perhaps_until: Timestamp,
     pub(super) last_sent: Timestamp,
-    pub(super) credentials: Vec<(HeaderName, String)>,
+    pub(super) credentials: Credentials,
     pub(super) in_a_row: InARow,
 }
 
@@ -47,8 +48,7 @@ pub(super) struct OwnPublication {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct InARow {
     pub(super) failures: u32,
-    /// By the server, and by proxies.
-    pub(super) challenges: [u8; 2],
+    pub(super) challenges: Challenges,
     pub(super) too_brief: u8,
     pub(super) redirections: u8,
     /// Ended by a success of a request that named a tag, not by one that made it anew.
@@ -102,16 +102,6 @@ impl OwnPublication {
 
     /// The next hop of its requests, without what tells users apart.
     pub(super) fn next_hop(&self) -> String {
-        let uri = self.account.first_route().unwrap_or(self.head.uri());
-        match Uri::parse(uri) {
-            Ok(Uri::Sip(uri)) => {
-                let param = |name| uri.params().get(name).flatten().unwrap_or_default();
-                let scheme = if uri.is_sips() { "sips" } else { "sip" };
-                let port = uri.port().unwrap_or_default();
-                let (host, transport) = (uri.host(), param("transport"));
-                format!("{scheme}:{host}:{port};{transport};{}", param("maddr")).to_lowercase()
-            }
-            _ => uri.rsplit('@').next().unwrap_or(uri).to_lowercase(),
-        }
+        hop_of(self.account.first_route().unwrap_or(self.head.uri()))
     }
 }

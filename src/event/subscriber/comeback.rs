@@ -1,0 +1,209 @@
+//! What follows when a subscription ends or cannot be had: whether and when it is asked for again
+//! (RFC 6665 section 4.1.3).
+
+use core::time::Duration;
+
+use super::subscription::{InARow, Phase, Way, Wish};
+use super::{OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent, SubscriptionEnd};
+use crate::engine::Timestamp;
+use crate::engine::slab::Key;
+use crate::event::patience::may_pass_status;
+use crate::sip::Reason;
+
+/// Whether a subscription that ended is asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comeback {
+    Never,
+    /// When so much time has passed; whether that is the notifier's wish.
+    After(Duration, bool),
+}
+
+impl Subscriber {
+    /// A dialog is over.
+    pub(super) fn end_dialog(&mut self, key: Key, end: SubscriptionEnd) {
+        let Some(dialog) = self.dialogs.get(key) else {
+            return;
+        };
+        let subscription = dialog.subscription;
+        self.drop_dialog(key);
+        let notifier = Some(super::NotifierKey(key));
+        self.ended(subscription, notifier, end);
+    }
+
+    /// A notifier has ended a subscription, or it has got lost.
+    pub(super) fn ended(
+        &mut self,
+        key: Key,
+        notifier: Option<super::NotifierKey>,
+        end: SubscriptionEnd,
+    ) {
+        let (now, retry_after) = (self.now, self.config.retry_after);
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        let has_others = !subscription.dialogs.is_empty();
+        let is_last = !has_others;
+        if subscription.wish != Wish::Watch {
+            if is_last {
+                // Silence proves nothing, and a fetch that was answered is over as it should be.
+                let confirmed = matches!(
+                    end,
+                    SubscriptionEnd::ByNotifier { .. } | SubscriptionEnd::Unknown { .. }
+                );
+                self.finish(key, confirmed);
+            }
+            return;
+        }
+        if has_others {
+            self.event(SubscriberEvent::Ended {
+                key: OwnSubscriptionKey(key),
+                notifier,
+                end,
+                retry_in: None,
+            });
+            return;
+        }
+        let lived = now.saturating_since(subscription.since);
+        let in_a_row = &mut subscription.in_a_row;
+        let short_lives = match lived < self.config.short_life {
+            true => in_a_row.short_lives.saturating_add(1),
+            false => 0,
+        };
+        *in_a_row = InARow {
+            short_lives,
+            ..InARow::default()
+        };
+        subscription.ways.clear();
+        let retry_in = match comeback(&end, retry_after) {
+            Comeback::Never => {
+                self.refuse(key);
+                None
+            }
+            Comeback::After(least, asked) => {
+                let own = match short_lives {
+                    0 | 1 => Duration::ZERO,
+                    more => self.backoff().wait(more - 1, &mut *self.entropy),
+                };
+                let wait = least.max(own);
+                if wait.is_zero() {
+                    self.begin(key);
+                } else {
+                    self.end_attempt(key);
+                    self.wait(key, asked, self.now + wait);
+                }
+                Some(wait)
+            }
+        };
+        self.event(SubscriberEvent::Ended {
+            key: OwnSubscriptionKey(key),
+            notifier,
+            end,
+            retry_in,
+        });
+    }
+
+    /// What was asked for outside dialogs has failed; `wait` is the patience that the server asks for.
+    pub(super) fn fail(&mut self, key: Key, failure: SubscribeFailure, wait: Option<Duration>) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        subscription.credentials.clear();
+        match subscription.wish {
+            Wish::Leave { .. } => {
+                // Refused, it was never had.
+                let confirmed = matches!(failure, SubscribeFailure::Refused { .. });
+                self.finish(key, confirmed);
+                return;
+            }
+            Wish::Watch | Wish::Fetch => {}
+        }
+        let redirected = matches!(subscription.ways.current, Some(Way::Target(_)));
+        if goes_on(failure, redirected) && subscription.ways.advance() {
+            self.end_attempt(key);
+            self.queue(key);
+            return;
+        }
+        subscription.ways.clear();
+        let is_watch = subscription.wish == Wish::Watch;
+        subscription.in_a_row.failures = subscription.in_a_row.failures.saturating_add(1);
+        let failures = subscription.in_a_row.failures;
+        subscription.in_a_row.challenges = Default::default();
+        subscription.in_a_row.redirections = 0;
+        subscription.in_a_row.too_brief = 0;
+        let may_pass = match failure {
+            SubscribeFailure::Refused { status } => wait.is_some() || may_pass_status(status),
+            SubscribeFailure::Timeout
+            | SubscribeFailure::Transport
+            | SubscribeFailure::Forgotten
+            | SubscribeFailure::Silent
+            | SubscribeFailure::Unresolved => true,
+        };
+        let retry_in = (is_watch && may_pass).then(|| {
+            let own = self.backoff().wait(failures, &mut *self.entropy);
+            wait.unwrap_or_default().max(own)
+        });
+        match retry_in {
+            Some(retry_in) => {
+                self.end_attempt(key);
+                self.wait(key, wait.is_some(), self.now + retry_in);
+            }
+            None => self.refuse(key),
+        }
+        self.event(SubscriberEvent::Failed {
+            key: OwnSubscriptionKey(key),
+            is_refresh: false,
+            failure,
+            retry_in,
+        });
+        if !is_watch {
+            self.finish(key, false);
+        }
+    }
+
+    /// Nothing more is asked for by itself.
+    fn refuse(&mut self, key: Key) {
+        self.end_attempt(key);
+        self.set_alarm(key, None);
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.phase = Phase::Refused;
+        }
+    }
+
+    /// Does nothing until then.
+    pub(super) fn wait(&mut self, key: Key, asked: bool, until: Timestamp) {
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.phase = Phase::Waiting { asked };
+        }
+        self.set_alarm(key, Some(until));
+    }
+}
+
+/// Whether another place may do better (RFC 3263 section 4.3, RFC 3261 section 8.1.3.4).
+fn goes_on(failure: SubscribeFailure, redirected: bool) -> bool {
+    match failure {
+        // From 600 on all of them would say the same.
+        SubscribeFailure::Refused { status } => status == 503 || (redirected && status < 600),
+        SubscribeFailure::Timeout
+        | SubscribeFailure::Transport
+        | SubscribeFailure::Forgotten
+        | SubscribeFailure::Silent => true,
+        SubscribeFailure::Unresolved => false,
+    }
+}
+
+fn comeback(end: &SubscriptionEnd, patience: Duration) -> Comeback {
+    const AT_ONCE: Comeback = Comeback::After(Duration::ZERO, false);
+    let SubscriptionEnd::ByNotifier { retry_after, .. } = end else {
+        return AT_ONCE;
+    };
+    let asked = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
+    let or = |least: Duration| Comeback::After(asked.unwrap_or(least), asked.is_some());
+    match end.reason() {
+        Some(Reason::Deactivated | Reason::Timeout) => AT_ONCE,
+        Some(Reason::Probation) => or(patience),
+        Some(Reason::Rejected | Reason::NoResource | Reason::Invariant | Reason::BadFilter) => {
+            Comeback::Never
+        }
+        Some(Reason::GiveUp | Reason::Other(_)) | None => or(Duration::ZERO),
+    }
+}

@@ -1,0 +1,691 @@
+//! The subscriber of RFC 6665: subscriptions of ours, kept alive at notifiers of others.
+
+mod answers;
+mod comeback;
+mod config;
+mod notify;
+mod output;
+mod request;
+mod subscription;
+mod targets;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use config::SubscriberConfig;
+pub use output::{
+    NotifiedBody, NotifiedState, NotifierKey, OwnSubscriptionKey, RefusedBody, Resolve, SrvRecord,
+    SubscribeError, SubscribeFailure, SubscriberEvent, SubscriberOutput, SubscriptionEnd,
+};
+
+use super::account::{Account, may_be_asked};
+use super::open_requests::OpenRequests;
+use super::package::Profile;
+use super::patience::{Backoff, Holds};
+use crate::engine::lanes::{Lanes, Turn as LaneTurn};
+use crate::engine::place_index::PlaceIndex;
+use crate::engine::slab::{Key, Slab};
+use crate::engine::timer_wheel::TimerWheel;
+use crate::engine::window::Window;
+use crate::engine::{Entropy, Timestamp};
+use crate::sip::{Content, Event, HeadWriter, MediaType, Tag};
+use subscription::{Alarm, Attempt, Dialog, InARow, Phase, Subscription, Turn, Ways, Wish};
+
+/// A CSeq above this would leave no room to count up (RFC 3261 section 8.1.1.5).
+const HIGHEST_CSEQ: u32 = (1 << 31) - (1 << 24);
+/// How long a request holds its place in the window.
+const SLOW_AFTER: core::time::Duration = core::time::Duration::from_secs(2);
+
+/// Subscribes to resources of one event package and keeps the subscriptions alive (RFC 6665 section
+/// 4.1).
+///
+/// It is driven as the crate's front page shows. What it holds is the *wish* to watch a resource:
+/// subscriptions that end are made anew by the rules, until [`end`](Self::end) is asked for. Presence
+/// has its own front, [`Watcher`](crate::presence::Watcher).
+pub struct Subscriber {
+    profile: Profile,
+    config: SubscriberConfig,
+    entropy: Box<dyn Entropy + Send>,
+    now: Timestamp,
+    wheel: TimerWheel<Timer>,
+    subscriptions: Slab<Subscription>,
+    dialogs: Slab<Dialog>,
+    /// Attempts by their From tag, which is random and ours.
+    attempts: PlaceIndex,
+    open: OpenRequests<OpenSubscribe>,
+    /// Subscriptions are owed requests outside dialogs; dialogs have rounds.
+    lanes: Lanes<SubscriberOutput>,
+    holds: Holds,
+    heads: HeadWriter,
+    no_content: Arc<Content>,
+}
+
+/// What a deadline is for. Stale keys find nothing.
+#[derive(Debug, Clone, Copy)]
+enum Timer {
+    Subscription(Key),
+    Dialog(Key),
+}
+
+/// A SUBSCRIBE whose outcome is awaited.
+#[derive(Debug, Clone, Copy)]
+struct OpenSubscribe {
+    subscription: Key,
+    /// The From tag of the attempt, or the dialog.
+    within: Within,
+    /// The seconds that were asked for.
+    asked: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Attempt(u64),
+    Dialog(Key),
+}
+
+/// What is to be watched.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SubscribeOrder<'a> {
+    /// On whose behalf; it needs a Contact.
+    pub account: &'a Account,
+    /// The resource: Request-URI and To.
+    pub resource: &'a str,
+    /// The `id` of Event, for packages that ask for one (RFC 6665 section 8.2.1).
+    pub event_id: Option<&'a str>,
+    /// The seconds to ask for; nothing leaves it to the settings.
+    pub expires: Option<u32>,
+    /// Media type and octets of a body, such as a filter (RFC 4660). It is sent with requests that
+    /// make a dialog, not with refreshes.
+    pub body: Option<(&'a str, Bytes)>,
+}
+
+impl<'a> SubscribeOrder<'a> {
+    /// An order without anything special.
+    pub fn new(account: &'a Account, resource: &'a str) -> Self {
+        Self {
+            account,
+            resource,
+            event_id: None,
+            expires: None,
+            body: None,
+        }
+    }
+}
+
+/// How far a subscription of ours has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OwnSubscriptionPhase {
+    /// It was asked for, or is about to be; nothing is known.
+    Trying,
+    /// Notifiers have it, in this state: the best of them, where there are several.
+    Held(NotifiedState),
+    /// It is asked for again later.
+    Waiting,
+    /// It is not asked for again unless the application asks for it.
+    Refused,
+    /// It is being ended.
+    Leaving,
+}
+
+/// What is known of a subscription of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnSubscriptionInfo<'a> {
+    /// Its name.
+    pub key: OwnSubscriptionKey,
+    /// The resource.
+    pub resource: &'a str,
+    /// How far it has come.
+    pub phase: OwnSubscriptionPhase,
+    /// Notifiers that have it.
+    pub notifiers: usize,
+    /// When the last of them lets it end unless it is refreshed, which it will be.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl core::fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("event_type", &self.profile.event_type)
+            .field("now", &self.now)
+            .field("subscriptions", &self.subscriptions.len())
+            .field("dialogs", &self.dialogs.len())
+            .field("open", &self.open.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Subscriber {
+    /// A subscriber to a package, with the caller's source of unguessable bytes.
+    pub fn new(
+        profile: Profile,
+        config: SubscriberConfig,
+        entropy: impl Entropy + Send + 'static,
+    ) -> Self {
+        let mut config = config;
+        let second = core::time::Duration::from_secs(1);
+        config.expires = config.expires.map(|expires| expires.max(1));
+        config.retry_after = config.retry_after.max(second);
+        config.timer_n = config.timer_n.max(second);
+        config.initial_cseq = config.initial_cseq.min(HIGHEST_CSEQ);
+        config.forks = config.forks.max(1);
+        let window = Window::new(
+            config.window,
+            config.slow_window,
+            SLOW_AFTER,
+            config.forgotten_after,
+        );
+        Self {
+            profile,
+            entropy: Box::new(entropy),
+            now: Timestamp::ZERO,
+            wheel: TimerWheel::new(),
+            subscriptions: Slab::default(),
+            dialogs: Slab::default(),
+            attempts: PlaceIndex::new(),
+            open: OpenRequests::new(config.role, window),
+            lanes: Lanes::new(),
+            holds: Holds::default(),
+            heads: HeadWriter::default(),
+            no_content: Arc::new(Content::new("", None, Bytes::new())),
+            config,
+        }
+    }
+
+    /// Subscribes to a resource, and keeps the subscription until it is [ended](Self::end).
+    ///
+    /// # Errors
+    /// When the order cannot be carried out; nothing has happened then.
+    pub fn subscribe(
+        &mut self,
+        now: Timestamp,
+        order: SubscribeOrder<'_>,
+    ) -> Result<OwnSubscriptionKey, SubscribeError> {
+        self.insert(now, order, Wish::Watch)
+    }
+
+    /// Asks for the state of a resource once (RFC 6665 section 4.4.3). It is tried once, but challenges,
+    /// redirections and the server's wish to wait are answered; [`SubscriberEvent::Over`] ends it.
+    ///
+    /// # Errors
+    /// When the order cannot be carried out; nothing has happened then.
+    pub fn fetch(
+        &mut self,
+        now: Timestamp,
+        order: SubscribeOrder<'_>,
+    ) -> Result<OwnSubscriptionKey, SubscribeError> {
+        self.insert(now, order, Wish::Fetch)
+    }
+
+    /// Has a notifier send the state again, within the subscription and without more time for it (RFC
+    /// 6665 section 4.4.3). False when no notifier has it.
+    ///
+    /// To poll a resource costs fewer messages this way than by fetches.
+    pub fn request_state(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> bool {
+        self.advance(now);
+        let dialogs = self.dialogs_of(key.0);
+        for dialog_key in &dialogs {
+            if let Some(dialog) = self.dialogs.get_mut(*dialog_key)
+                && dialog.turn == Turn::None
+            {
+                dialog.state_only = true;
+                self.queue_dialog(*dialog_key);
+            }
+        }
+        !dialogs.is_empty()
+    }
+
+    /// Ends a subscription: [`SubscriberEvent::Over`] tells when it has ended. What was asked for and
+    /// not answered yet is ended when the answer has come. To end it twice does no harm.
+    ///
+    /// # Errors
+    /// [`SubscribeError::Unknown`].
+    pub fn end(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> Result<(), SubscribeError> {
+        self.advance(now);
+        let subscription = self.subscriptions.get_mut(key.0);
+        let subscription = subscription.ok_or(SubscribeError::Unknown)?;
+        if subscription.is_leaving() {
+            return Ok(());
+        }
+        let was_fetch = subscription.wish == Wish::Fetch;
+        subscription.wish = Wish::Leave { was_fetch };
+        match subscription.phase {
+            Phase::Held => {
+                for dialog in self.dialogs_of(key.0) {
+                    self.queue_dialog(dialog);
+                }
+            }
+            // A NOTIFY may be on its way.
+            Phase::Trying => {}
+            Phase::Resolving | Phase::Queued | Phase::Waiting { .. } | Phase::Refused => {
+                self.finish(key.0, true);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks again for a subscription that was refused or waits: because the user wants it, or the
+    /// network is back. One that is held or under way is left alone, and a server that asked to wait is
+    /// not asked sooner. False when there is no such subscription.
+    pub fn renew(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> bool {
+        self.advance(now);
+        let Some(subscription) = self.subscriptions.get_mut(key.0) else {
+            return false;
+        };
+        if let Phase::Refused | Phase::Waiting { asked: false } = subscription.phase {
+            subscription.in_a_row = InARow::default();
+            self.begin(key.0);
+        }
+        true
+    }
+
+    /// Has further requests of a subscription leave for another account of the same user: after a change
+    /// of address, say. Notifiers are told the new Contact at once.
+    ///
+    /// # Errors
+    /// When the account cannot be used; the one before stays.
+    pub fn set_account(
+        &mut self,
+        now: Timestamp,
+        key: OwnSubscriptionKey,
+        account: &Account,
+    ) -> Result<(), SubscribeError> {
+        self.advance(now);
+        let subscription = self.subscriptions.get(key.0);
+        let subscription = subscription.ok_or(SubscribeError::Unknown)?;
+        self.check_account(account, &subscription.resource)?;
+        let phase = subscription.phase;
+        if let Some(subscription) = self.subscriptions.get_mut(key.0) {
+            subscription.account = account.clone();
+            subscription.ways.clear();
+        }
+        match phase {
+            Phase::Held => {
+                for dialog in self.dialogs_of(key.0) {
+                    self.queue_dialog(dialog);
+                }
+            }
+            Phase::Resolving => self.begin(key.0),
+            Phase::Waiting { .. } | Phase::Refused => {
+                self.renew(now, key);
+            }
+            Phase::Queued | Phase::Trying => {}
+        }
+        Ok(())
+    }
+
+    /// Forgets a subscription without a word to the notifier, where it ends by itself or by the answer to
+    /// its next NOTIFY. Tells whether there was one.
+    pub fn abandon(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> bool {
+        self.advance(now);
+        self.drop(key.0).is_some()
+    }
+
+    /// Time has passed. To be called at the deadline; earlier or more often does no harm.
+    ///
+    /// One call does a bounded piece of work; when more is due, [`poll_timeout`](Self::poll_timeout)
+    /// says so.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.advance(now);
+        let mut budget = self.config.timers_per_call.max(1);
+        while self.lanes.queued() < self.config.outputs.max(1) {
+            let Some(timer) = self.wheel.pop(self.now, &mut budget) else {
+                break;
+            };
+            match timer {
+                Timer::Subscription(key) => self.subscription_is_due(key),
+                Timer::Dialog(key) => self.dialog_is_due(key),
+            }
+        }
+        while budget > 0
+            && let Some((open, awaited)) = self.open.abandoned(self.now)
+        {
+            budget -= 1;
+            self.forgotten(open, awaited);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); nothing when there is no deadline.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let deadlines = [self.wheel.next(), self.open.next()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The next thing to do. Before the host sleeps it polls until there is none.
+    pub fn poll_output(&mut self) -> Option<SubscriberOutput> {
+        loop {
+            let request = match self.lanes.next(self.open.has_room())? {
+                LaneTurn::Output(output) => return Some(output),
+                LaneTurn::Owed(key) => self.request(key),
+                LaneTurn::Round(key) => self.request_in_dialog(key),
+            };
+            if let Some(request) = request {
+                return Some(SubscriberOutput::Send(request));
+            }
+        }
+    }
+
+    /// One subscription.
+    pub fn subscription(&self, key: OwnSubscriptionKey) -> Option<OwnSubscriptionInfo<'_>> {
+        let subscription = self.subscriptions.get(key.0)?;
+        Some(self.info(key.0, subscription))
+    }
+
+    /// All subscriptions, in an order that depends on nothing but the calls made.
+    pub fn subscriptions(&self) -> impl Iterator<Item = OwnSubscriptionInfo<'_>> {
+        let subscriptions = self.subscriptions.iter();
+        subscriptions.map(|(key, subscription)| self.info(key, subscription))
+    }
+
+    /// Entries of all tables: subscriptions, dialogs, open requests, timers, outputs that wait.
+    pub fn occupancy(&self) -> [usize; 5] {
+        [
+            self.subscriptions.len(),
+            self.dialogs.len(),
+            self.open.len(),
+            self.wheel.len(),
+            self.lanes.len(),
+        ]
+    }
+
+    /// Outcomes of transactions that were not open.
+    pub fn stray_outcomes(&self) -> u64 {
+        self.open.strays()
+    }
+
+    // ---- what the parts share ---------------------------------------------------------------
+
+    fn insert(
+        &mut self,
+        now: Timestamp,
+        order: SubscribeOrder<'_>,
+        wish: Wish,
+    ) -> Result<OwnSubscriptionKey, SubscribeError> {
+        self.advance(now);
+        let malformed = |text: &str| SubscribeError::Malformed {
+            text: text.to_owned(),
+        };
+        if !may_be_asked(order.resource) {
+            return Err(SubscribeError::Resource {
+                text: order.resource.to_owned(),
+            });
+        }
+        self.check_account(order.account, order.resource)?;
+        if let Some(id) = order.event_id {
+            let text = format!("x;id={id}");
+            if Event::parse(&text).map(|event| event.id() != Some(id)) != Ok(false) {
+                return Err(malformed(id));
+            }
+        }
+        let content = match order.body {
+            None => None,
+            Some((media_type, body)) => {
+                if MediaType::parse(media_type).is_err() || media_type.contains(['\r', '\n']) {
+                    return Err(malformed(media_type));
+                }
+                if body.len() > self.config.body {
+                    return Err(SubscribeError::TooLarge {
+                        limit: self.config.body,
+                    });
+                }
+                Some(Arc::new(Content::new("", Some(media_type), body)))
+            }
+        };
+        let limit = self.config.subscriptions;
+        if self.subscriptions.len() >= limit {
+            return Err(SubscribeError::TooMany { limit });
+        }
+        let expires = order.expires.or(self.config.expires);
+        let key = self.subscriptions.insert(Subscription {
+            account: order.account.clone(),
+            resource: order.resource.into(),
+            event_id: order.event_id.map(Into::into),
+            content,
+            wish,
+            expires: expires.unwrap_or(self.profile.default_expires).max(1),
+            phase: Phase::Queued,
+            attempt: None,
+            dialogs: Vec::new(),
+            timer: Alarm::default(),
+            ways: Ways::default(),
+            since: self.now,
+            credentials: Vec::new(),
+            in_a_row: InARow::default(),
+        });
+        self.begin(key);
+        Ok(OwnSubscriptionKey(key))
+    }
+
+    fn check_account(&self, account: &Account, resource: &str) -> Result<(), SubscribeError> {
+        let contact = account.contact().ok_or(SubscribeError::NoContact)?;
+        let is_sips = |uri: &str| {
+            let scheme = uri.split(':').next().unwrap_or_default();
+            scheme.eq_ignore_ascii_case("sips")
+        };
+        if is_sips(resource) && !is_sips(contact) {
+            return Err(SubscribeError::InsecureContact);
+        }
+        let limit = self.config.head.min(usize::from(u16::MAX));
+        match account.len() + 2 * resource.len() <= limit {
+            true => Ok(()),
+            false => Err(SubscribeError::TooLarge { limit }),
+        }
+    }
+
+    fn info<'a>(&self, key: Key, subscription: &'a Subscription) -> OwnSubscriptionInfo<'a> {
+        let dialogs = || {
+            let keys = subscription.dialogs.iter();
+            keys.filter_map(|key| self.dialogs.get(*key))
+        };
+        let phase = match subscription.phase {
+            _ if subscription.is_leaving() => OwnSubscriptionPhase::Leaving,
+            Phase::Resolving | Phase::Queued | Phase::Trying => OwnSubscriptionPhase::Trying,
+            Phase::Waiting { .. } => OwnSubscriptionPhase::Waiting,
+            Phase::Refused => OwnSubscriptionPhase::Refused,
+            Phase::Held => {
+                let best = dialogs().map(|dialog| dialog.state).max_by_key(|state| {
+                    // Terminated ones are gone.
+                    (*state == NotifiedState::Active, *state)
+                });
+                best.map_or(OwnSubscriptionPhase::Trying, OwnSubscriptionPhase::Held)
+            }
+        };
+        OwnSubscriptionInfo {
+            key: OwnSubscriptionKey(key),
+            resource: &subscription.resource,
+            phase,
+            notifiers: subscription.dialogs.len(),
+            expires_at: dialogs().map(|dialog| dialog.expires_at).max(),
+        }
+    }
+
+    /// Time never runs backwards here, whatever the caller says.
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        let mut budget = self.config.timers_per_call.max(1);
+        self.open.age(self.now, &mut budget);
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff {
+            shortest: self.config.retry_after,
+            longest: self.config.retry_after_longest,
+        }
+    }
+
+    fn event(&mut self, event: SubscriberEvent) {
+        self.lanes.output(SubscriberOutput::Event(event));
+    }
+
+    fn dialogs_of(&self, key: Key) -> Vec<Key> {
+        let subscription = self.subscriptions.get(key);
+        subscription.map_or(Vec::new(), |subscription| subscription.dialogs.clone())
+    }
+
+    /// Asks for a subscription anew, after where to has been found out.
+    fn begin(&mut self, key: Key) {
+        self.end_attempt(key);
+        if self.needs_resolving(key) {
+            self.resolve(key);
+        } else {
+            self.queue(key);
+        }
+    }
+
+    /// A SUBSCRIBE outside dialogs leaves when its turn has come.
+    fn queue(&mut self, key: Key) {
+        self.set_alarm(key, None);
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.phase = Phase::Queued;
+            self.lanes.owe(key);
+        }
+    }
+
+    /// A SUBSCRIBE leaves in a dialog when its turn has come, unless one is under way; then another
+    /// follows where that is needed.
+    fn queue_dialog(&mut self, key: Key) {
+        let Some(dialog) = self.dialogs.get_mut(key) else {
+            return;
+        };
+        match dialog.turn {
+            Turn::None => {
+                dialog.turn = Turn::Queued;
+                dialog.refresh_at = None;
+                self.lanes.enter_round(key);
+                self.set_dialog_alarm(key);
+            }
+            Turn::Queued => {}
+            Turn::Open(_) => dialog.again = true,
+        }
+    }
+
+    /// NOTIFYs make no dialogs any more.
+    fn end_attempt(&mut self, key: Key) {
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(attempt) = subscription.attempt.take()
+        {
+            self.attempts.remove(attempt.from_tag, key.index);
+        }
+    }
+
+    fn new_attempt(&mut self, key: Key) -> Option<Attempt> {
+        self.end_attempt(key);
+        let from_tag = Tag::random_bits(&mut *self.entropy);
+        let call_id = Tag::random_bits(&mut *self.entropy);
+        let attempt = Attempt {
+            from_tag,
+            call_id,
+            cseq: self.config.initial_cseq,
+            granted: None,
+            until: self.now,
+        };
+        let subscription = self.subscriptions.get_mut(key)?;
+        subscription.attempt = Some(attempt);
+        subscription.since = self.now;
+        self.attempts.insert(from_tag, key.index);
+        Some(attempt)
+    }
+
+    fn set_alarm(&mut self, key: Key, deadline: Option<Timestamp>) {
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            let timer = Timer::Subscription(key);
+            set(&mut self.wheel, &mut subscription.timer, deadline, timer);
+        }
+    }
+
+    fn set_dialog_alarm(&mut self, key: Key) {
+        if let Some(dialog) = self.dialogs.get_mut(key) {
+            let deadline = Some(dialog.deadline());
+            set(
+                &mut self.wheel,
+                &mut dialog.timer,
+                deadline,
+                Timer::Dialog(key),
+            );
+        }
+    }
+
+    fn subscription_is_due(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        subscription.timer = Alarm::default();
+        match subscription.phase {
+            Phase::Waiting { .. } => self.begin(key),
+            Phase::Resolving => self.fail(key, SubscribeFailure::Unresolved, None),
+            Phase::Trying => self.fail(key, SubscribeFailure::Silent, None),
+            Phase::Queued | Phase::Held | Phase::Refused => {}
+        }
+    }
+
+    fn dialog_is_due(&mut self, key: Key) {
+        let now = self.now;
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        let Some(dialog) = self.dialogs.get_mut(key) else {
+            return;
+        };
+        dialog.timer = Alarm::default();
+        if is_due(dialog.notify_by) {
+            self.end_dialog(key, SubscriptionEnd::Silent);
+        } else if dialog.is_over(now) {
+            self.end_dialog(key, SubscriptionEnd::Expired);
+        } else if is_due(dialog.refresh_at) {
+            self.queue_dialog(key);
+        } else {
+            self.set_dialog_alarm(key);
+        }
+    }
+
+    /// Takes everything of a subscription away.
+    fn drop(&mut self, key: Key) -> Option<Wish> {
+        self.end_attempt(key);
+        for dialog in self.dialogs_of(key) {
+            self.drop_dialog(dialog);
+        }
+        self.set_alarm(key, None);
+        self.subscriptions.remove(key).map(|gone| gone.wish)
+    }
+
+    fn drop_dialog(&mut self, key: Key) {
+        if let Some(mut dialog) = self.dialogs.remove(key) {
+            let timer = Timer::Dialog(key);
+            set(&mut self.wheel, &mut dialog.timer, None, timer);
+            if let Some(subscription) = self.subscriptions.get_mut(dialog.subscription) {
+                subscription.dialogs.retain(|other| *other != key);
+            }
+        }
+    }
+
+    /// A fetch, or a subscription that was to be ended, is over.
+    fn finish(&mut self, key: Key, confirmed: bool) {
+        if let Some(wish) = self.drop(key) {
+            let was_fetch = match wish {
+                Wish::Fetch => true,
+                Wish::Watch => false,
+                Wish::Leave { was_fetch } => was_fetch,
+            };
+            self.event(SubscriberEvent::Over {
+                key: OwnSubscriptionKey(key),
+                was_fetch,
+                confirmed,
+            });
+        }
+    }
+}
+
+fn set(
+    wheel: &mut TimerWheel<Timer>,
+    alarm: &mut Alarm,
+    deadline: Option<Timestamp>,
+    timer: Timer,
+) {
+    match (&alarm.0, deadline) {
+        (Some((_, at)), Some(deadline)) if *at == deadline => return,
+        (Some((running, _)), _) => wheel.cancel(*running),
+        (None, _) => {}
+    }
+    alarm.0 = deadline.map(|deadline| (wheel.arm(deadline, timer), deadline));
+}

@@ -1,0 +1,429 @@
+//! NOTIFYs: the checks in their order, new dialogs, what is said of the subscription, the body.
+
+use core::time::Duration;
+
+use super::output::{NotifiedBody, RefusedBody};
+use super::subscription::{Alarm, Dialog, Phase, Subscription, Turn, Wish};
+use super::{
+    NotifiedState, NotifierKey, OwnSubscriptionKey, Subscriber, SubscriberEvent, SubscriberOutput,
+    SubscriptionEnd,
+};
+use crate::engine::slab::Key;
+use crate::engine::{ServerTransaction, Timestamp};
+use crate::event::dialog::{Basics, may_be_target};
+use crate::event::package::Forks;
+use crate::event::patience::refresh_after;
+use crate::event::refusal::{Refusal, RefusalReason, in_dialog, response_to};
+use crate::event::subscribe::refuse_extensions;
+use crate::event::{Backlog, RequestContext};
+use crate::sip::{
+    Event, HeaderName, MediaType, RequestRef, SubscriptionState, Substate, Tag, parse_only_contact,
+    parse_routes,
+};
+
+/// Times that are so far apart may be one.
+const ROUNDING: Duration = Duration::from_secs(2);
+
+/// What a NOTIFY belongs to.
+enum Place {
+    Dialog(Key),
+    /// A dialog that it makes, unless it ends it at once.
+    New,
+}
+
+impl Subscriber {
+    /// Whether this kind of role deals with a request: NOTIFY alone.
+    pub fn accepts(&self, request: &RequestRef<'_>) -> bool {
+        request.method() == "NOTIFY"
+    }
+
+    /// Whether a NOTIFY is for this very subscriber: it belongs to an attempt or a subscription here.
+    pub fn owns(&self, request: &RequestRef<'_>) -> bool {
+        self.accepts(request) && self.find(request).is_some()
+    }
+
+    /// The methods of this role, for Allow.
+    pub fn allow(&self) -> &'static str {
+        "NOTIFY"
+    }
+
+    /// A request that opened a server transaction; a NOTIFY that belongs to no subscription is answered
+    /// 481 and nothing in it believed (RFC 6665 section 4.1.3).
+    ///
+    /// # Errors
+    /// [`Backlog`] when nothing happened and the host answers 503 itself.
+    pub fn handle_request(
+        &mut self,
+        now: Timestamp,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+    ) -> Result<(), Backlog> {
+        self.advance(now);
+        if self.lanes.queued() >= self.config.outputs.max(1) {
+            return Err(Backlog {
+                retry_after: self.config.backlog_retry_after,
+            });
+        }
+        let outcome = match request.method() {
+            // Never answered (RFC 3261 section 17).
+            "ACK" => return Ok(()),
+            _ if request.is_overlong() => Err(Refusal::new(513, RefusalReason::TooLarge)),
+            _ if request.is_malformed() => Err(Refusal::malformed()),
+            "NOTIFY" => self.notified(transaction, request, context),
+            "CANCEL" => {
+                self.respond(transaction, request, 200);
+                Ok(())
+            }
+            _ if in_dialog(request) => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
+            _ => {
+                Err(Refusal::new(405, RefusalReason::Method).with(HeaderName::Allow, self.allow()))
+            }
+        };
+        if let Err(refusal) = outcome {
+            crate::event::trace::refusal(refusal.status, refusal.reason);
+            let response = refusal.into_response(&mut *self.entropy, transaction, request);
+            self.lanes.output(SubscriberOutput::Respond(response));
+        }
+        Ok(())
+    }
+
+    fn respond(&mut self, transaction: ServerTransaction, request: &RequestRef<'_>, status: u16) {
+        let response = response_to(&mut *self.entropy, transaction, request, status);
+        self.lanes.output(SubscriberOutput::Respond(response));
+    }
+
+    /// The subscription whose attempt a request in its dialogs names.
+    fn find(&self, request: &RequestRef<'_>) -> Option<Key> {
+        let basics = Basics::read(request).ok()?;
+        self.find_attempt(&basics)
+    }
+
+    fn find_attempt(&self, basics: &Basics<'_>) -> Option<Key> {
+        let bits = Tag::parse_bits(basics.to.tag()?)?;
+        let attempt = |index| self.subscriptions.at(index)?.attempt;
+        let is_it = |index| attempt(index).is_some_and(|attempt| attempt.from_tag == bits);
+        let index = self.attempts.find(bits, is_it)?;
+        let call_id = Tag::from_bits(attempt(index)?.call_id);
+        (call_id.as_str() == basics.call_id).then(|| self.subscriptions.key_at(index))?
+    }
+
+    fn notified(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+    ) -> Result<(), Refusal> {
+        let basics = Basics::read(request)?;
+        let unknown = || Refusal::new(481, RefusalReason::UnknownDialog);
+        let event = Event::parse(request.required(HeaderName::Event)?)?;
+        if event.event_type() != self.profile.event_type {
+            return Err(Refusal::new(489, RefusalReason::UnknownEvent)
+                .with(HeaderName::AllowEvents, self.profile.event_type));
+        }
+        let key = self.find_attempt(&basics).ok_or_else(unknown)?;
+        let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+        if event.id() != subscription.event_id.as_deref() {
+            return Err(unknown());
+        }
+        let place = self.place(subscription, &basics).ok_or_else(unknown)?;
+        refuse_extensions(request)?;
+        let state = request.required(HeaderName::SubscriptionState)?;
+        let state = SubscriptionState::parse(state)?;
+        if let Place::Dialog(dialog) = place
+            && let Some(dialog) = self.dialogs.get(dialog)
+            && basics.cseq <= dialog.remote_cseq
+        {
+            return Err(Refusal::new(500, RefusalReason::OutOfOrder));
+        }
+        let target = self.target(request, &place)?;
+        let body = self.body(request);
+
+        let dialog = match place {
+            Place::Dialog(dialog) => Some(dialog),
+            Place::New if state.state == Substate::Terminated => None,
+            Place::New => {
+                let target = target.ok_or_else(Refusal::malformed)?;
+                Some(self.new_dialog(key, request, &basics, target)?)
+            }
+        };
+        // Nobody is waited for (RFC 6665 section 4.1.3).
+        let body = match body {
+            Ok(body) => {
+                self.respond(transaction, request, 200);
+                Ok(body)
+            }
+            Err((refusal, body)) => {
+                let response = refusal.into_response(&mut *self.entropy, transaction, request);
+                self.lanes.output(SubscriberOutput::Respond(response));
+                Err(body)
+            }
+        };
+        if let Some(dialog) = dialog.and_then(|key| self.dialogs.get_mut(key)) {
+            dialog.remote_cseq = basics.cseq;
+            if !dialog.is_ending {
+                dialog.notify_by = None;
+            }
+            if let Some(target) = target
+                && *target != *dialog.target
+            {
+                dialog.target = target.into();
+            }
+        }
+        self.take(key, dialog, &state, body, context);
+        Ok(())
+    }
+
+    /// Which dialog a NOTIFY belongs to, or whether it may make one (RFC 6665 section 4.4.1).
+    fn place(&self, subscription: &Subscription, basics: &Basics<'_>) -> Option<Place> {
+        for key in &subscription.dialogs {
+            let dialog = self.dialogs.get(*key)?;
+            if *dialog.remote_tag == *basics.from_tag {
+                return Some(Place::Dialog(*key));
+            }
+        }
+        let most = match self.profile.forks {
+            Forks::One => 1,
+            Forks::Several => self.config.forks,
+        };
+        let in_time = self.now < subscription.attempt?.until;
+        let may_begin = subscription.dialogs.len() < most && in_time;
+        may_begin.then_some(Place::New)
+    }
+
+    /// The Contact: a NOTIFY is a target refresh (RFC 6665 section 3.1).
+    fn target<'a>(
+        &self,
+        request: &RequestRef<'a>,
+        place: &Place,
+    ) -> Result<Option<&'a str>, Refusal> {
+        let contact = parse_only_contact(request.values(HeaderName::Contact))?;
+        match (contact, place) {
+            (Some(contact), _) if !may_be_target(contact.uri()) => Err(Refusal::malformed()),
+            (Some(contact), _) if contact.uri().len() > self.config.head => {
+                Err(Refusal::new(513, RefusalReason::TooLarge))
+            }
+            (Some(contact), _) => Ok(Some(contact.uri())),
+            // Some leave it out where it would say nothing new.
+            (None, Place::Dialog(_) | Place::New) => Ok(None),
+        }
+    }
+
+    fn new_dialog(
+        &mut self,
+        key: Key,
+        request: &RequestRef<'_>,
+        basics: &Basics<'_>,
+        target: &str,
+    ) -> Result<Key, Refusal> {
+        // From the NOTIFY, not from the 2xx (RFC 6665 section 4.4.1).
+        let routes = parse_routes(request.values(HeaderName::RecordRoute))?;
+        if !routes.iter().all(|route| may_be_target(route.uri())) {
+            return Err(Refusal::malformed());
+        }
+        let octets: usize = routes.iter().map(|route| route.uri().len() + 12).sum();
+        let subscription = self.subscriptions.get_mut(key);
+        let subscription = subscription.ok_or_else(Refusal::malformed)?;
+        let octets = octets
+            + target.len()
+            + basics.from_tag.len()
+            + subscription.resource.len()
+            + subscription.account.len();
+        if octets > self.config.head.min(usize::from(u16::MAX) - 1024) {
+            return Err(Refusal::new(513, RefusalReason::TooLarge));
+        }
+        let attempt = subscription.attempt.ok_or_else(Refusal::malformed)?;
+        let asked = attempt.granted.unwrap_or(subscription.asked());
+        let dialog = self.dialogs.insert(Dialog {
+            subscription: key,
+            remote_tag: basics.from_tag.into(),
+            target: target.into(),
+            routes: routes.iter().map(|route| route.uri().into()).collect(),
+            local_cseq: attempt.cseq,
+            remote_cseq: basics.cseq,
+            state: NotifiedState::Other,
+            turn: Turn::None,
+            state_only: false,
+            again: false,
+            is_ending: false,
+            expires_at: self.now + Duration::from_secs(asked.into()),
+            refresh_at: None,
+            notify_by: None,
+            timer: Alarm::default(),
+            failures: 0,
+            challenges: Default::default(),
+            credentials: Vec::new(),
+        });
+        if subscription.dialogs.is_empty() {
+            subscription.in_a_row.failures = 0;
+        }
+        subscription.dialogs.push(dialog);
+        subscription.phase = Phase::Held;
+        self.set_alarm(key, None);
+        self.grant(dialog, asked);
+        Ok(dialog)
+    }
+
+    /// A subscription holds for so long from now on.
+    pub(super) fn grant(&mut self, key: Key, expires: u32) {
+        let Some(dialog) = self.dialogs.get_mut(key) else {
+            return;
+        };
+        dialog.expires_at = self.now + Duration::from_secs(expires.into());
+        dialog.refresh_at = match dialog.turn {
+            Turn::None => Some(self.now + refresh_after(expires, &mut *self.entropy)),
+            Turn::Queued | Turn::Open(_) => None,
+        };
+        self.set_dialog_alarm(key);
+    }
+
+    /// What a NOTIFY that was answered says.
+    fn take(
+        &mut self,
+        key: Key,
+        dialog: Option<Key>,
+        said: &SubscriptionState<'_>,
+        body: Result<Option<NotifiedBody>, RefusedBody>,
+        context: &RequestContext<'_>,
+    ) {
+        let state = match said.state {
+            Substate::Active => NotifiedState::Active,
+            Substate::Pending => NotifiedState::Pending,
+            Substate::Terminated => NotifiedState::Terminated,
+            Substate::Other(_) => NotifiedState::Other,
+        };
+        let mut expires = 0;
+        if let (Some(dialog), false) = (dialog, state == NotifiedState::Terminated) {
+            self.heed(key, dialog, state, said.expires);
+            let dialog = self.dialogs.get(dialog);
+            expires = dialog.map_or(0, |dialog| dialog.seconds_left(self.now));
+        }
+        // A dialog that was over before it began has no other name.
+        let notifier = NotifierKey(dialog.unwrap_or(key));
+        let body = match body {
+            Ok(body) => body,
+            Err(body) => {
+                self.event(SubscriberEvent::BodyRefused {
+                    key: OwnSubscriptionKey(key),
+                    body,
+                });
+                None
+            }
+        };
+        self.event(SubscriberEvent::Notified {
+            key: OwnSubscriptionKey(key),
+            notifier,
+            state,
+            expires,
+            sender: context.identity.clone(),
+            body,
+        });
+        let wish = self.subscriptions.get(key).map(|it| it.wish);
+        if state == NotifiedState::Terminated {
+            let reason = said.reason.map(|reason| reason.as_str().to_owned());
+            let end = SubscriptionEnd::ByNotifier {
+                reason,
+                retry_after: said.retry_after,
+            };
+            match dialog {
+                Some(dialog) => self.end_dialog(dialog, end),
+                // Where others may follow, one that has nothing to say is not the last word.
+                None if self.has_dialogs(key) => {}
+                None => self.ended(key, None, end),
+            }
+        } else if let (Some(Wish::Fetch), Some(dialog)) = (wish, dialog) {
+            // Some notifiers call a fetch active; it has what it came for.
+            self.end_dialog(
+                dialog,
+                SubscriptionEnd::ByNotifier {
+                    reason: None,
+                    retry_after: None,
+                },
+            );
+        } else if let (Some(Wish::Leave { .. }), Some(dialog)) = (wish, dialog) {
+            // It was asked for before it was to be ended.
+            let is_ending = self.dialogs.get(dialog).is_some_and(|it| it.is_ending);
+            if !is_ending {
+                self.queue_dialog(dialog);
+            }
+        }
+    }
+
+    fn has_dialogs(&self, key: Key) -> bool {
+        let subscription = self.subscriptions.get(key);
+        subscription.is_some_and(|subscription| !subscription.dialogs.is_empty())
+    }
+
+    /// State and time of a subscription that goes on; the notifier's word counts (RFC 6665 section 4.1.3),
+    /// but not beyond what was asked for.
+    fn heed(&mut self, key: Key, dialog_key: Key, state: NotifiedState, expires: Option<u32>) {
+        let asked = self.subscriptions.get(key).map(|it| it.expires);
+        let (now, asked) = (self.now, asked.unwrap_or(0));
+        let Some(dialog) = self.dialogs.get_mut(dialog_key) else {
+            return;
+        };
+        dialog.state = state;
+        if dialog.is_ending {
+            return;
+        }
+        let Some(seconds) = expires.map(|expires| expires.min(asked)) else {
+            self.set_dialog_alarm(dialog_key);
+            return;
+        };
+        let (known, until) = (dialog.expires_at, now + Duration::from_secs(seconds.into()));
+        // While a request is under way its answer tells, not what may have been said before it.
+        let counts = dialog.turn == Turn::None || until > known;
+        // Rounded to seconds, and some time on its way.
+        let apart = until
+            .saturating_since(known)
+            .max(known.saturating_since(until));
+        if counts && (apart > ROUNDING || dialog.refresh_at.is_none()) {
+            self.grant(dialog_key, seconds);
+        } else {
+            self.set_dialog_alarm(dialog_key);
+        }
+    }
+
+    /// The body, if it is one that is taken.
+    fn body(
+        &self,
+        request: &RequestRef<'_>,
+    ) -> Result<Option<NotifiedBody>, (Refusal, RefusedBody)> {
+        let body = request.body();
+        if body.is_empty() {
+            return Ok(None);
+        }
+        if body.len() > self.config.body {
+            let refusal = Refusal::new(413, RefusalReason::TooLarge);
+            return Err((refusal, RefusedBody::Length(body.len())));
+        }
+        let encoding = request.first(HeaderName::ContentEncoding);
+        let coded = encoding.filter(|it| !it.trim().eq_ignore_ascii_case("identity"));
+        if let Some(coding) = coded {
+            let refusal = Refusal::new(415, RefusalReason::UnknownBody)
+                .with(HeaderName::AcceptEncoding, "identity");
+            return Err((refusal, RefusedBody::Type(coding.to_owned())));
+        }
+        let written = request.single(HeaderName::ContentType).ok().flatten();
+        let written = written.unwrap_or_default();
+        let types = self.profile.media_types;
+        let Ok(media_type) = MediaType::parse(written) else {
+            return Err(self.foreign(written));
+        };
+        let known = types.iter().find(|known| media_type.essence_eq(known));
+        let Some(known) = known else {
+            return Err(self.foreign(written));
+        };
+        Ok(Some(NotifiedBody {
+            media_type: known,
+            charset: media_type.param("charset").map(|it| it.into_owned()),
+            bytes: body.clone(),
+        }))
+    }
+
+    fn foreign(&self, written: &str) -> (Refusal, RefusedBody) {
+        let refusal = Refusal::new(415, RefusalReason::UnknownBody)
+            .with(HeaderName::Accept, self.profile.media_types.join(", "));
+        (refusal, RefusedBody::Type(written.to_owned()))
+    }
+}

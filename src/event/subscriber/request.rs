@@ -1,0 +1,200 @@
+//! SUBSCRIBEs, outside dialogs and within (RFC 6665 sections 4.1.2.1 to 4.1.2.3).
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::subscription::{Phase, Turn, Way};
+use super::{HIGHEST_CSEQ, OpenSubscribe, Subscriber, SubscriptionEnd, Within};
+use crate::engine::slab::Key;
+use crate::engine::{FlowId, Timestamp};
+use crate::event::account::{InDialog, Names};
+use crate::event::dialog::{contact_line, way};
+use crate::event::open_requests::Credentials;
+use crate::sip::{Content, Head, OutgoingRequest, Own, Tag};
+
+/// What is sent, but for its head.
+struct Parts {
+    open: OpenSubscribe,
+    cseq: u32,
+    credentials: Credentials,
+    flow: Option<FlowId>,
+    content: Option<Arc<Content>>,
+}
+
+impl Subscriber {
+    /// The SUBSCRIBE outside dialogs whose turn has come, if it is still to be sent.
+    pub(super) fn request(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let subscription = self.subscriptions.get(key)?;
+        if subscription.phase != Phase::Queued {
+            return None;
+        }
+        if let Some(until) = self.holds.until(&subscription.next_hop(), self.now) {
+            // Those who were held do not all come at once.
+            let until = until + self.jitter(until);
+            self.wait(key, true, until);
+            return None;
+        }
+        // A repetition has the names of what it repeats (RFC 3261 section 8.1.3.5).
+        let is_repetition = subscription.attempt.is_some();
+        if !is_repetition {
+            self.new_attempt(key)?;
+        }
+        let subscription = self.subscriptions.get_mut(key)?;
+        let asked = subscription.asked();
+        let attempt = subscription.attempt.as_mut()?;
+        attempt.cseq = attempt.cseq.saturating_add(1);
+        attempt.until = self.now + self.config.timer_n;
+        let attempt = *attempt;
+        let parts = Parts {
+            open: OpenSubscribe {
+                subscription: key,
+                within: Within::Attempt(attempt.from_tag),
+                asked,
+            },
+            cseq: attempt.cseq,
+            credentials: core::mem::take(&mut subscription.credentials),
+            flow: subscription.account.flow(),
+            content: subscription.content.clone(),
+        };
+        let names = Names {
+            from_tag: Tag::from_bits(attempt.from_tag),
+            to: &subscription.resource,
+            call_id: Tag::from_bits(attempt.call_id),
+            dialog: None,
+        };
+        let account = &subscription.account;
+        let more = lines(
+            &self.profile,
+            subscription.event_id.as_deref(),
+            account.contact()?,
+        );
+        let request_uri = subscription.request_uri();
+        account.head(&mut self.heads, "SUBSCRIBE", request_uri, &names, &more)?;
+        let head = match (&subscription.ways.current, account.first_route()) {
+            (Some(Way::Hop(hop)), None) => self.heads.finish_towards(hop)?,
+            _ => self.heads.finish(),
+        };
+        subscription.phase = Phase::Trying;
+        let (_, request) = self.send(parts, head);
+        self.set_alarm(key, Some(attempt.until));
+        Some(request)
+    }
+
+    /// The SUBSCRIBE of a dialog whose turn has come, if it is still to be sent.
+    pub(super) fn request_in_dialog(&mut self, key: Key) -> Option<OutgoingRequest> {
+        let dialog = self.dialogs.get_mut(key)?;
+        if dialog.turn != Turn::Queued {
+            return None;
+        }
+        dialog.turn = Turn::None;
+        let subscription = self.subscriptions.get_mut(dialog.subscription)?;
+        let leaving = subscription.is_leaving();
+        if let Some(until) = self.holds.until(&dialog.next_hop(), self.now) {
+            if leaving {
+                // It would keep a program from its end.
+                self.end_dialog(key, SubscriptionEnd::Expired);
+            } else {
+                dialog.refresh_at = Some(until);
+                self.set_dialog_alarm(key);
+            }
+            return None;
+        }
+        if dialog.local_cseq >= HIGHEST_CSEQ + (1 << 23) {
+            // A dialog cannot count higher; another begins lower.
+            self.end_dialog(key, SubscriptionEnd::Expired);
+            return None;
+        }
+        let asked = match (leaving, dialog.state_only) {
+            (true, _) => 0,
+            (false, true) => dialog.seconds_left(self.now).max(1),
+            (false, false) => subscription.expires,
+        };
+        let attempt = subscription.attempt?;
+        dialog.local_cseq += 1;
+        dialog.state_only = false;
+        let notify_by = self.now + self.config.timer_n;
+        dialog.notify_by = Some(notify_by);
+        if leaving {
+            dialog.is_ending = true;
+            dialog.expires_at = notify_by;
+        }
+        let parts = Parts {
+            open: OpenSubscribe {
+                subscription: dialog.subscription,
+                within: Within::Dialog(key),
+                asked,
+            },
+            cseq: dialog.local_cseq,
+            credentials: core::mem::take(&mut dialog.credentials),
+            flow: subscription.account.flow(),
+            content: None,
+        };
+        let routes = dialog.routes.iter().map(AsRef::as_ref);
+        let (request_uri, routes, _) = way(routes, &dialog.target);
+        let names = Names {
+            from_tag: Tag::from_bits(attempt.from_tag),
+            to: &subscription.resource,
+            call_id: Tag::from_bits(attempt.call_id),
+            dialog: Some(InDialog {
+                remote_tag: &dialog.remote_tag,
+                routes: &routes,
+            }),
+        };
+        let account = &subscription.account;
+        let more = lines(
+            &self.profile,
+            subscription.event_id.as_deref(),
+            account.contact()?,
+        );
+        account.head(&mut self.heads, "SUBSCRIBE", request_uri, &names, &more)?;
+        let head = self.heads.finish();
+        let (open, request) = self.send(parts, head);
+        if let Some(dialog) = self.dialogs.get_mut(key) {
+            dialog.turn = Turn::Open(open);
+        }
+        self.set_dialog_alarm(key);
+        Some(request)
+    }
+
+    fn send(&mut self, parts: Parts, head: Head) -> (Key, OutgoingRequest) {
+        let (asked, credentials) = (parts.open.asked, &parts.credentials);
+        let own = Own::of_request("SUBSCRIBE", parts.cseq, asked, None, credentials);
+        let content = parts
+            .content
+            .unwrap_or_else(|| Arc::clone(&self.no_content));
+        let open = self.open.open(self.now, parts.open, parts.credentials);
+        let transaction = self.open.transaction(open);
+        let request = OutgoingRequest::new(transaction, parts.flow, head, own, content);
+        (open, request)
+    }
+
+    /// Some part of the time until then, a tenth at most.
+    pub(super) fn jitter(&mut self, until: Timestamp) -> Duration {
+        let share = (Tag::random_bits(&mut *self.entropy) >> 48) as f64 / 655_360.0;
+        until.saturating_since(self.now).mul_f64(share)
+    }
+}
+
+/// The lines of the package: Event, Accept (RFC 3856 section 6.5), and Contact.
+fn lines(profile: &super::Profile, event_id: Option<&str>, contact: &str) -> String {
+    let mut lines = String::with_capacity(160);
+    for part in ["Event: ", profile.event_type] {
+        lines.push_str(part);
+    }
+    if let Some(id) = event_id {
+        lines.push_str(";id=");
+        lines.push_str(id);
+    }
+    lines.push_str("\r\nAccept: ");
+    for (at, media_type) in profile.media_types.iter().enumerate() {
+        if at > 0 {
+            lines.push_str(", ");
+        }
+        lines.push_str(media_type);
+    }
+    lines.push_str("\r\n");
+    for part in contact_line(contact) {
+        lines.push_str(part);
+    }
+    lines
+}

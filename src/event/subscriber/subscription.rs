@@ -1,0 +1,215 @@
+//! One subscription, as its subscriber holds it: the wish, the attempt under way, the dialogs.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::engine::Timestamp;
+use crate::engine::slab::Key;
+use crate::event::account::{Account, hop_of};
+use crate::event::open_requests::{Challenges, Credentials};
+use crate::sip::Content;
+
+/// What is to be watched, on whose behalf, and how far it has come.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) account: Account,
+    /// The resource, as To names it.
+    pub(super) resource: Box<str>,
+    pub(super) event_id: Option<Box<str>>,
+    /// The body of SUBSCRIBEs that make a dialog.
+    pub(super) content: Option<Arc<Content>>,
+    pub(super) wish: Wish,
+    /// The seconds to ask for.
+    pub(super) expires: u32,
+    pub(super) phase: Phase,
+    pub(super) attempt: Option<Attempt>,
+    /// One at most, unless the package allows several.
+    pub(super) dialogs: Vec<Key>,
+    pub(super) timer: Alarm,
+    /// Where the requests outside dialogs go, when not to the resource by the account's way.
+    pub(super) ways: Ways,
+    /// When it was last asked for anew.
+    pub(super) since: Timestamp,
+    pub(super) credentials: Credentials,
+    pub(super) in_a_row: InARow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// To be kept.
+    Watch,
+    /// To have the state once.
+    Fetch,
+    /// To be ended. The state was asked for once before.
+    Leave { was_fetch: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The host looks up where to send it.
+    Resolving,
+    /// A SUBSCRIBE leaves when its turn has come.
+    Queued,
+    /// A SUBSCRIBE has left, and no NOTIFY has come.
+    Trying,
+    /// There are dialogs.
+    Held,
+    /// Until the timer; whether that is the server's wish, or to spare it.
+    Waiting { asked: bool },
+    /// Nothing to do until the application asks for it.
+    Refused,
+}
+
+/// The names of a SUBSCRIBE outside dialogs, and of its repetitions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    /// The From tag, which is ours alone and names it.
+    pub(super) from_tag: u64,
+    pub(super) call_id: u64,
+    pub(super) cseq: u32,
+    /// What the 2xx granted, if it has come.
+    pub(super) granted: Option<u32>,
+    /// Until then NOTIFYs may make dialogs (RFC 6665 section 4.1.2.4).
+    pub(super) until: Timestamp,
+}
+
+/// A place that requests outside dialogs may go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A next hop of a pres URI.
+    Hop(Box<str>),
+    /// A Request-URI that a redirection named.
+    Target(Box<str>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    pub(super) current: Option<Way>,
+    /// Those that were not tried yet.
+    pub(super) rest: VecDeque<Way>,
+}
+
+impl Ways {
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Goes on to the next; false when there is none.
+    pub(super) fn advance(&mut self) -> bool {
+        self.current = self.rest.pop_front();
+        self.current.is_some()
+    }
+}
+
+/// What has happened several times without success between.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct InARow {
+    pub(super) failures: u32,
+    pub(super) challenges: Challenges,
+    pub(super) too_brief: u8,
+    pub(super) redirections: u8,
+    /// Subscriptions that ended soon.
+    pub(super) short_lives: u32,
+}
+
+/// A dialog with a notifier.
+#[derive(Debug)]
+pub(super) struct Dialog {
+    pub(super) subscription: Key,
+    pub(super) remote_tag: Box<str>,
+    pub(super) target: Box<str>,
+    /// URIs of the route set, in order.
+    pub(super) routes: Box<[Box<str>]>,
+    pub(super) local_cseq: u32,
+    pub(super) remote_cseq: u32,
+    pub(super) state: super::NotifiedState,
+    pub(super) turn: Turn,
+    /// The next SUBSCRIBE asks for the state, not for more time.
+    pub(super) state_only: bool,
+    /// Another SUBSCRIBE is to follow the one under way.
+    pub(super) again: bool,
+    /// The SUBSCRIBE that ends it has left.
+    pub(super) is_ending: bool,
+    pub(super) expires_at: Timestamp,
+    /// When a SUBSCRIBE is due, if none is under way.
+    pub(super) refresh_at: Option<Timestamp>,
+    /// Timer N.
+    pub(super) notify_by: Option<Timestamp>,
+    pub(super) timer: Alarm,
+    pub(super) failures: u32,
+    pub(super) challenges: Challenges,
+    pub(super) credentials: Credentials,
+}
+
+/// Where the SUBSCRIBE of a dialog is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    None,
+    Queued,
+    Open(Key),
+}
+
+/// A timer that is set again only when it has to go off at another time.
+#[derive(Debug, Default)]
+pub(super) struct Alarm(pub(super) Option<(Key, Timestamp)>);
+
+/// A NOTIFY may be on its way when the time is over.
+const GRACE: Duration = Duration::from_secs(2);
+
+impl Dialog {
+    /// When something is to be done by itself.
+    pub(super) fn deadline(&self) -> Timestamp {
+        let expiry = self.expires_at + GRACE;
+        [self.refresh_at, self.notify_by]
+            .into_iter()
+            .flatten()
+            .fold(expiry, Timestamp::min)
+    }
+
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.expires_at + GRACE
+    }
+
+    pub(super) fn seconds_left(&self, now: Timestamp) -> u32 {
+        let left = self.expires_at.saturating_since(now).as_secs();
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+
+    /// The next hop of its requests, without what tells users apart.
+    pub(super) fn next_hop(&self) -> String {
+        hop_of(self.routes.first().unwrap_or(&self.target))
+    }
+}
+
+impl Subscription {
+    /// The Request-URI of SUBSCRIBEs outside dialogs.
+    pub(super) fn request_uri(&self) -> &str {
+        match &self.ways.current {
+            Some(Way::Target(uri)) => uri,
+            Some(Way::Hop(_)) | None => &self.resource,
+        }
+    }
+
+    /// The next hop of SUBSCRIBEs outside dialogs, without what tells users apart.
+    pub(super) fn next_hop(&self) -> String {
+        let hop = match (&self.ways.current, self.account.first_route()) {
+            (_, Some(route)) => route,
+            (Some(Way::Hop(hop)), None) => hop,
+            (Some(Way::Target(_)) | None, None) => self.request_uri(),
+        };
+        hop_of(hop)
+    }
+
+    /// What the next SUBSCRIBE outside dialogs asks for.
+    pub(super) fn asked(&self) -> u32 {
+        match self.wish {
+            Wish::Watch => self.expires,
+            Wish::Fetch | Wish::Leave { .. } => 0,
+        }
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.wish, Wish::Leave { .. })
+    }
+}
