@@ -436,7 +436,7 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
 ///
 /// Tasks start in the order in which they were spawned on a current-thread runtime, which keeps a
 /// 200 before its NOTIFY on a connection; on another kind of runtime give each connection a queue.
-fn send_response(
+pub(crate) fn send_response(
     mut transaction: Transaction,
     permit: Option<OwnedSemaphorePermit>,
     response: rsipstack::sip::Response,

@@ -129,10 +129,7 @@ impl Stack {
         }
         let udp = Udp::new(sockets)?;
         let (lost, closed) = mpsc::unbounded_channel();
-        let watch = Arc::new(Connections {
-            lost,
-            endpoint: std::sync::OnceLock::new(),
-        });
+        let watch = Connections::new(lost);
         let endpoint = EndpointBuilder::new()
             .with_user_agent(concat!("presentity-example/", env!("CARGO_PKG_VERSION")))
             .with_cancel_token(token.clone())
@@ -140,7 +137,7 @@ impl Stack {
             .with_inspector(Box::new(message::MarkLocal))
             .with_transport_inspector(Box::new(WatchConnections(watch.clone())))
             .build();
-        let _ = watch.endpoint.set(Arc::downgrade(&endpoint.inner));
+        watch.begin(&endpoint.inner);
         let requests = endpoint.incoming_transactions()?;
         let inner = endpoint.inner.clone();
         tokio::spawn(async move { endpoint.serve().await });
@@ -392,7 +389,8 @@ pub(crate) fn next_hop(uri: &str, unnamed: Transport) -> Option<SipAddr> {
     })
 }
 
-async fn accept(
+/// Takes connections until the token is cancelled.
+pub(crate) async fn accept(
     listener: TcpListener,
     local: SipAddr,
     endpoint: EndpointInnerRef,
@@ -430,14 +428,26 @@ fn limit_unread(_: &TcpStream) -> io::Result<()> {
 }
 
 /// Reports connections that end, and keeps from the stack what would make it wait for a peer.
-struct Connections {
+pub(crate) struct Connections {
     lost: mpsc::UnboundedSender<SipConnection>,
     endpoint: std::sync::OnceLock<std::sync::Weak<rsipstack::transaction::endpoint::EndpointInner>>,
 }
 
-struct WatchConnections(Arc<Connections>);
+pub(crate) struct WatchConnections(pub(crate) Arc<Connections>);
 
 impl Connections {
+    pub(crate) fn new(lost: mpsc::UnboundedSender<SipConnection>) -> Arc<Self> {
+        Arc::new(Self {
+            lost,
+            endpoint: std::sync::OnceLock::new(),
+        })
+    }
+
+    /// The stack that was built with it.
+    pub(crate) fn begin(&self, endpoint: &EndpointInnerRef) {
+        let _ = self.endpoint.set(Arc::downgrade(endpoint));
+    }
+
     /// The stack answers a repeated request and a CANCEL inside the loop that serves all peers, so
     /// one that sends them on a connection and never reads it would stop everything. Nobody has a
     /// reason to: connections lose nothing, and no request here waits long enough to be cancelled.

@@ -29,7 +29,7 @@ pub(crate) enum Declined {
 }
 
 /// A user with a password, and what was answered with them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     user: String,
     password: String,
@@ -38,7 +38,7 @@ pub(crate) struct Credentials {
 }
 
 /// What was answered with a nonce.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Answered {
     status: u16,
     realm: String,

@@ -1,11 +1,13 @@
-//! The stack with its sockets: sends requests of a role, and reports what becomes of them.
+//! The stack with its sockets: sends requests of a role, reports what becomes of them, and answers those
+//! of others.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use presentity::engine::ClientTransaction;
 use presentity::event::Failure;
-use presentity::sip::OutgoingRequest;
+use presentity::sip::{self, OutgoingRequest};
 use rsipstack::EndpointBuilder;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::{Header, Response, Transport};
@@ -14,14 +16,20 @@ use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::{Transaction, TransactionReceiver};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
-use tokio::sync::mpsc;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use crate::adapter::bind::source_towards;
+use crate::adapter::bind::{bind, reachable, source_towards};
 use crate::adapter::transport::{
-    CONNECT_LIMIT, IDLE_LIMIT, MAX_DATAGRAM, VIA_LEN, addresses, next_hop,
+    CONNECT_LIMIT, Connections, IDLE_LIMIT, MAX_DATAGRAM, VIA_LEN, WatchConnections, accept,
+    addresses, next_hop,
 };
-use crate::adapter::{REQUEST_LIMIT, final_response, message};
+use crate::adapter::{REQUEST_LIMIT, Reply, final_response, message, send_response};
+
+/// Responses that may wait to be sent; further ones are as good as lost. Only peers that do not read
+/// their connection let it come to that.
+const MAX_UNREAD: usize = 256;
 
 /// What became of a request: the final response, or why there is none.
 pub(crate) type Outcome = Result<Response, Failure>;
@@ -31,11 +39,15 @@ type Outcomes = (
     mpsc::UnboundedReceiver<(ClientTransaction, Outcome)>,
 );
 
+/// A UDP socket, and perhaps a TCP one on the same port.
+type Bound = (UdpConnection, Option<TcpListener>);
+
 /// The stack of a client.
 pub(crate) struct Endpoint {
     stack: Sockets,
     token: CancellationToken,
     outcomes: Outcomes,
+    unread: Arc<Semaphore>,
 }
 
 /// What a request needs to find its way.
@@ -57,29 +69,69 @@ impl Endpoint {
         unnamed: Transport,
     ) -> Result<(Self, TransactionReceiver), rsipstack::Error> {
         let token = CancellationToken::new();
-        let layer = TransportLayer::new(token.clone());
-        layer.set_stream_idle_timeout(IDLE_LIMIT);
         let socket = async |ip: IpAddr| {
             let token = Some(token.child_token());
-            UdpConnection::create_connection((ip, 0).into(), None, token).await
+            let socket = UdpConnection::create_connection((ip, 0).into(), None, token).await?;
+            Ok((socket, None))
         };
         let ipv4 = socket(Ipv4Addr::UNSPECIFIED.into()).await;
         let ipv6 = socket(Ipv6Addr::UNSPECIFIED.into()).await;
+        Self::on(ipv4, ipv6, unnamed, token)
+    }
+
+    /// The same with TCP on the ports of UDP, for those whose Contact is to be reached by both.
+    pub(crate) async fn listen(
+        unnamed: Transport,
+    ) -> Result<(Self, TransactionReceiver), rsipstack::Error> {
+        let token = CancellationToken::new();
+        let sockets = async |ip: IpAddr| {
+            let token = Some(token.child_token());
+            let (udp, tcp) = bind((ip, 0).into())?;
+            let udp = UdpConnection::from_socket(Arc::new(udp), None, token).await?;
+            Ok((udp, Some(tcp)))
+        };
+        let ipv4 = sockets(Ipv4Addr::UNSPECIFIED.into()).await;
+        let ipv6 = sockets(Ipv6Addr::UNSPECIFIED.into()).await;
+        Self::on(ipv4, ipv6, unnamed, token)
+    }
+
+    fn on(
+        ipv4: Result<Bound, rsipstack::Error>,
+        ipv6: Result<Bound, rsipstack::Error>,
+        unnamed: Transport,
+        token: CancellationToken,
+    ) -> Result<(Self, TransactionReceiver), rsipstack::Error> {
         let (ipv4, ipv6) = match (ipv4, ipv6) {
             (Err(error), Err(_)) => return Err(error),
             // Machines without one of the two are common.
             (ipv4, ipv6) => (ipv4.ok(), ipv6.ok()),
         };
-        for socket in [&ipv4, &ipv6].into_iter().flatten() {
+        let layer = TransportLayer::new(token.clone());
+        layer.set_stream_idle_timeout(IDLE_LIMIT);
+        let mut listeners = Vec::new();
+        let mut add = |(socket, listener): Bound| {
             layer.add_transport(socket.clone().into());
-        }
+            listeners.extend(listener);
+            socket
+        };
+        let (ipv4, ipv6) = (ipv4.map(&mut add), ipv6.map(&mut add));
+        // Nobody wants to know which ones end.
+        let (lost, _) = mpsc::unbounded_channel();
+        let watch = Connections::new(lost);
         let endpoint = EndpointBuilder::new()
             .with_user_agent(concat!("presentity-example/", env!("CARGO_PKG_VERSION")))
             .with_cancel_token(token.clone())
             .with_transport_layer(layer)
             .with_inspector(Box::new(message::MarkLocal))
+            .with_transport_inspector(Box::new(WatchConnections(watch.clone())))
             .build();
+        watch.begin(&endpoint.inner);
         let requests = endpoint.incoming_transactions()?;
+        for listener in listeners {
+            let local = sip_address(Transport::Tcp, reachable(listener.local_addr()?));
+            let stack = endpoint.inner.clone();
+            tokio::spawn(accept(listener, local, stack, token.clone()));
+        }
         let stack = Sockets {
             endpoint: endpoint.inner.clone(),
             ipv4,
@@ -91,8 +143,49 @@ impl Endpoint {
             stack,
             token,
             outcomes: mpsc::unbounded_channel(),
+            unread: Arc::new(Semaphore::new(MAX_UNREAD)),
         };
         Ok((endpoint, requests))
+    }
+
+    /// The URI by which the peer that a URI leads to reaches a user here. Where that peer is not known
+    /// yet it names some address of this machine.
+    pub(crate) async fn contact(&self, user: &str, towards: &str) -> Option<String> {
+        let hop = next_hop(towards, self.stack.unnamed);
+        let peer = match &hop {
+            Some(hop) => addresses(hop).await.and_then(|mut all| all.next()),
+            None => None,
+        };
+        let sockets = &self.stack;
+        let socket = match peer {
+            Some(peer) => sockets.udp(peer),
+            None => sockets.ipv4.as_ref().or(sockets.ipv6.as_ref()),
+        };
+        let mut local = socket?.get_addr().get_socketaddr().ok()?;
+        if let Some(source) = peer.and_then(|peer| source_towards(peer).ok()) {
+            local.set_ip(source);
+        }
+        let by_tcp = hop.is_some_and(|hop| hop.r#type == Some(Transport::Tcp));
+        let transport = if by_tcp { ";transport=tcp" } else { "" };
+        Some(format!("sip:{user}@{local}{transport}"))
+    }
+
+    /// Answers a request.
+    pub(crate) fn respond(&self, transaction: Transaction, response: &sip::Response) {
+        let message = message::response(response, &transaction);
+        self.answer(transaction, message);
+    }
+
+    /// Answers a request without the help of a role.
+    pub(crate) fn reply(&self, transaction: Transaction, reply: &Reply) {
+        let message = message::reply(reply, &transaction);
+        self.answer(transaction, message);
+    }
+
+    fn answer(&self, transaction: Transaction, message: Response) {
+        if let Ok(permit) = self.unread.clone().try_acquire_owned() {
+            send_response(transaction, Some(permit), message);
+        }
     }
 
     /// Sends a request; what becomes of it comes out of [`outcome`](Self::outcome).
@@ -160,12 +253,15 @@ impl Sockets {
     }
 
     /// The socket that reaches addresses of this kind.
+    fn udp(&self, peer: SocketAddr) -> Option<&UdpConnection> {
+        match peer {
+            SocketAddr::V4(_) => self.ipv4.as_ref(),
+            SocketAddr::V6(_) => self.ipv6.as_ref(),
+        }
+    }
+
     fn socket(&self, peer: SocketAddr) -> Option<SipConnection> {
-        let socket = match peer {
-            SocketAddr::V4(_) => &self.ipv4,
-            SocketAddr::V6(_) => &self.ipv6,
-        };
-        socket.clone().map(Into::into)
+        self.udp(peer).cloned().map(Into::into)
     }
 
     fn transaction(

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use lexopt::prelude::*;
 use presentity::pidf::Basic;
 use presentity::pidf::rpid::Activity;
-use presentity::sip::Uri;
 use rsipstack::sip::Transport;
 
 use crate::client::digest::Credentials;
+use crate::client::uris;
 use crate::state::State;
 
 /// What `--help` prints.
@@ -74,12 +74,12 @@ pub(crate) fn parse(
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
-            Value(value) if uri.is_none() => uri = Some(value.parse_with(parse_uri)?),
+            Value(value) if uri.is_none() => uri = Some(value.parse_with(uris::address_of_record)?),
             Value(value) if basic.is_none() => basic = Some(value.parse_with(parse_basic)?),
             Long("note") => note = parser.value()?.string()?,
             Long("activity") => activity = Some(parser.value()?.parse_with(parse_activity)?),
             Long("expires") => expires = parser.value()?.parse()?,
-            Long("proxy") => proxy = Some(parser.value()?.parse_with(parse_proxy)?),
+            Long("proxy") => proxy = Some(parser.value()?.parse_with(uris::proxy)?),
             Long("auth") => {
                 let problem = "it is USER:PASSWORD, the user without quotes and backslashes";
                 let parse = |text: &str| Credentials::parse(text).ok_or(problem);
@@ -122,34 +122,6 @@ pub(crate) fn parse_line(line: &str) -> Result<Option<Wish>, String> {
         _ => Wish::Become(parse_basic(verb)?, rest.to_owned()),
     };
     Ok(Some(wish))
-}
-
-/// The address of record, and the transport to its server.
-fn parse_uri(text: &str) -> Result<(String, Transport), String> {
-    let Ok(Uri::Sip(uri)) = Uri::parse(text) else {
-        return Err("it is a URI like sip:dora@example.com".to_owned());
-    };
-    if uri.is_sips() {
-        return Err("there is no TLS here, which a sips URI asks for".to_owned());
-    }
-    let transport = match uri.params().get("transport").flatten() {
-        None => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        Some(name) => return Err(format!("there is no transport {name:?} here")),
-    };
-    // From and To have no parameters of that kind (RFC 3261 section 19.1.1).
-    let user = uri.user().map_or(String::new(), |user| format!("{user}@"));
-    let port = uri.port().map_or(String::new(), |port| format!(":{port}"));
-    Ok((format!("sip:{user}{}{port}", uri.host()), transport))
-}
-
-fn parse_proxy(text: &str) -> Result<String, String> {
-    let uri = format!("sip:{text};lr");
-    match Uri::parse(&uri) {
-        Ok(Uri::Sip(proxy)) if proxy.user().is_none() => Ok(uri),
-        _ => Err("it is ADDR:PORT, perhaps with ;transport=tcp".to_owned()),
-    }
 }
 
 fn parse_basic(text: &str) -> Result<Basic, String> {

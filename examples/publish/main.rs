@@ -19,6 +19,7 @@ mod adapter;
 #[path = "../digest/algorithm.rs"]
 mod algorithm;
 #[path = "../client/mod.rs"]
+#[allow(dead_code, reason = "a watcher needs more of it")]
 mod client;
 #[path = "../terminal/mod.rs"]
 mod terminal;

@@ -11,12 +11,11 @@ use presentity::event::{
     PublisherEvent, PublisherOutput,
 };
 use presentity::presence::Publisher;
-use rsipstack::sip::StatusCode;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::adapter::{self, message};
+use crate::adapter::{self, Reply, message};
 use crate::args::{self, Args, Wish};
 use crate::client::digest::{Challenged, Credentials};
 use crate::client::endpoint::{Endpoint, Outcome};
@@ -101,11 +100,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
                 publishing.handle_outcome(transaction, outcome);
                 false
             }
-            Some(mut transaction) = requests.recv() => {
+            Some(transaction) = requests.recv() => {
                 // Nobody has a reason to ask this program for anything.
-                tokio::spawn(async move {
-                    let _ = transaction.reply(StatusCode::MethodNotAllowed).await;
-                });
+                publishing.endpoint.reply(transaction, &Reply::new(405));
                 false
             }
             wish = wishes.recv(), if watch_stdin => match wish {

@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::ffi::OsString;
+
+use lexopt::prelude::*;
+use presentity::sip::Uri;
+use rsipstack::sip::Transport;
+
+use crate::client::digest::Credentials;
+use crate::client::uris;
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+Watches the presence of others until told to stop (SIGINT, SIGTERM).
+
+Usage: watch URI... [OPTIONS]
+
+  URI                    Whose presence: sip:user@domain, with ;transport=tcp where
+                         its server is reached by TCP, or pres:user@domain
+  --fetch                Ask once for each
+  --expires SECONDS      How long to subscribe for, again and again [default: 3600]
+  --from URI             Who watches [default: the user of --auth at the domain of the
+                         first URI, else sip:anonymous@anonymous.invalid]
+  --proxy ADDR:PORT      Send everything there, by TCP with ;transport=tcp; a name
+                         is looked up as an address
+  --auth USER:PASSWORD   Answer Digest challenges
+  --json                 Print a JSON object for each change
+  --help                 Print this
+
+On a terminal there is a table, which changes in place; elsewhere a line is
+printed for each change. The exit status is 1 when all are refused for good or,
+with --fetch, one was not answered; 2 when the command line is wrong.
+";
+
+/// The options.
+#[derive(Debug)]
+pub(crate) struct Args {
+    /// The presentities, without the parameters that say how to reach their server.
+    pub(crate) uris: Vec<String>,
+    /// Where a URI names no transport.
+    pub(crate) transport: Transport,
+    pub(crate) fetch: bool,
+    pub(crate) expires: Option<u32>,
+    pub(crate) from: String,
+    /// A URI to route by.
+    pub(crate) proxy: Option<String>,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) json: bool,
+}
+
+/// Reads the command line; nothing when help was asked for.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Option<Args>, lexopt::Error> {
+    let mut watched: Vec<(String, Option<Transport>)> = Vec::new();
+    let mut fetch = false;
+    let mut expires = None;
+    let mut from = None;
+    let mut proxy = None;
+    let mut user = None;
+    let mut credentials = None;
+    let mut json = false;
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Value(value) => {
+                let one = value.parse_with(parse_watched)?;
+                if watched.iter().all(|(uri, _)| *uri != one.0) {
+                    watched.push(one);
+                }
+            }
+            Long("fetch") => fetch = true,
+            Long("expires") => expires = Some(parser.value()?.parse()?),
+            Long("from") => from = Some(parser.value()?.parse_with(parse_from)?),
+            Long("proxy") => proxy = Some(parser.value()?.parse_with(uris::proxy)?),
+            Long("auth") => {
+                let text = parser.value()?.string()?;
+                let problem = "it is USER:PASSWORD, the user without quotes and backslashes";
+                credentials = Some(Credentials::parse(&text).ok_or(problem)?);
+                user = text.split_once(':').map(|(user, _)| user.to_owned());
+            }
+            Long("json") => json = true,
+            Long("help") | Short('h') => return Ok(None),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let Some((first, _)) = watched.first() else {
+        return Err("whose presence? Give a URI like sip:dora@example.com".into());
+    };
+    if expires == Some(0) {
+        return Err("--expires is at least 1; --fetch asks once".into());
+    }
+    let from = match from {
+        Some(from) => from,
+        None => parse_from(&default_from(user.as_deref(), first))
+            .map_err(|_| "the user of --auth is not that of a URI: give --from URI")?,
+    };
+    let mut transports = watched.iter().filter_map(|(_, transport)| *transport);
+    let transport = transports.next().unwrap_or(Transport::Udp);
+    if transports.any(|other| other != transport) {
+        return Err(
+            "the URIs name several transports: give the other ones to another watch".into(),
+        );
+    }
+    Ok(Some(Args {
+        uris: watched.into_iter().map(|(uri, _)| uri).collect(),
+        transport,
+        fetch,
+        expires,
+        from,
+        proxy,
+        credentials,
+        json,
+    }))
+}
+
+/// A presentity, and the transport to its server where the URI can tell.
+fn parse_watched(text: &str) -> Result<(String, Option<Transport>), String> {
+    match Uri::parse(text) {
+        Ok(Uri::Pres(uri)) => Ok((format!("pres:{}@{}", uri.local(), uri.domain()), None)),
+        _ => uris::address_of_record(text).map(|(uri, transport)| (uri, Some(transport))),
+    }
+}
+
+fn parse_from(text: &str) -> Result<String, String> {
+    match Uri::parse(text) {
+        Ok(Uri::Sip(uri)) if uri.user().is_some() && uri.headers().is_empty() => {
+            Ok(text.to_owned())
+        }
+        _ => Err("it is a URI like sip:dora@example.com".to_owned()),
+    }
+}
+
+fn default_from(user: Option<&str>, first: &str) -> String {
+    let domain = first.rsplit_once('@').map_or(first, |(_, domain)| domain);
+    let domain = domain.trim_start_matches("sip:");
+    match user {
+        None => "sip:anonymous@anonymous.invalid".to_owned(),
+        // Some have their address for a name.
+        Some(user) if user.contains('@') => format!("sip:{user}"),
+        Some(user) => format!("sip:{user}@{domain}"),
+    }
+}

@@ -1,0 +1,66 @@
+//! Watches the presence of others from the command line: the watcher of this crate on a real SIP stack.
+//!
+//! ```text
+//! cargo run --example watch -- sip:dora@example.com sip:emil@example.com --auth ana:secret
+//! ```
+//!
+//! On a terminal there is a table that changes in place, elsewhere a line for each change, or a JSON object
+//! with `--json`. `../client` has what any client on this stack needs; [`run`] has the loop that each host
+//! of a watcher has in some form.
+//!
+//! The domain of a URI, and `--proxy`, are addresses, or names that are looked up as addresses: NAPTR and
+//! SRV records (RFC 3263, RFC 3861) are not asked for, not even for a pres URI. Requests go by UDP, by
+//! TCP where `;transport=tcp` says so, and, when they are above 1300 octets, by TCP where the server
+//! takes it. NOTIFYs are heard by UDP and TCP at one port. There is no TLS.
+
+#[path = "../adapter/mod.rs"]
+#[allow(dead_code, reason = "most of it is for servers")]
+mod adapter;
+#[path = "../digest/algorithm.rs"]
+mod algorithm;
+#[path = "../client/mod.rs"]
+#[allow(dead_code, reason = "what a publisher needs is simpler")]
+mod client;
+#[path = "../terminal/mod.rs"]
+#[allow(dead_code, reason = "nothing is read here")]
+mod terminal;
+
+mod args;
+mod report;
+mod run;
+mod summary;
+mod table;
+
+use std::process::ExitCode;
+
+use terminal::say;
+
+fn main() -> ExitCode {
+    let args = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            say(args::HELP.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("watch: {error}\nTry --help.");
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(run::run(args));
+            // The system may still be looking up a name.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(error.into()),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("watch: {error}");
+        ExitCode::FAILURE
+    })
+}

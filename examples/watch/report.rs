@@ -1,0 +1,280 @@
+//! What happened, as a line or as a JSON object.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use presentity::pidf::Basic;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::summary::{Part, PartChange, Summary, TupleSummary};
+
+/// Something that happened to what is watched.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Report<'a> {
+    pub(crate) uri: &'a str,
+    /// `presence`, `state`, `unreadable`, `outdated`, `refused-body`, `failed`, `ended` or `over`.
+    pub(crate) event: &'static str,
+    /// The state of the subscription now.
+    pub(crate) state: &'a str,
+    /// What is known of the presentity now.
+    pub(crate) presence: Option<&'a Summary>,
+    /// What has changed of it.
+    pub(crate) changes: &'a [PartChange],
+    /// Why it failed or ended, or what is wrong.
+    pub(crate) reason: Option<&'a str>,
+    /// When it is tried again.
+    pub(crate) retry_in: Option<Duration>,
+}
+
+pub(crate) fn basic_name(basic: Option<Basic>) -> &'static str {
+    basic.map_or("unknown", Basic::as_str)
+}
+
+impl Report<'_> {
+    pub(crate) fn line(&self) -> String {
+        let mut line = format!("{} [{}]", self.uri, self.state);
+        match (self.event, self.presence) {
+            ("presence", None) => line.push_str(" unknown"),
+            ("presence", Some(presence)) => {
+                let _ = write!(line, " {}", basic_name(presence.basic));
+                if presence.is_secure {
+                    line.push_str(", secure");
+                }
+                for (at, change) in self.changes.iter().enumerate() {
+                    line.push_str(if at == 0 { ": " } else { "; " });
+                    write_change(&mut line, change);
+                }
+            }
+            // The brackets tell it.
+            ("state", _) => {}
+            (event, _) => {
+                let _ = write!(line, " {event}");
+            }
+        }
+        if let Some(reason) = self.reason {
+            let _ = write!(line, ": {reason}");
+        }
+        if let Some(wait) = self.retry_in {
+            match wait.as_secs() {
+                0 if wait.is_zero() => line.push_str("; again at once"),
+                seconds => {
+                    let _ = write!(line, "; again in {seconds} s");
+                }
+            }
+        }
+        line
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let mut members = vec![
+            member("uri", &string(self.uri)),
+            member("event", &string(self.event)),
+            member("state", &string(self.state)),
+        ];
+        if let Some(reason) = self.reason {
+            members.push(member("reason", &string(reason)));
+        }
+        if let Some(wait) = self.retry_in {
+            members.push(member("retry_in", &wait.as_secs().to_string()));
+        }
+        let presence = self.presence.map_or("null".to_owned(), presence_json);
+        members.push(member("presence", &presence));
+        if self.event == "presence" {
+            let changes = self.changes.iter().map(change_json);
+            members.push(member("changes", &array(changes)));
+        }
+        object(members)
+    }
+}
+
+fn write_change(line: &mut String, change: &PartChange) {
+    line.push_str(change.what);
+    let _ = match &change.part {
+        Part::Tuple(tuple) => {
+            let _ = write!(line, " {} {}", tuple.id, basic_name(tuple.basic));
+            match &tuple.note {
+                Some(note) => write!(line, " \"{note}\""),
+                None => Ok(()),
+            }
+        }
+        Part::Person(id) => write!(line, " person {id}"),
+        Part::Device(id) => write!(line, " device {id}"),
+        Part::Notes => write!(line, " notes"),
+        Part::Other => write!(line, " other"),
+    };
+}
+
+fn presence_json(presence: &Summary) -> String {
+    object([
+        member("basic", &string(basic_name(presence.basic))),
+        member("notes", &array(presence.notes.iter().map(|it| string(it)))),
+        member(
+            "activities",
+            &array(presence.activities.iter().map(|it| string(it))),
+        ),
+        member("secure", boolean(presence.is_secure)),
+        member(
+            "changed",
+            &presence.changed.map_or("null".to_owned(), moment),
+        ),
+        member("tuples", &array(presence.tuples.iter().map(tuple_json))),
+    ])
+}
+
+fn tuple_json(tuple: &TupleSummary) -> String {
+    object(tuple_members(tuple))
+}
+
+fn tuple_members(tuple: &TupleSummary) -> Vec<String> {
+    vec![
+        member("id", &string(&tuple.id)),
+        member("basic", &string(basic_name(tuple.basic))),
+        member("note", &optional(tuple.note.as_deref())),
+        member("contact", &optional(tuple.contact.as_deref())),
+        member("secure", boolean(tuple.is_secure)),
+    ]
+}
+
+fn change_json(change: &PartChange) -> String {
+    let mut members = vec![member("what", &string(change.what))];
+    let (kind, more) = match &change.part {
+        Part::Tuple(tuple) => ("tuple", tuple_members(tuple)),
+        Part::Person(id) => ("person", vec![member("id", &string(id))]),
+        Part::Device(id) => ("device", vec![member("id", &string(id))]),
+        Part::Notes => ("notes", Vec::new()),
+        Part::Other => ("other", Vec::new()),
+    };
+    members.push(member("part", &string(kind)));
+    members.extend(more);
+    object(members)
+}
+
+fn moment(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339)
+        .map_or("null".to_owned(), |text| string(&text))
+}
+
+fn optional(text: Option<&str>) -> String {
+    text.map_or("null".to_owned(), string)
+}
+
+fn boolean(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+fn member(name: &str, value: &str) -> String {
+    format!("{}:{value}", string(name))
+}
+
+fn object(members: impl IntoIterator<Item = String>) -> String {
+    let members: Vec<String> = members.into_iter().collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn array(values: impl IntoIterator<Item = String>) -> String {
+    let values: Vec<String> = values.into_iter().collect();
+    format!("[{}]", values.join(","))
+}
+
+/// A JSON string (RFC 8259 section 7).
+fn string(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            // What JavaScript once took for the end of a line goes the same way as controls.
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_strings_are_escaped() {
+        assert_eq!(string(r#"a"b\c"#), r#""a\"b\\c""#);
+        assert_eq!(
+            string("\u{1}\n\u{7f}\u{85}\u{2028}"),
+            r#""\u0001\u000a\u007f\u0085\u2028""#
+        );
+        assert_eq!(string("läßt 🔒"), "\"läßt 🔒\"");
+    }
+
+    #[test]
+    fn a_change_is_a_line_and_an_object() {
+        let phone = TupleSummary {
+            id: "phone".to_owned(),
+            basic: Some(Basic::Open),
+            note: Some("at the desk".to_owned()),
+            ..TupleSummary::default()
+        };
+        let presence = Summary {
+            basic: phone.basic,
+            tuples: vec![phone.clone()],
+            ..Summary::default()
+        };
+        let changes = [
+            PartChange {
+                what: "added",
+                part: Part::Tuple(phone),
+            },
+            PartChange {
+                what: "removed",
+                part: Part::Person("p".to_owned()),
+            },
+        ];
+        let report = Report {
+            uri: "sip:dora@example.com",
+            event: "presence",
+            state: "active",
+            presence: Some(&presence),
+            changes: &changes,
+            ..Report::default()
+        };
+        assert_eq!(
+            report.line(),
+            "sip:dora@example.com [active] open: added phone open \"at the desk\"; removed person p"
+        );
+        let json = report.json();
+        assert!(
+            json.starts_with(
+                r#"{"uri":"sip:dora@example.com","event":"presence","state":"active","#
+            )
+        );
+        assert!(
+            json.contains(
+                r#""changes":[{"what":"added","part":"tuple","id":"phone","basic":"open""#
+            )
+        );
+        assert!(json.ends_with(r#"{"what":"removed","part":"person","id":"p"}]}"#));
+    }
+
+    #[test]
+    fn what_failed_says_why_and_when_it_is_tried_again() {
+        let report = Report {
+            uri: "sip:dora@example.com",
+            event: "failed",
+            state: "waiting",
+            reason: Some("SUBSCRIBE not answered"),
+            retry_in: Some(Duration::from_secs(10)),
+            ..Report::default()
+        };
+        assert_eq!(
+            report.line(),
+            "sip:dora@example.com [waiting] failed: SUBSCRIBE not answered; again in 10 s"
+        );
+        assert_eq!(
+            report.json(),
+            r#"{"uri":"sip:dora@example.com","event":"failed","state":"waiting","reason":"SUBSCRIBE not answered","retry_in":10,"presence":null}"#
+        );
+    }
+}
