@@ -217,8 +217,23 @@ impl Endpoint {
 
 impl Sockets {
     async fn send(&self, request: &OutgoingRequest) -> Outcome {
-        let transaction = self.open(request).await;
-        final_response(transaction.ok_or(Failure::Transport)?).await
+        let transaction = self.open(request).await.ok_or(Failure::Transport)?;
+        let connection = match &transaction.connection {
+            Some(SipConnection::Tcp(connection)) => connection.cancel_token(),
+            _ => None,
+        };
+        // Without its connection the stack would wait for the response until its timer has run out.
+        let closed = async {
+            match connection {
+                Some(connection) => connection.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            outcome = final_response(transaction) => outcome,
+            () = closed => Err(Failure::Transport),
+        }
     }
 
     /// Finds the way of a request and opens a client transaction on it.
