@@ -27,17 +27,20 @@ pub(crate) struct Row<'a> {
 /// A table that is drawn over the one before.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    /// Lines of the one before.
-    drawn: usize,
+    /// The one before.
+    drawn: Vec<String>,
 }
 
 impl Table {
     /// Draws it; `last` is a line below it.
     pub(crate) fn draw<'a>(&mut self, rows: impl Iterator<Item = Row<'a>>, last: &str) {
         let lines = lines(&rows.collect::<Vec<_>>(), last);
+        if lines == self.drawn {
+            return;
+        }
         let mut text = String::new();
-        if self.drawn > 0 {
-            let _ = write!(text, "\x1b[{}A\r", self.drawn);
+        if !self.drawn.is_empty() {
+            let _ = write!(text, "\x1b[{}A\r", self.drawn.len());
         }
         // Without wrapping a line is a line, however long.
         text.push_str("\x1b[J\x1b[?7l");
@@ -45,7 +48,7 @@ impl Table {
             let _ = writeln!(text, "{line}");
         }
         text.push_str("\x1b[?7h");
-        self.drawn = lines.len();
+        self.drawn = lines;
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }

@@ -29,10 +29,27 @@ pub(crate) struct Client {
 impl Client {
     /// Starts a client of the domain example.org that watches `contact`.
     pub(crate) fn start(hop: Hop, folder: &Folder, user: &str, contact: &str) -> Self {
+        let account = format!(
+            "<sip:{user}@example.org>;outbound=\"sip:127.0.0.1:{};transport={}\"\
+             ;auth_user={user};auth_pass={PASSWORD};regint=60;pubint={PUBLISHED}\n",
+            hop.port,
+            hop.transport.name()
+        );
+        Self::with_account(free_port(2), folder, user, &account, contact)
+    }
+
+    /// Starts one without a server, which is the agent of its own user.
+    pub(crate) fn alone(folder: &Folder, user: &str) -> (Self, u16) {
+        let port = free_port(2);
+        let account = format!("<sip:{user}@127.0.0.1:{port}>;regint=0\n");
+        let client = Self::with_account(port, folder, user, &account, "nobody");
+        (client, port)
+    }
+
+    fn with_account(port: u16, folder: &Folder, user: &str, account: &str, contact: &str) -> Self {
         let home = folder.path().join(user);
         fs::create_dir_all(&home).unwrap();
         // It also takes the port after its SIP port, for TLS.
-        let port = free_port(2);
         let control = port + 2;
         let config = format!(
             "sip_listen 127.0.0.1:{port}\n\
@@ -46,12 +63,6 @@ impl Client {
              module_app ctrl_tcp.so\n\
              ctrl_tcp_listen 127.0.0.1:{control}\n",
             modules().display()
-        );
-        let account = format!(
-            "<sip:{user}@example.org>;outbound=\"sip:127.0.0.1:{};transport={}\"\
-             ;auth_user={user};auth_pass={PASSWORD};regint=60;pubint={PUBLISHED}\n",
-            hop.port,
-            hop.transport.name()
         );
         let contact = format!("sip:{contact}@example.org");
         fs::write(home.join("config"), config).unwrap();

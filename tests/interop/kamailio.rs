@@ -13,6 +13,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(8);
+/// Tables without rows.
+const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
+/// Each worker sends the NOTIFYs for what it takes, and knows all by heart.
+const AT_ONCE: &str = r#"modparam("presence", "subs_db_mode", 0)
+modparam("presence", "publ_cache", 2)
+modparam("presence", "notifier_processes", 0)"#;
+const PACED: &str = r#"loadmodule "db_text.so"
+modparam("presence|presence_xml", "db_url", "text://@TABLES@")
+modparam("presence", "subs_db_mode", 3)
+modparam("presence", "publ_cache", 0)
+modparam("presence", "notifier_processes", 1)
+modparam("presence", "notifier_poll_rate", 2)
+modparam("presence", "waitn_time", 1)"#;
 /// It ends itself after so many seconds when the test could not do so.
 const AT_LAST: &str = "120";
 
@@ -132,9 +145,33 @@ pub(crate) struct PresenceServer<'a> {
 impl<'a> PresenceServer<'a> {
     /// `algorithm` is that of the challenges.
     pub(crate) fn start(folder: &'a Folder, algorithm: &str) -> Self {
+        Self::with(folder, algorithm, AT_ONCE)
+    }
+
+    /// One that sends its NOTIFYs from a process of their own, which looks for them from time to time:
+    /// some come late, and what was overtaken meanwhile never does.
+    pub(crate) fn paced(folder: &'a Folder, algorithm: &str) -> Self {
+        let tables = folder.path().join("tables");
+        fs::create_dir_all(&tables).unwrap();
+        for name in [
+            "active_watchers",
+            "presentity",
+            "version",
+            "watchers",
+            "xcap",
+        ] {
+            fs::copy(Path::new(TABLES).join(name), tables.join(name))
+                .unwrap_or_else(|error| panic!("{TABLES}/{name} (Debian: kamailio): {error}"));
+        }
+        let pace = PACED.replace("@TABLES@", tables.to_str().unwrap());
+        Self::with(folder, algorithm, &pace)
+    }
+
+    fn with(folder: &'a Folder, algorithm: &str, pace: &str) -> Self {
         let port = free_port(0);
         let config = folder.path().join("kamailio_presence.cfg");
         let text = file_here("kamailio_presence.cfg")
+            .replace("@PACE@", pace)
             .replace("@PORT@", &port.to_string())
             .replace("@ALGORITHM@", algorithm)
             .replace("@PASSWORD@", PASSWORD);

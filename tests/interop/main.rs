@@ -1,10 +1,12 @@
 //! The example server against programs that others wrote: SIPp with the scenarios of this folder,
 //! baresip, Linphone and pjsua2 as ordinary clients, and Kamailio as a proxy before it; and the example
-//! publisher, against the example server and the presence server of Kamailio.
+//! publisher and the example watcher, against the example server and the presence server of Kamailio, the
+//! watcher also against baresip as the agent of its own user and SIPp as a notifier that does as none
+//! should.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
-//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence` and `publish`, of which the last needs no other
-//! program; a test that needs two of them runs when both are named. They need the programs on the path
+//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `publish` and `watch`, of which the last two need
+//! no other program; a test that needs two of them runs when both are named. They need the programs on the path
 //! (Debian: `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`, `kamailio-presence-modules`), use
 //! 127.0.0.1 only, and end what they start. Two variables say where else to look:
 //!
@@ -32,6 +34,7 @@ mod client_digest;
 mod baresip;
 mod example;
 mod fetch;
+mod hostile_notifier;
 mod kamailio;
 mod linphone;
 mod mixed;
@@ -41,6 +44,7 @@ mod publish;
 mod server;
 mod sipp;
 mod sipp_crowds;
+mod watch;
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};

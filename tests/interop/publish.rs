@@ -10,13 +10,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-const SOON: Duration = Duration::from_secs(8);
+pub(crate) const SOON: Duration = Duration::from_secs(8);
 /// It promises three.
-const AT_ONCE: Duration = Duration::from_millis(3_500);
-const ANNA: &str = "sip:anna@example.org";
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(3_500);
+pub(crate) const ANNA: &str = "sip:anna@example.org";
 
-struct Publisher {
-    process: Process,
+pub(crate) struct Publisher {
+    pub(crate) process: Process,
     /// Lines that were waited for already.
     heard: usize,
 }
@@ -35,7 +35,7 @@ impl Publisher {
     }
 
     /// Anna, with her password.
-    fn of_anna(port: u16, transport: Transport, expires: &str) -> Self {
+    pub(crate) fn of_anna(port: u16, transport: Transport, expires: &str) -> Self {
         let credentials = format!("anna:{PASSWORD}");
         let arguments = ["open", "--note", "at the desk", "--auth", &credentials];
         let others = ["--expires", expires, "--watch-stdin"];
@@ -43,7 +43,7 @@ impl Publisher {
     }
 
     /// Waits for a line that begins like this, after those that were waited for before.
-    fn hears(&mut self, begins: &str, within: Duration) {
+    pub(crate) fn hears(&mut self, begins: &str, within: Duration) {
         let output = |process: &Process| -> Vec<String> {
             process.output().lines().map(str::to_owned).collect()
         };
@@ -55,7 +55,7 @@ impl Publisher {
     }
 
     /// Ends it as a service manager does; it has to have removed what it published.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         let begin = Instant::now();
         self.process.terminate();
         let status = self.process.wait_for_end(AT_ONCE);

@@ -3,7 +3,7 @@
 use crate::process::Process;
 use crate::{Folder, Hop, Transport, example, free_port};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -22,7 +22,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let port = free_port(0);
+        Self::on(free_port(0), arguments)
+    }
+
+    fn on(port: u16, arguments: &[&str]) -> Self {
         let mut command = Command::new(program());
         command.arg("--listen").arg(format!("127.0.0.1:{port}"));
         command.args(arguments);
@@ -46,20 +49,16 @@ impl Server {
             .map(|user| format!("{user}:{PASSWORD}\n"))
             .collect();
         fs::write(&accounts, lines.concat()).unwrap();
-        Self::start(&[
-            "--accounts",
-            accounts.to_str().unwrap(),
-            "--digest",
-            digest,
-            "--domain",
-            "example.org",
-            "--policy",
-            "allow",
-            "--notify-interval",
-            "1",
-            "--min-expires",
-            "10",
-        ])
+        Self::start(&with_accounts(&accounts, digest))
+    }
+
+    /// Ends a server [with passwords](Self::with_passwords) in an orderly way, and starts it again
+    /// without what it knew.
+    pub(crate) fn restart(&mut self, folder: &Folder, digest: &str) {
+        self.terminate();
+        self.wait_for_end();
+        let accounts = folder.path().join("accounts");
+        *self = Self::on(self.port, &with_accounts(&accounts, digest));
     }
 
     pub(crate) fn hop(&self, transport: Transport) -> Hop {
@@ -171,6 +170,23 @@ impl Server {
     pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
         self.process.wait_for_end(Duration::from_millis(3_500))
     }
+}
+
+fn with_accounts<'a>(accounts: &'a Path, digest: &'a str) -> [&'a str; 12] {
+    [
+        "--accounts",
+        accounts.to_str().unwrap(),
+        "--digest",
+        digest,
+        "--domain",
+        "example.org",
+        "--policy",
+        "allow",
+        "--notify-interval",
+        "1",
+        "--min-expires",
+        "10",
+    ]
 }
 
 impl Drop for Server {

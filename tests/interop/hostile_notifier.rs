@@ -1,0 +1,1 @@
+//! The example watcher at a notifier that does as none should.
