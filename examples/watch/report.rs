@@ -100,7 +100,10 @@ fn write_change(line: &mut String, change: &PartChange) {
         }
         Part::Person(id) => write!(line, " person {id}"),
         Part::Device(id) => write!(line, " device {id}"),
-        Part::Notes => write!(line, " notes"),
+        Part::Notes(notes) => {
+            let quoted = notes.iter().map(|note| format!(" \"{note}\""));
+            write!(line, " notes{}", quoted.collect::<String>())
+        }
         Part::Other => write!(line, " other"),
     };
 }
@@ -142,7 +145,10 @@ fn change_json(change: &PartChange) -> String {
         Part::Tuple(tuple) => ("tuple", tuple_members(tuple)),
         Part::Person(id) => ("person", vec![member("id", &string(id))]),
         Part::Device(id) => ("device", vec![member("id", &string(id))]),
-        Part::Notes => ("notes", Vec::new()),
+        Part::Notes(notes) => {
+            let notes = array(notes.iter().map(|it| string(it)));
+            ("notes", vec![member("notes", &notes)])
+        }
         Part::Other => ("other", Vec::new()),
     };
     members.push(member("part", &string(kind)));

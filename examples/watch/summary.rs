@@ -43,7 +43,8 @@ pub(crate) enum Part {
     Tuple(TupleSummary),
     Person(String),
     Device(String),
-    Notes,
+    /// Those of the presentity as they are now.
+    Notes(Vec<String>),
     /// Something that is not looked at here.
     Other,
 }
@@ -111,7 +112,8 @@ pub(crate) fn changes(before: Option<&Presence>, after: &Presence) -> Vec<PartCh
         part,
     };
     if difference.notes {
-        changes.push(changed(Part::Notes));
+        let notes = after.notes.iter().filter_map(text_of);
+        changes.push(changed(Part::Notes(notes.collect())));
     }
     if difference.entity || difference.extensions || difference.attributes {
         changes.push(changed(Part::Other));

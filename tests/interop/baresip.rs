@@ -35,18 +35,24 @@ impl Client {
             hop.port,
             hop.transport.name()
         );
-        Self::with_account(free_port(2), folder, user, &account, contact)
+        Self::with_account(free_port(2), folder, user, &account, Some(contact))
     }
 
     /// Starts one without a server, which is the agent of its own user.
     pub(crate) fn alone(folder: &Folder, user: &str) -> (Self, u16) {
         let port = free_port(2);
         let account = format!("<sip:{user}@127.0.0.1:{port}>;regint=0\n");
-        let client = Self::with_account(port, folder, user, &account, "nobody");
+        let client = Self::with_account(port, folder, user, &account, None);
         (client, port)
     }
 
-    fn with_account(port: u16, folder: &Folder, user: &str, account: &str, contact: &str) -> Self {
+    fn with_account(
+        port: u16,
+        folder: &Folder,
+        user: &str,
+        account: &str,
+        contact: Option<&str>,
+    ) -> Self {
         let home = folder.path().join(user);
         fs::create_dir_all(&home).unwrap();
         // It also takes the port after its SIP port, for TLS.
@@ -64,14 +70,13 @@ impl Client {
              ctrl_tcp_listen 127.0.0.1:{control}\n",
             modules().display()
         );
-        let contact = format!("sip:{contact}@example.org");
+        let contact = contact.map(|contact| format!("sip:{contact}@example.org"));
+        let contacts = contact
+            .iter()
+            .map(|contact| format!("\"{contact}\" <{contact}>;presence=p2p\n"));
         fs::write(home.join("config"), config).unwrap();
         fs::write(home.join("accounts"), account).unwrap();
-        fs::write(
-            home.join("contacts"),
-            format!("\"{contact}\" <{contact}>;presence=p2p\n"),
-        )
-        .unwrap();
+        fs::write(home.join("contacts"), contacts.collect::<String>()).unwrap();
         let mut command = Command::new("baresip");
         command.arg("-f").arg(&home);
         let process = Process::start("baresip (Debian: baresip-core)", &mut command);
@@ -79,7 +84,7 @@ impl Client {
         Self {
             process,
             control,
-            contact,
+            contact: contact.unwrap_or_default(),
         }
     }
 

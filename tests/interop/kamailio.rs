@@ -19,8 +19,7 @@ const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
 const AT_ONCE: &str = r#"modparam("presence", "subs_db_mode", 0)
 modparam("presence", "publ_cache", 2)
 modparam("presence", "notifier_processes", 0)"#;
-const PACED: &str = r#"loadmodule "db_text.so"
-modparam("presence|presence_xml", "db_url", "text://@TABLES@")
+const PACED: &str = r#"modparam("presence|presence_xml", "db_url", "text://@TABLES@")
 modparam("presence", "subs_db_mode", 3)
 modparam("presence", "publ_cache", 0)
 modparam("presence", "notifier_processes", 1)
@@ -145,7 +144,7 @@ pub(crate) struct PresenceServer<'a> {
 impl<'a> PresenceServer<'a> {
     /// `algorithm` is that of the challenges.
     pub(crate) fn start(folder: &'a Folder, algorithm: &str) -> Self {
-        Self::with(folder, algorithm, AT_ONCE)
+        Self::with(folder, algorithm, "", AT_ONCE)
     }
 
     /// One that sends its NOTIFYs from a process of their own, which looks for them from time to time:
@@ -164,13 +163,15 @@ impl<'a> PresenceServer<'a> {
                 .unwrap_or_else(|error| panic!("{TABLES}/{name} (Debian: kamailio): {error}"));
         }
         let pace = PACED.replace("@TABLES@", tables.to_str().unwrap());
-        Self::with(folder, algorithm, &pace)
+        Self::with(folder, algorithm, "loadmodule \"db_text.so\"", &pace)
     }
 
-    fn with(folder: &'a Folder, algorithm: &str, pace: &str) -> Self {
+    /// `database` is loaded first of all modules.
+    fn with(folder: &'a Folder, algorithm: &str, database: &str, pace: &str) -> Self {
         let port = free_port(0);
         let config = folder.path().join("kamailio_presence.cfg");
         let text = file_here("kamailio_presence.cfg")
+            .replace("@DATABASE@", database)
             .replace("@PACE@", pace)
             .replace("@PORT@", &port.to_string())
             .replace("@ALGORITHM@", algorithm)
