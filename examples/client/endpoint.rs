@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use presentity::engine::ClientTransaction;
 use presentity::event::Failure;
@@ -30,6 +31,8 @@ use crate::adapter::{REQUEST_LIMIT, Reply, final_response, message, send_respons
 /// Responses that may wait to be sent; further ones are as good as lost. Only peers that do not read
 /// their connection let it come to that.
 const MAX_UNREAD: usize = 256;
+/// How long the last ones may take.
+const LAST_RESPONSES: Duration = Duration::from_millis(200);
 
 /// What became of a request: the final response, or why there is none.
 pub(crate) type Outcome = Result<Response, Failure>;
@@ -209,8 +212,10 @@ impl Endpoint {
         }
     }
 
-    /// Closes every socket.
-    pub(crate) fn close(&self) {
+    /// Closes every socket, once the responses have left.
+    pub(crate) async fn close(&self) {
+        let all = u32::try_from(MAX_UNREAD).unwrap_or(u32::MAX);
+        let _ = timeout(LAST_RESPONSES, self.unread.acquire_many(all)).await;
         self.token.cancel();
     }
 }

@@ -88,7 +88,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
             publishing.perform(output);
         }
         if let Some(over) = publishing.over {
-            publishing.endpoint.close();
+            publishing.endpoint.close().await;
             return Ok(over);
         }
         let deadline = publishing.publisher.poll_timeout();

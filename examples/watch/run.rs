@@ -126,7 +126,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
             break;
         }
         if !is_table && closing.is_none() && watching.is_hopeless() {
-            watching.endpoint.close();
+            watching.endpoint.close().await;
             return Ok(ExitCode::FAILURE);
         }
         let deadline = watching.watcher.poll_timeout();
@@ -149,7 +149,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
         }
     }
     watching.leave();
-    watching.endpoint.close();
+    watching.endpoint.close().await;
     let fetched = watching.watched.iter().all(|it| it.was_answered);
     Ok(match args.fetch && !fetched {
         true => ExitCode::FAILURE,

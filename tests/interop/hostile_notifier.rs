@@ -179,10 +179,14 @@ impl Scenario {
             .steps
             .replace("\n    ", "\n")
             .replace("\n  ]]>", "\n]]>");
+        let names = ["from", "to", "contact", "via", "cseq", "seen"];
+        let used = names.map(|name| steps.contains(&format!("assign_to=\"{name}\"")));
+        let used: Vec<_> = names.into_iter().zip(used).filter(|it| it.1).collect();
+        let used: Vec<_> = used.into_iter().map(|it| it.0).collect();
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"notifier\">\n{steps}  \
-             <label id=\"99\"/>\n  \
-             <Reference variables=\"from,to,contact,via,cseq,seen\"/>\n</scenario>\n"
+             <Reference variables=\"{}\"/>\n</scenario>\n",
+            used.join(",")
         )
     }
 }
