@@ -1,6 +1,7 @@
 //! The stack with its sockets: sends requests of a role, reports what becomes of them, and answers those
 //! of others.
 
+use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -42,6 +43,9 @@ type Outcomes = (
     mpsc::UnboundedReceiver<(ClientTransaction, Outcome)>,
 );
 
+/// A running stack, and the requests of others.
+type Started = Result<(Endpoint, TransactionReceiver), Box<dyn Error>>;
+
 /// A UDP socket, and perhaps a TCP one on the same port.
 type Bound = (UdpConnection, Option<TcpListener>);
 
@@ -68,9 +72,7 @@ impl Endpoint {
     /// the receiver.
     ///
     /// Where a URI names no transport it is `unnamed`, UDP or TCP.
-    pub(crate) async fn start(
-        unnamed: Transport,
-    ) -> Result<(Self, TransactionReceiver), rsipstack::Error> {
+    pub(crate) async fn start(unnamed: Transport) -> Started {
         let token = CancellationToken::new();
         let socket = async |ip: IpAddr| {
             let token = Some(token.child_token());
@@ -83,9 +85,7 @@ impl Endpoint {
     }
 
     /// The same with TCP on the ports of UDP, for those whose Contact is to be reached by both.
-    pub(crate) async fn listen(
-        unnamed: Transport,
-    ) -> Result<(Self, TransactionReceiver), rsipstack::Error> {
+    pub(crate) async fn listen(unnamed: Transport) -> Started {
         let token = CancellationToken::new();
         let sockets = async |ip: IpAddr| {
             let token = Some(token.child_token());
@@ -99,11 +99,11 @@ impl Endpoint {
     }
 
     fn on(
-        ipv4: Result<Bound, rsipstack::Error>,
-        ipv6: Result<Bound, rsipstack::Error>,
+        ipv4: Result<Bound, Box<dyn Error>>,
+        ipv6: Result<Bound, Box<dyn Error>>,
         unnamed: Transport,
         token: CancellationToken,
-    ) -> Result<(Self, TransactionReceiver), rsipstack::Error> {
+    ) -> Started {
         let (ipv4, ipv6) = match (ipv4, ipv6) {
             (Err(error), Err(_)) => return Err(error),
             // Machines without one of the two are common.

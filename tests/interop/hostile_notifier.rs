@@ -435,7 +435,6 @@ fn each_refusal_has_its_consequence() {
         (format!("SUBSCRIBE answered {status}"), notifier, watcher)
     };
     let final_ones = [
-        "301 Moved Permanently",
         "403 Forbidden",
         "404 Not Found",
         "405 Method Not Allowed",
@@ -500,6 +499,39 @@ fn who_wants_more_time_gets_it() {
     watcher.stop();
     watcher.hears(&["over: ended"], SOON);
     notifier.finish();
+}
+
+/// The answers name SIPp itself as the place to ask instead.
+#[test]
+fn who_is_sent_elsewhere_goes_there_once() {
+    if !asked_for_both() {
+        return;
+    }
+    let folder = Folder::new("hostile-redirection");
+    let open = document(OPEN);
+    let moved = "302 Moved Temporarily";
+    let redirected = Scenario::default()
+        .hear_subscribe()
+        .answer("none", moved)
+        .hear_subscribe();
+    let found = redirected
+        .clone()
+        .answer("one", "200 OK\nExpires: 60")
+        .notify(Notify {
+            body: &open,
+            ..NOTIFY
+        })
+        .leave(2);
+    let found = Notifier::start(&folder, &found, 1);
+    let mut watcher = found.watcher(&[]);
+    let in_circles = Notifier::start(&folder, &redirected.answer("none", moved), 1);
+    let mut lost = in_circles.watcher(&[]);
+    watcher.hears(&["[active] open: added t open"], SOON);
+    watcher.stop();
+    found.finish();
+    assert_eq!(lost.process.wait_for_end(SOON).code(), Some(1));
+    lost.hears(&["[refused] failed: SUBSCRIBE answered 302"], SOON);
+    in_circles.finish();
 }
 
 #[test]
