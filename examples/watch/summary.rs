@@ -170,6 +170,19 @@ fn is_plain(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use presentity::pidf::caps::Servcaps;
+    use presentity::pidf::certs::Certs;
+
+    #[test]
+    fn a_service_with_a_certificate_is_secure() {
+        let caps = Servcaps::new().with_certs(Certs::new());
+        let phone = Tuple::open("phone").with(&caps).unwrap();
+        let document = Presence::new("sip:dora@example.com").with_tuple(Tuple::open("desk"));
+        assert!(!Summary::of(&document).is_secure);
+        let summary = Summary::of(&document.with_tuple(phone));
+        let tuples: Vec<bool> = summary.tuples.iter().map(|it| it.is_secure).collect();
+        assert_eq!((summary.is_secure, tuples), (true, vec![false, true]));
+    }
 
     #[test]
     fn strangers_write_one_line() {

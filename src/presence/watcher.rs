@@ -139,6 +139,8 @@ pub struct Watcher {
 /// What is known of a presentity.
 #[derive(Debug, Default)]
 struct Known {
+    /// Kept here since a fetch is over before its document is read.
+    resource: Box<str>,
     state: Option<NotifiedState>,
     document: Option<Arc<Presence>>,
     fingerprint: u64,
@@ -158,6 +160,15 @@ pub struct WatchInfo<'a> {
     pub presence: Option<&'a Presence>,
     /// Whether the notifier that now has the subscription has sent it. If not it may be out of date.
     pub is_current: bool,
+}
+
+impl Known {
+    fn of(resource: &str) -> Self {
+        Self {
+            resource: resource.into(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Watcher {
@@ -192,8 +203,9 @@ impl Watcher {
         order: WatchOrder<'_>,
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
         let order = self.choose(order)?;
+        let known = Known::of(order.resource);
         let key = self.subscriber.subscribe(now, order)?;
-        self.known.insert(key, Known::default());
+        self.known.insert(key, known);
         Ok(key)
     }
 
@@ -208,8 +220,9 @@ impl Watcher {
         order: WatchOrder<'_>,
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
         let order = self.choose(order)?;
+        let known = Known::of(order.resource);
         let key = self.subscriber.fetch(now, order)?;
-        self.known.insert(key, Known::default());
+        self.known.insert(key, known);
         Ok(key)
     }
 
@@ -525,9 +538,7 @@ impl Watcher {
         self.read.charset.clone_from(&body.charset);
         let entity = self.read.default_entity.get_or_insert_default();
         entity.clear();
-        if let Some(subscription) = self.subscriber.subscription(key) {
-            entity.push_str(subscription.resource);
-        }
+        entity.push_str(&known.resource);
         let mut document = match Presence::read_with(&body.bytes, &self.read) {
             Ok((document, _)) => document,
             Err(error) => {

@@ -12,4 +12,5 @@
 mod common;
 mod phone;
 
+mod entity;
 mod life;
