@@ -248,6 +248,15 @@ impl Notifier {
         Watcher::start(&[&first[..], arguments].concat())
     }
 
+    fn wait_for_subscribe(&self) {
+        let deadline = Instant::now() + SOON;
+        let read = || fs::read_to_string(&self.messages).unwrap_or_default();
+        while !read().contains("SUBSCRIBE sip:") {
+            assert!(Instant::now() < deadline, "no SUBSCRIBE");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// It has to have gone through its scenario.
     fn finish(mut self) {
         let status = self.process.wait_for_end(Duration::from_secs(60));
@@ -612,9 +621,9 @@ fn who_is_not_heard_of_is_left_in_time() {
     for (scenario, first) in [(silent, ""), (accepted, ""), (deaf, "open: added")] {
         let notifier = Notifier::start(&folder, &scenario, 1);
         let mut watcher = notifier.watcher(&[]);
-        match first {
-            "" => std::thread::sleep(Duration::from_millis(700)),
-            first => drop(watcher.hears(&[first], SOON)),
+        notifier.wait_for_subscribe();
+        if !first.is_empty() {
+            watcher.hears(&[first], SOON);
         }
         let took = watcher.stop();
         watcher.hears(&["over: not confirmed in time"], SOON);
