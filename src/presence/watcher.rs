@@ -511,15 +511,21 @@ impl Watcher {
     }
 
     /// A document has come.
-    fn take(&mut self, key: OwnSubscriptionKey, notifier: NotifierKey, body: &NotifiedBody) {
+    fn take(
+        &mut self,
+        key: OwnSubscriptionKey,
+        notifier: Option<NotifierKey>,
+        body: &NotifiedBody,
+    ) {
         let Some(known) = self.known.get_mut(&key) else {
             return;
         };
-        let of_another = known.notifier.is_some_and(|before| before != notifier);
-        let is_first = known.heard.replace(notifier) != Some(notifier);
+        let of_another = known.notifier != notifier;
+        let heard = core::mem::replace(&mut known.heard, notifier);
+        let is_first = notifier.is_none() || heard != notifier;
         let fingerprint = self.fingerprints.hash_one((&body.bytes[..], &body.charset));
         if known.document.is_some() && known.fingerprint == fingerprint {
-            known.notifier = Some(notifier);
+            known.notifier = notifier;
             return;
         }
         self.read.charset.clone_from(&body.charset);
@@ -553,7 +559,7 @@ impl Watcher {
             }
         }
         known.fingerprint = fingerprint;
-        known.notifier = Some(notifier);
+        known.notifier = notifier;
         let same = known.document.as_deref();
         if same.is_some_and(|before| before.difference(&document).is_empty()) {
             return;

@@ -12,4 +12,9 @@
 mod common;
 mod phone;
 
+mod answers;
+mod comeback;
+mod documents;
 mod life;
+mod notifies;
+mod targets;

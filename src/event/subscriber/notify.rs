@@ -298,8 +298,6 @@ impl Subscriber {
             let dialog = self.dialogs.get(dialog);
             expires = dialog.map_or(0, |dialog| dialog.seconds_left(self.now));
         }
-        // A dialog that was over before it began has no other name.
-        let notifier = NotifierKey(dialog.unwrap_or(key));
         let body = match body {
             Ok(body) => body,
             Err(body) => {
@@ -312,7 +310,7 @@ impl Subscriber {
         };
         self.event(SubscriberEvent::Notified {
             key: OwnSubscriptionKey(key),
-            notifier,
+            notifier: dialog.map(NotifierKey),
             state,
             expires,
             sender: context.identity.clone(),
