@@ -142,6 +142,39 @@ fn redirections_come_to_an_end() {
 }
 
 #[test]
+fn after_a_redirection_into_the_void_the_server_is_asked_again() {
+    if !asked_for_both() {
+        return;
+    }
+    let folder = Folder::new("hostile-void");
+    // Nobody is there, or there is no way.
+    let contacts = [
+        "<sip:anna@127.0.0.1:9;transport=tcp>",
+        "<sip:anna@127.0.0.1:9;transport=tls>",
+        "<sips:anna@127.0.0.1:9>",
+        "<sip:anna@nowhere.invalid>",
+    ];
+    let started = contacts.map(|contact| {
+        let answers = [&*moved_to(contact)];
+        let server = HostileServer::start(&folder, "hostile_in_turn", &answers);
+        let publisher = publisher_at(server.port);
+        (server, publisher, contact)
+    });
+    for (server, mut publisher, contact) in started {
+        publisher.hears("failed: PUBLISH could not be sent; again in", SOON);
+        let requests = server.wait_for(2, Duration::from_secs(12));
+        let gap = requests[1].at - requests[0].at;
+        assert!(gap > Duration::from_millis(7_450), "{contact}: {gap:?}");
+        for request in &requests {
+            let uri = format!("sip:anna@127.0.0.1:{}", server.port);
+            assert_eq!(request.request_uri(), uri, "{contact}");
+            assert_anew(request);
+        }
+        stop(&mut publisher, NOT_REMOVED);
+    }
+}
+
+#[test]
 fn challenges_come_to_an_end() {
     if !asked_for_both() {
         return;
