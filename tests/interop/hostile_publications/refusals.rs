@@ -135,20 +135,30 @@ fn a_server_that_asks_for_patience_hears_nothing_even_at_the_end() {
     }
     let folder = Folder::new("hostile-patience");
     let busy = "503 Service Unavailable\nRetry-After: ";
-    let waits = ["30", "86400", "4294967295", "99999999999999999999"];
-    let pairs = waits.map(|wait| {
-        let answer = [busy, wait].concat();
-        let mut pair = Pair::start(&folder, "hostile_in_turn", &[TAKEN, &answer, TAKEN]);
-        pair.publisher.hears("published", SOON);
+    let long = ["30", "86400", "4294967295", "99999999999999999999"];
+    let mut answers = long.map(|wait| [busy, wait].concat()).to_vec();
+    answers.push("500 Server Internal Error\nRetry-After: 30".to_owned());
+    let options = ["--watch-stdin", "--expires", "60"];
+    let start = |answer: &String| {
+        let answers = [TAKEN, answer, TAKEN];
+        let mut pair = Pair::with(&folder, "hostile_in_turn", &answers, &options);
+        pair.publisher.hears("published, expires in 60 s", SOON);
         pair.publisher.process.tell("closed");
         pair
-    });
-    for mut pair in pairs {
-        let failed = "failed: PUBLISH answered 503 Service Unavailable; again in";
-        pair.publisher.hears(failed, SOON);
+    };
+    let mut pairs: Vec<Pair> = answers.iter().map(start).collect();
+    for pair in &mut pairs {
+        pair.publisher.hears("failed: PUBLISH answered 50", SOON);
         pair.publisher.process.tell("open again");
+    }
+    // By itself it would have tried again by then.
+    sleep(Duration::from_secs(11));
+    pairs
+        .iter_mut()
+        .for_each(|pair| pair.publisher.process.terminate());
+    for (pair, answer) in pairs.into_iter().zip(&answers) {
         let requests = pair.stop(NOT_REMOVED);
-        assert_eq!(requests.len(), 2, "{requests:#?}");
+        assert_eq!(requests.len(), 2, "{answer}: {requests:#?}");
     }
     // Never published, so that nothing is to be removed.
     let answer = [busy, "30"].concat();
