@@ -131,6 +131,8 @@ fn nobody_is_there() {
         if transport == Transport::Tcp {
             publisher.hears("failed: PUBLISH could not be sent; again in", SOON);
         }
+        // Nothing else tells that it has begun.
+        sleep(Duration::from_secs(1));
         stop(&mut publisher, NOT_REMOVED);
     }
     // The connection is closed with a request on it.
