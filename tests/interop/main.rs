@@ -1,6 +1,7 @@
 //! The example server against programs that others wrote: SIPp with the scenarios of this folder,
 //! baresip, Linphone and pjsua2 as ordinary clients, and Kamailio as a proxy before it; and the example
-//! publisher, against the example server and the presence server of Kamailio.
+//! publisher, against the example server, the presence server of Kamailio, and SIPp as a server that
+//! answers as none should.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
 //! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence` and `publish`, of which the last needs no other
@@ -32,6 +33,8 @@ mod client_digest;
 mod baresip;
 mod example;
 mod fetch;
+mod hostile_publications;
+mod hostile_server;
 mod kamailio;
 mod linphone;
 mod mixed;

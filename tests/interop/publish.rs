@@ -10,24 +10,29 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-const SOON: Duration = Duration::from_secs(8);
+pub(crate) const SOON: Duration = Duration::from_secs(8);
 /// It promises three.
-const AT_ONCE: Duration = Duration::from_millis(3_500);
-const ANNA: &str = "sip:anna@example.org";
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(3_500);
+pub(crate) const ANNA: &str = "sip:anna@example.org";
 
-struct Publisher {
-    process: Process,
+pub(crate) struct Publisher {
+    pub(crate) process: Process,
     /// Lines that were waited for already.
     heard: usize,
 }
 
 impl Publisher {
-    fn start(port: u16, transport: Transport, arguments: &[&str]) -> Self {
+    /// Anna, by way of this port.
+    pub(crate) fn start(port: u16, transport: Transport, arguments: &[&str]) -> Self {
+        let proxy = format!("127.0.0.1:{port};transport={}", transport.name());
+        Self::run(&[&[ANNA, "--proxy", &proxy], arguments].concat())
+    }
+
+    pub(crate) fn run(arguments: &[&str]) -> Self {
         static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
         let program = PROGRAM.get_or_init(|| example::built("publish"));
         let mut command = Command::new(program);
-        let proxy = format!("127.0.0.1:{port};transport={}", transport.name());
-        command.args([ANNA, "--proxy", &proxy]).args(arguments);
+        command.args(arguments);
         Self {
             process: Process::start("publish", &mut command),
             heard: 0,
@@ -43,7 +48,7 @@ impl Publisher {
     }
 
     /// Waits for a line that begins like this, after those that were waited for before.
-    fn hears(&mut self, begins: &str, within: Duration) {
+    pub(crate) fn hears(&mut self, begins: &str, within: Duration) {
         let output = |process: &Process| -> Vec<String> {
             process.output().lines().map(str::to_owned).collect()
         };
