@@ -72,9 +72,15 @@ fn a_strict_router_finds_itself_in_the_request_uri() {
 #[test]
 fn a_terminated_notify_makes_no_dialog() {
     let mut phone = Phone::new();
+    let (_, subscribe) = phone.watch();
+    let mut notifier = Notifier::of(&subscribe, "pa1");
+    let homeless = notifier.notify("active").without("Contact");
+    assert_eq!(phone.notify(&homeless).status(), 400);
     let (key, subscribe) = phone.watch();
     let mut notifier = Notifier::of(&subscribe, "pa1");
-    let taken = phone.notify(&notifier.notify("terminated;reason=rejected"));
+    // It needs no way back.
+    let last = notifier.notify("terminated;reason=rejected");
+    let taken = phone.notify(&last.without("Contact"));
     assert_eq!(taken.status(), 200);
     assert_eq!(phone.phase(key), OwnSubscriptionPhase::Refused);
     assert_eq!(
@@ -257,6 +263,7 @@ fn the_time_that_the_notifier_tells_counts() {
     assert_eq!(field(&refresh, "Expires"), Some("3600"));
     // While that is under way, what was said before does not count.
     phone.notify(&notifier.notify("active;expires=0"));
+    assert!(phone.pass(SECOND * 5).nothing());
     assert!(phone.accept(&refresh, "pa1", 3600).nothing());
     assert_eq!(expires_at(&phone), SECOND * 3600);
     assert_eq!(

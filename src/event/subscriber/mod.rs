@@ -598,7 +598,7 @@ impl Subscriber {
 
     fn set_dialog_alarm(&mut self, key: Key) {
         if let Some(dialog) = self.dialogs.get_mut(key) {
-            let deadline = Some(dialog.deadline());
+            let deadline = dialog.deadline();
             set(
                 &mut self.wheel,
                 &mut dialog.timer,
