@@ -364,7 +364,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let later = scene.now + Duration::from_secs(64);
     scene.watcher.handle_timeout(later);
-    assert_eq!(scene.watcher.occupancy(), [0; 6]);
+    assert_eq!(scene.watcher.occupancy(), [0; 7]);
     assert_eq!(scene.watcher.poll_timeout(), None);
 });
 

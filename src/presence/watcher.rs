@@ -371,11 +371,19 @@ impl Watcher {
     }
 
     /// See [`Subscriber::occupancy`]; the last entry is documents and what else is known.
-    pub fn occupancy(&self) -> [usize; 6] {
-        let [subscriptions, dialogs, open, timers, outputs] = self.subscriber.occupancy();
+    pub fn occupancy(&self) -> [usize; 7] {
+        let [subscriptions, attempts, dialogs, open, timers, outputs] = self.subscriber.occupancy();
         let outputs = outputs + self.more.len();
         let known = self.known.len();
-        [subscriptions, dialogs, open, timers, outputs, known]
+        [
+            subscriptions,
+            attempts,
+            dialogs,
+            open,
+            timers,
+            outputs,
+            known,
+        ]
     }
 
     /// See [`Subscriber::stray_outcomes`].
@@ -520,7 +528,6 @@ impl Watcher {
         let Some(known) = self.known.get_mut(&key) else {
             return;
         };
-        let of_another = known.notifier != notifier;
         let heard = core::mem::replace(&mut known.heard, notifier);
         let is_first = notifier.is_none() || heard != notifier;
         let fingerprint = self.fingerprints.hash_one((&body.bytes[..], &body.charset));
@@ -542,7 +549,6 @@ impl Watcher {
             }
         };
         if let Some(before) = known.document.as_deref()
-            && of_another
             && is_first
             && self.outdated == OutdatedDocuments::Refuse
         {

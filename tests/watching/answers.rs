@@ -30,7 +30,7 @@ fn every_success_is_one() {
     }
 }
 
-// SUB-18 SUB-55 SEC-23
+// SUB-18 SUB-55
 #[test]
 fn challenges_are_answered_and_the_request_repeated() {
     let mut phone = Phone::new();
@@ -81,7 +81,7 @@ fn challenges_are_answered_and_the_request_repeated() {
     assert_eq!(field(&refresh, "Authorization"), None);
     let taken = phone.answer(&refresh, 401, &DIGEST);
     let transaction = taken.wishes[0].transaction();
-    assert!(phone.pass(SECOND * 20).nothing());
+    assert!(phone.pass(SECOND * 40).nothing());
     assert!(
         phone
             .watcher
@@ -287,6 +287,7 @@ fn a_refresh_that_is_refused_ends_the_subscription_or_not() {
             assert_eq!(field(&again, "Call-ID"), field(&refresh, "Call-ID"));
             let mut last = again;
             let mut tries = 0;
+            let before = phone.now;
             loop {
                 let taken = phone.answer(&last, status, &[]);
                 assert!(taken.requests.is_empty());
@@ -296,6 +297,8 @@ fn a_refresh_that_is_refused_ends_the_subscription_or_not() {
                 assert!(tries < 10);
                 if field(&last, "Call-ID") != field(&refresh, "Call-ID") {
                     assert_eq!(taken.end().0, SubscriptionEnd::Expired);
+                    let late = phone.now.saturating_since(before);
+                    assert!(late < SECOND * 600, "{status} {late:?}");
                     break;
                 }
             }
@@ -377,7 +380,7 @@ fn an_end_is_an_end_whatever_is_answered() {
     }
 }
 
-// SUB-46
+// SUB-46 SUB-57
 #[test]
 fn an_end_waits_for_what_is_under_way() {
     // The SUBSCRIBE is not answered yet: it cannot be cancelled (RFC 6665 section 4.6).
@@ -492,7 +495,7 @@ fn the_state_is_asked_for_within_a_subscription() {
     phone.accept(&request, "pa1", 2600);
     phone.notify(&notifier.tell("active;expires=2600", &document("open", "again")));
     assert_eq!(phone.note(key).as_deref(), Some("again"));
-    assert_eq!(phone.watcher.occupancy(), [1, 1, 0, 1, 0, 1]);
+    assert_eq!(phone.watcher.occupancy(), [1, 1, 1, 0, 1, 0, 1]);
 }
 
 #[test]
@@ -507,4 +510,88 @@ fn stray_and_provisional_answers_have_no_effect() {
     }
     assert_eq!(phone.watcher.stray_outcomes(), 3);
     assert_eq!(phone.phase(key), OwnSubscriptionPhase::Trying);
+}
+
+// SUB-17
+#[test]
+fn what_a_notifier_says_counts_more_than_a_late_refusal() {
+    for status in [401, 403, 408, 481, 500, 503] {
+        let mut phone = Phone::new();
+        let (key, subscribe) = phone.watch();
+        let mut notifier = Notifier::of(&subscribe, "pa1");
+        phone.notify(&notifier.tell("active;expires=600", &document("open", "here")));
+        assert!(
+            phone.answer(&subscribe, status, &DIGEST).nothing(),
+            "{status}"
+        );
+        assert!(matches!(phone.phase(key), OwnSubscriptionPhase::Held(_)));
+        assert_eq!(phone.notify(&notifier.notify("active")).status(), 200);
+    }
+}
+
+// SUB-21
+#[test]
+fn those_behind_a_busy_proxy_wait_and_do_not_come_back_together() {
+    let mut phone = Phone::new();
+    let account = crate::phone::account()
+        .with_route("sip:proxy.example.com;lr")
+        .unwrap();
+    let mut watch = |phone: &mut Phone, uri: &str| {
+        let order = presentity::presence::WatchOrder::new(&account, uri);
+        phone.watcher.watch(phone.now, order).unwrap();
+        phone.take()
+    };
+    let first = watch(&mut phone, BOB).request().clone();
+    phone.answer(&first, 503, &[("Retry-After", "100")]);
+    for number in 0..20 {
+        // Of another domain, but by the same way.
+        let uri = format!("sip:eve{number}@example.net");
+        assert!(watch(&mut phone, &uri).nothing());
+    }
+    assert!(phone.pass(SECOND * 99).nothing());
+    let at_once = phone.pass(SECOND + SECOND / 10).requests.len();
+    assert!(at_once < 10, "{at_once}");
+    let later = phone.pass(SECOND * 15).requests.len();
+    assert_eq!(at_once + later, 21);
+
+    // A dialog's next hop counts likewise.
+    let mut phone = Phone::new();
+    let (_, notifier) = phone.watching();
+    let refresh = phone.pass_until_something(HOUR).request().clone();
+    phone.answer(&refresh, 503, &[("Retry-After", "90")]);
+    let account = crate::phone::account();
+    let order = presentity::presence::WatchOrder::new(&account, &notifier.contact);
+    phone.watcher.watch(phone.now, order).unwrap();
+    assert!(phone.take().nothing());
+}
+
+#[test]
+fn who_asked_to_wait_is_not_asked_sooner() {
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch();
+    phone.answer(&subscribe, 500, &[("Retry-After", "100")]);
+    assert!(phone.watcher.renew(phone.now, key));
+    assert!(phone.take().nothing());
+    // Whom it was to spare may be asked when the user wants it.
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch();
+    phone.answer(&subscribe, 500, &[]);
+    assert!(phone.watcher.renew(phone.now, key));
+    assert_eq!(phone.take().requests.len(), 1);
+}
+
+// SUB-46
+#[test]
+fn an_end_that_is_never_confirmed_ends_by_timer_n() {
+    let mut phone = Phone::new();
+    let (key, mut notifier) = phone.watching();
+    phone.watcher.end(phone.now, key).unwrap();
+    let leave = phone.take().request().clone();
+    phone.accept(&leave, "pa1", 0);
+    // A NOTIFY that crossed it is not the last one, and nothing begins anew.
+    phone.notify(&notifier.notify("active;expires=3600"));
+    let begin = phone.now;
+    assert_eq!(phone.pass_until_something(HOUR).over(), Some(false));
+    assert!(phone.now.saturating_since(begin) < SECOND * 40);
+    assert!(phone.is_empty());
 }

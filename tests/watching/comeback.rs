@@ -68,7 +68,7 @@ fn every_reason_has_its_rule() {
         let (mut phone, taken) = ended(state);
         let (end, retry_in) = taken.end();
         assert!(matches!(end, SubscriptionEnd::ByNotifier { .. }));
-        assert_eq!(phone.watcher.occupancy()[1], 0, "{state}");
+        assert_eq!(phone.watcher.occupancy()[2], 0, "{state}");
         let Some((earliest, latest)) = rule else {
             assert_eq!(retry_in, None, "{state}");
             assert!(phone.pass_until_something(HOUR * 1000).nothing(), "{state}");

@@ -143,6 +143,9 @@ fn an_old_document_in_another_dialog_is_not_believed() {
     let (key, mut notifier) = phone.watching();
     phone.notify(&notifier.tell("active", &with_times(&[("a", 100), ("b", 200)])));
     let mut other = anew(&mut phone, &mut notifier);
+    phone.notify(&other.notify("pending;expires=3600"));
+    // Held again, and not a word of the state yet.
+    assert!(!phone.watcher.presentity(key).unwrap().is_current);
     let recorded = with_times(&[("a", 100), ("b", 150)]);
     let taken = phone.notify(&other.tell("active;expires=3600", &recorded));
     assert_eq!(taken.status(), 200);

@@ -87,10 +87,10 @@ fn a_terminated_notify_makes_no_dialog() {
         phone.notify(&notifier.notify("active;expires=60")).status(),
         481
     );
-    assert_eq!(phone.watcher.occupancy()[1], 0);
+    assert_eq!(phone.watcher.occupancy()[2], 0);
 }
 
-// SUB-24 SUB-25
+// SUB-24 SUB-25 SUB-30
 #[test]
 fn what_belongs_to_nothing_is_refused_and_not_read() {
     let mut phone = Phone::new();
@@ -121,7 +121,6 @@ fn what_belongs_to_nothing_is_refused_and_not_read() {
         assert_eq!(taken.status(), 481, "{message:?}");
         assert!(taken.events.is_empty(), "{taken:?}");
     }
-    // SUB-30
     let foreign = good.clone().with("Event", "dialog");
     let taken = phone.notify(&foreign);
     assert_eq!(taken.status(), 489);
@@ -167,7 +166,7 @@ fn what_is_malformed_is_refused() {
     assert_eq!(phone.note(key).as_deref(), Some("at my desk"));
 }
 
-// SUB-50 SUB-51
+// SUB-31 SUB-50 SUB-51
 #[test]
 fn what_is_out_of_order_is_refused_and_not_taken() {
     let mut phone = Phone::new();
@@ -196,7 +195,7 @@ fn what_is_out_of_order_is_refused_and_not_taken() {
     assert_eq!(phone.note(key).as_deref(), Some("later"));
 }
 
-// SUB-26
+// SUB-26 SUB-53
 #[test]
 fn the_first_notifier_is_the_only_one() {
     let mut phone = Phone::new();
@@ -358,7 +357,6 @@ fn bodies_that_nobody_asked_for_are_refused_and_the_state_is_heard() {
     assert_eq!(phone.note(key).as_deref(), Some("shouted"));
 }
 
-// SUB-57
 #[test]
 fn other_methods_are_answered() {
     let mut phone = Phone::new();

@@ -24,7 +24,7 @@ fn srv(priority: u16, target: &str) -> SrvRecord {
     }
 }
 
-// SUB-02 SUB-65
+// SUB-02 SUB-61 SUB-65
 #[test]
 fn a_pres_uri_is_resolved_and_stays_in_the_request() {
     let mut phone = Phone::new();
@@ -51,9 +51,10 @@ fn a_pres_uri_is_resolved_and_stays_in_the_request() {
     // The next one when this one does not answer.
     let second = phone.fail(&first, Failure::Transport).request().clone();
     assert_eq!(second.next_hop(), "sip:b.example.net:5070");
+    assert_ne!(field(&second, "Call-ID"), field(&first, "Call-ID"));
     let taken = phone.answer(&second, 503, &[]);
     assert_eq!(taken.failure().0, SubscribeFailure::Refused { status: 503 });
-    // SUB-61: what was learnt holds for that attempt.
+    // What was learnt holds for that attempt.
     let taken = phone.pass_until_something(SECOND * 60);
     assert_eq!(taken.resolve.len(), 1);
     assert!(phone.watcher.provide_targets(phone.now, key, &[]));

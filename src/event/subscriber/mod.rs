@@ -380,10 +380,12 @@ impl Subscriber {
         subscriptions.map(|(key, subscription)| self.info(key, subscription))
     }
 
-    /// Entries of all tables: subscriptions, dialogs, open requests, timers, outputs that wait.
-    pub fn occupancy(&self) -> [usize; 5] {
+    /// Entries of all tables: subscriptions, attempts that NOTIFYs may name, dialogs, open requests,
+    /// timers, outputs that wait.
+    pub fn occupancy(&self) -> [usize; 6] {
         [
             self.subscriptions.len(),
+            self.attempts.len(),
             self.dialogs.len(),
             self.open.len(),
             self.wheel.len(),

@@ -112,12 +112,8 @@ impl Subscriber {
         let attempt = subscription.attempt?;
         dialog.local_cseq += 1;
         dialog.state_only = false;
-        let notify_by = self.now + self.config.timer_n;
-        dialog.notify_by = Some(notify_by);
-        if leaving {
-            dialog.is_ending = true;
-            dialog.expires_at = notify_by;
-        }
+        dialog.notify_by = Some(self.now + self.config.timer_n);
+        dialog.is_ending = leaving;
         let parts = Parts {
             open: OpenSubscribe {
                 subscription: dialog.subscription,
