@@ -519,6 +519,7 @@ impl Subscriber {
     }
 
     fn event(&mut self, event: SubscriberEvent) {
+        super::trace::told(&event);
         self.lanes.output(SubscriberOutput::Event(event));
     }
 
