@@ -260,7 +260,7 @@ fn the_time_that_the_notifier_tells_counts() {
     assert_eq!(taken.status(), 200);
     let refresh = phone.pass(SECOND / 10).request().clone();
     assert_eq!(field(&refresh, "Expires"), Some("3600"));
-    // While that is under way, what was said before does not count.
+    // While that is under way its answer tells whether it has ended.
     phone.notify(&notifier.notify("active;expires=0"));
     assert!(phone.pass(SECOND * 5).nothing());
     assert!(phone.accept(&refresh, "pa1", 3600).nothing());

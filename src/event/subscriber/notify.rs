@@ -392,13 +392,11 @@ impl Subscriber {
             return;
         };
         let (known, until) = (dialog.expires_at, now + Duration::from_secs(seconds.into()));
-        // While a request is under way its answer tells, not what may have been said before it.
-        let counts = dialog.turn == Turn::None || until > known;
         // Rounded to seconds, and some time on its way.
         let apart = until
             .saturating_since(known)
             .max(known.saturating_since(until));
-        if counts && (apart > ROUNDING || dialog.refresh_at.is_none()) {
+        if apart > ROUNDING || dialog.refresh_at.is_none() {
             self.grant(dialog_key, seconds);
         } else {
             self.set_dialog_alarm(dialog_key);
