@@ -8,11 +8,14 @@
     reason = "no part of the library; prints its findings"
 )]
 
+#[path = "common/buddies.rs"]
+mod buddies;
 mod common;
 #[path = "common/documents.rs"]
 mod documents;
 
 use allocation_counter::{AllocationInfo, measure};
+use buddies::{Buddies, written};
 use common::{Dialog, Population, REFERENCE, VIA};
 use presentity::event::Output;
 use presentity::pidf::Presence;
@@ -127,6 +130,41 @@ fn allocations() {
     );
 }
 
+/// What a watcher holds of each presentity, and what its NOTIFYs allocate.
+fn watchers() {
+    println!("Octets of heap for each subscription of a watcher: nothing known, and a document");
+    for count in [1_000, 100_000] {
+        let [bare, told] = [false, true].map(|with_document| {
+            let mut buddies = Buddies::new();
+            buddies.grow(count, with_document);
+            let ((), gone) = measured(|| drop(buddies.watcher));
+            -gone.bytes_current as f64 / count as f64
+        });
+        println!("{count:>13} {bare:>8.1} {told:>8.1}");
+    }
+    let mut buddies = Buddies::new();
+    buddies.grow(100, true);
+    let mut allocations = |what: &str, body: &dyn Fn(u64) -> bytes::Bytes| {
+        let all: Vec<_> = (0..100)
+            .map(|buddy| buddies.notify(buddy, body(buddy as u64)))
+            .collect();
+        let ((), info) = measured(|| {
+            for notify in &all {
+                buddies.take(&notify.view());
+            }
+        });
+        println!("{what:<62} {:>6.2}", info.count_total as f64 / 100.0);
+    };
+    allocations("a NOTIFY with another document", &|buddy| {
+        written(buddy, true)
+    });
+    allocations("a NOTIFY with the same document", &|buddy| {
+        written(buddy, true)
+    });
+    allocations("a NOTIFY without a document", &|_| bytes::Bytes::new());
+    println!();
+}
+
 /// Allocations of a document read and written.
 fn of_documents() {
     println!("Allocations for a document, by its octets: read, written");
@@ -145,6 +183,7 @@ fn of_documents() {
 
 fn main() {
     of_documents();
+    watchers();
     println!("Allocations for");
     allocations();
     println!();

@@ -6,7 +6,7 @@
 //!
 //! | room | what it holds |
 //! | --- | --- |
-//! | [`presence`] | the presence agent (RFC 3856): policy, views, composition; the publisher |
+//! | [`presence`] | the presence agent (RFC 3856): policy, views, composition; watcher and publisher |
 //! | [`event`] | subscriptions (RFC 6665) and publications (RFC 3903) for any event package |
 //! | [`pidf`] | the presence document (RFC 3863), the data model, rich presence, capabilities, `certs` |
 //! | [`xml`] | the strict XML that documents stand on |
@@ -115,6 +115,8 @@
 //! - It sends a request by [`flow`](sip::OutgoingRequest::flow) if it still has that, else to the
 //!   next hop; above 1300 octets not over UDP. It tries its other hops before it reports
 //!   [`Failure::Transport`](event::Failure::Transport).
+//! - It looks up names: those of next hops by RFC 3263, and for a watcher of pres URIs the SRV records that
+//!   [`WatcherOutput::Resolve`](presence::WatcherOutput::Resolve) names.
 //! - It never repeats a challenged request by itself, since that takes a new CSeq: it gives the
 //!   401 or 407 in, and answers [`Output::NeedCredentials`](event::Output::NeedCredentials).
 //!
@@ -138,8 +140,9 @@
 //!
 //! # Conformance
 //!
-//! - [x] RFC 3856, the presence event package: presence agent
-//! - [x] RFC 6665, the notifier; [ ] the subscriber
+//! - [x] RFC 3856, the presence event package: presence agent, watcher, presence user agent
+//! - [x] RFC 6665, the notifier and the subscriber
+//! - [x] RFC 3861 and 5509: `pres` URIs, the host looking up what it is asked to
 //! - [x] RFC 3903, the event state compositor and the event publication agent
 //! - [x] RFC 3863, 4479, 4480, 4482, 5196: presence documents, read and written
 //! - [x] RFC 3840, Contact parameters to and from capabilities in documents

@@ -69,7 +69,7 @@ impl Random {
     }
 }
 
-fn entropy() -> impl Entropy + Send + 'static {
+pub fn entropy() -> impl Entropy + Send + 'static {
     let mut random = Random::new(7);
     move |buffer: &mut [u8]| {
         for chunk in buffer.chunks_mut(8) {

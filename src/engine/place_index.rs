@@ -130,6 +130,10 @@ impl PlaceIndex {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.len).sum()
+    }
+
     fn shard(&self, bits: u64) -> Option<&Shard> {
         self.shards.get((bits >> 32) as usize % SHARDS)
     }

@@ -38,6 +38,15 @@ pub(super) fn event(event: &ServerEvent, uris: bool) {
     }
 }
 
+/// Tells of an event of a publication or subscription of ours, which it names by its key alone.
+#[cfg(feature = "tracing")]
+pub(super) fn told(event: &impl core::fmt::Display) {
+    tracing::debug!(target: "presentity", "{event}");
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(super) fn told<T>(_: &T) {}
+
 /// Tells why the body of a publication could not be read.
 #[cfg(feature = "tracing")]
 pub(super) fn unreadable(why: &super::package::Unreadable) {

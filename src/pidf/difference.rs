@@ -89,12 +89,23 @@ fn changes<'d, T: PartialEq>(
     after: &'d [T],
     id: impl Fn(&'d T) -> &'d str,
 ) -> Vec<Change<'d, T>> {
+    let mut changes = Vec::new();
+    let same_places = before.len() == after.len()
+        && before
+            .iter()
+            .zip(after)
+            .all(|(old, new)| id(old) == id(new));
+    if same_places {
+        // What nearly all documents are to the one before them.
+        let pairs = before.iter().zip(after).filter(|(old, new)| old != new);
+        changes.extend(pairs.map(|(before, after)| Change::Changed { before, after }));
+        return changes;
+    }
     let mut known: HashMap<&str, VecDeque<usize>> = HashMap::new();
     for (at, part) in before.iter().enumerate() {
         known.entry(id(part)).or_default().push_back(at);
     }
     let mut gone = vec![true; before.len()];
-    let mut changes = Vec::new();
     for part in after {
         let at = known.get_mut(id(part)).and_then(VecDeque::pop_front);
         match at.and_then(|at| Some((before.get(at)?, gone.get_mut(at)?))) {

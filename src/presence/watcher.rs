@@ -384,11 +384,19 @@ impl Watcher {
     }
 
     /// See [`Subscriber::occupancy`]; the last entry is documents and what else is known.
-    pub fn occupancy(&self) -> [usize; 6] {
-        let [subscriptions, dialogs, open, timers, outputs] = self.subscriber.occupancy();
+    pub fn occupancy(&self) -> [usize; 7] {
+        let [subscriptions, attempts, dialogs, open, timers, outputs] = self.subscriber.occupancy();
         let outputs = outputs + self.more.len();
         let known = self.known.len();
-        [subscriptions, dialogs, open, timers, outputs, known]
+        [
+            subscriptions,
+            attempts,
+            dialogs,
+            open,
+            timers,
+            outputs,
+            known,
+        ]
     }
 
     /// See [`Subscriber::stray_outcomes`].
@@ -524,15 +532,20 @@ impl Watcher {
     }
 
     /// A document has come.
-    fn take(&mut self, key: OwnSubscriptionKey, notifier: NotifierKey, body: &NotifiedBody) {
+    fn take(
+        &mut self,
+        key: OwnSubscriptionKey,
+        notifier: Option<NotifierKey>,
+        body: &NotifiedBody,
+    ) {
         let Some(known) = self.known.get_mut(&key) else {
             return;
         };
-        let of_another = known.notifier.is_some_and(|before| before != notifier);
-        let is_first = known.heard.replace(notifier) != Some(notifier);
+        let heard = core::mem::replace(&mut known.heard, notifier);
+        let is_first = notifier.is_none() || heard != notifier;
         let fingerprint = self.fingerprints.hash_one((&body.bytes[..], &body.charset));
         if known.document.is_some() && known.fingerprint == fingerprint {
-            known.notifier = Some(notifier);
+            known.notifier = notifier;
             return;
         }
         self.read.charset.clone_from(&body.charset);
@@ -547,7 +560,6 @@ impl Watcher {
             }
         };
         if let Some(before) = known.document.as_deref()
-            && of_another
             && is_first
             && self.outdated == OutdatedDocuments::Refuse
         {
@@ -564,7 +576,7 @@ impl Watcher {
             }
         }
         known.fingerprint = fingerprint;
-        known.notifier = Some(notifier);
+        known.notifier = notifier;
         let same = known.document.as_deref();
         if same.is_some_and(|before| before.difference(&document).is_empty()) {
             return;

@@ -1,8 +1,8 @@
 //! The example server against programs that others wrote: SIPp with the scenarios of this folder,
 //! baresip, Linphone and pjsua2 as ordinary clients, and Kamailio as a proxy before it; and the example
-//! publisher and the example watcher, against the example server and the presence server of Kamailio, the
-//! watcher also against baresip as the agent of its own user and SIPp as a notifier that does as none
-//! should.
+//! publisher and the example watcher, against the example server, the presence server of Kamailio, and SIPp
+//! as a server that answers as none should and a notifier that does as none should; the watcher also against
+//! baresip as the agent of its own user.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
 //! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `publish` and `watch`, of which the last two need
@@ -35,6 +35,8 @@ mod baresip;
 mod example;
 mod fetch;
 mod hostile_notifier;
+mod hostile_publications;
+mod hostile_server;
 mod kamailio;
 mod linphone;
 mod mixed;

@@ -22,12 +22,17 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    fn start(port: u16, transport: Transport, arguments: &[&str]) -> Self {
+    /// Anna, by way of this port.
+    pub(crate) fn start(port: u16, transport: Transport, arguments: &[&str]) -> Self {
+        let proxy = format!("127.0.0.1:{port};transport={}", transport.name());
+        Self::run(&[&[ANNA, "--proxy", &proxy], arguments].concat())
+    }
+
+    pub(crate) fn run(arguments: &[&str]) -> Self {
         static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
         let program = PROGRAM.get_or_init(|| example::built("publish"));
         let mut command = Command::new(program);
-        let proxy = format!("127.0.0.1:{port};transport={}", transport.name());
-        command.args([ANNA, "--proxy", &proxy]).args(arguments);
+        command.args(arguments);
         Self {
             process: Process::start("publish", &mut command),
             heard: 0,

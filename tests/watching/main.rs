@@ -12,5 +12,10 @@
 mod common;
 mod phone;
 
+mod answers;
+mod comeback;
+mod documents;
 mod entity;
 mod life;
+mod notifies;
+mod targets;

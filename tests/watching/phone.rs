@@ -294,6 +294,6 @@ impl Phone {
 
     /// Whether nothing is left of anything.
     pub fn is_empty(&self) -> bool {
-        self.watcher.occupancy() == [0; 6]
+        self.watcher.occupancy() == [0; 7]
     }
 }

@@ -447,6 +447,7 @@ impl EventPublicationAgent {
     }
 
     fn event(&mut self, event: PublisherEvent) {
+        super::trace::told(&event);
         self.lanes.output(PublisherOutput::Event(event));
     }
 

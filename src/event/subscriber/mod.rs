@@ -380,10 +380,12 @@ impl Subscriber {
         subscriptions.map(|(key, subscription)| self.info(key, subscription))
     }
 
-    /// Entries of all tables: subscriptions, dialogs, open requests, timers, outputs that wait.
-    pub fn occupancy(&self) -> [usize; 5] {
+    /// Entries of all tables: subscriptions, attempts that NOTIFYs may name, dialogs, open requests,
+    /// timers, outputs that wait.
+    pub fn occupancy(&self) -> [usize; 6] {
         [
             self.subscriptions.len(),
+            self.attempts.len(),
             self.dialogs.len(),
             self.open.len(),
             self.wheel.len(),
@@ -517,6 +519,7 @@ impl Subscriber {
     }
 
     fn event(&mut self, event: SubscriberEvent) {
+        super::trace::told(&event);
         self.lanes.output(SubscriberOutput::Event(event));
     }
 
@@ -598,7 +601,7 @@ impl Subscriber {
 
     fn set_dialog_alarm(&mut self, key: Key) {
         if let Some(dialog) = self.dialogs.get_mut(key) {
-            let deadline = Some(dialog.deadline());
+            let deadline = dialog.deadline();
             set(
                 &mut self.wheel,
                 &mut dialog.timer,

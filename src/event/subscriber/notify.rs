@@ -17,8 +17,8 @@ use crate::event::refusal::{Refusal, RefusalReason, in_dialog, response_to};
 use crate::event::subscribe::refuse_extensions;
 use crate::event::{Backlog, RequestContext};
 use crate::sip::{
-    Event, HeaderName, MediaType, RequestRef, SubscriptionState, Substate, Tag, parse_only_contact,
-    parse_routes,
+    Event, HeaderName, MediaType, RequestRef, Response, SubscriptionState, Substate, Tag,
+    parse_only_contact, parse_routes,
 };
 
 /// Times that are so far apart may be one.
@@ -88,6 +88,21 @@ impl Subscriber {
         Ok(())
     }
 
+    /// The `id` of Event, when that is of this package.
+    fn event_id<'a>(&self, request: &RequestRef<'a>) -> Result<Option<&'a str>, Refusal> {
+        let text = request.required(HeaderName::Event)?;
+        if text == self.profile.event_type {
+            // What most send, and need not be read.
+            return Ok(None);
+        }
+        let event = Event::parse(text)?;
+        if event.event_type() == self.profile.event_type {
+            return Ok(event.id());
+        }
+        Err(Refusal::new(489, RefusalReason::UnknownEvent)
+            .with(HeaderName::AllowEvents, self.profile.event_type))
+    }
+
     fn respond(&mut self, transaction: ServerTransaction, request: &RequestRef<'_>, status: u16) {
         let response = response_to(&mut *self.entropy, transaction, request, status);
         self.lanes.output(SubscriberOutput::Respond(response));
@@ -116,14 +131,10 @@ impl Subscriber {
     ) -> Result<(), Refusal> {
         let basics = Basics::read(request)?;
         let unknown = || Refusal::new(481, RefusalReason::UnknownDialog);
-        let event = Event::parse(request.required(HeaderName::Event)?)?;
-        if event.event_type() != self.profile.event_type {
-            return Err(Refusal::new(489, RefusalReason::UnknownEvent)
-                .with(HeaderName::AllowEvents, self.profile.event_type));
-        }
+        let event_id = self.event_id(request)?;
         let key = self.find_attempt(&basics).ok_or_else(unknown)?;
         let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
-        if event.id() != subscription.event_id.as_deref() {
+        if event_id != subscription.event_id.as_deref() {
             return Err(unknown());
         }
         let place = self.place(subscription, &basics).ok_or_else(unknown)?;
@@ -150,7 +161,9 @@ impl Subscriber {
         // Nobody is waited for (RFC 6665 section 4.1.3).
         let body = match body {
             Ok(body) => {
-                self.respond(transaction, request, 200);
+                // Its To has a tag, or it would have been found nowhere.
+                let response = Response::new(transaction, 200, None);
+                self.lanes.output(SubscriberOutput::Respond(response));
                 Ok(body)
             }
             Err((refusal, body)) => {
@@ -191,21 +204,31 @@ impl Subscriber {
         may_begin.then_some(Place::New)
     }
 
-    /// The Contact: a NOTIFY is a target refresh (RFC 6665 section 3.1).
+    /// The Contact, unless it is what it was: a NOTIFY is a target refresh (RFC 6665 section 3.1).
     fn target<'a>(
         &self,
         request: &RequestRef<'a>,
         place: &Place,
     ) -> Result<Option<&'a str>, Refusal> {
+        if let Place::Dialog(dialog) = place
+            && let Some(dialog) = self.dialogs.get(*dialog)
+            && let Ok(Some(contact)) = request.single(HeaderName::Contact)
+            && let Some(uri) = contact
+                .strip_prefix('<')
+                .and_then(|it| it.strip_suffix('>'))
+            && *uri == *dialog.target
+        {
+            return Ok(None);
+        }
         let contact = parse_only_contact(request.values(HeaderName::Contact))?;
-        match (contact, place) {
-            (Some(contact), _) if !may_be_target(contact.uri()) => Err(Refusal::malformed()),
-            (Some(contact), _) if contact.uri().len() > self.config.head => {
+        match contact {
+            // Some leave it out where it would say nothing new.
+            None => Ok(None),
+            Some(contact) if !may_be_target(contact.uri()) => Err(Refusal::malformed()),
+            Some(contact) if contact.uri().len() > self.config.head => {
                 Err(Refusal::new(513, RefusalReason::TooLarge))
             }
-            (Some(contact), _) => Ok(Some(contact.uri())),
-            // Some leave it out where it would say nothing new.
-            (None, Place::Dialog(_) | Place::New) => Ok(None),
+            Some(contact) => Ok(Some(contact.uri())),
         }
     }
 
@@ -298,8 +321,6 @@ impl Subscriber {
             let dialog = self.dialogs.get(dialog);
             expires = dialog.map_or(0, |dialog| dialog.seconds_left(self.now));
         }
-        // A dialog that was over before it began has no other name.
-        let notifier = NotifierKey(dialog.unwrap_or(key));
         let body = match body {
             Ok(body) => body,
             Err(body) => {
@@ -312,7 +333,7 @@ impl Subscriber {
         };
         self.event(SubscriberEvent::Notified {
             key: OwnSubscriptionKey(key),
-            notifier,
+            notifier: dialog.map(NotifierKey),
             state,
             expires,
             sender: context.identity.clone(),
@@ -371,13 +392,11 @@ impl Subscriber {
             return;
         };
         let (known, until) = (dialog.expires_at, now + Duration::from_secs(seconds.into()));
-        // While a request is under way its answer tells, not what may have been said before it.
-        let counts = dialog.turn == Turn::None || until > known;
         // Rounded to seconds, and some time on its way.
         let apart = until
             .saturating_since(known)
             .max(known.saturating_since(until));
-        if counts && (apart > ROUNDING || dialog.refresh_at.is_none()) {
+        if apart > ROUNDING || dialog.refresh_at.is_none() {
             self.grant(dialog_key, seconds);
         } else {
             self.set_dialog_alarm(dialog_key);
@@ -407,6 +426,14 @@ impl Subscriber {
         let written = request.single(HeaderName::ContentType).ok().flatten();
         let written = written.unwrap_or_default();
         let types = self.profile.media_types;
+        let usual = types.first().filter(|usual| **usual == written);
+        if let Some(media_type) = usual {
+            return Ok(Some(NotifiedBody {
+                media_type,
+                charset: None,
+                bytes: body.clone(),
+            }));
+        }
         let Ok(media_type) = MediaType::parse(written) else {
             return Err(self.foreign(written));
         };

@@ -107,8 +107,9 @@ pub enum SubscriberEvent {
     Notified {
         /// Which subscription.
         key: OwnSubscriptionKey,
-        /// Which notifier.
-        notifier: NotifierKey,
+        /// Which notifier; nothing when it ended the subscription by its first NOTIFY, which makes no
+        /// dialog.
+        notifier: Option<NotifierKey>,
         /// What it says of the subscription.
         state: NotifiedState,
         /// Seconds until it is over unless it is refreshed, which it will be.

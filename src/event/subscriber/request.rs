@@ -12,6 +12,9 @@ use crate::event::dialog::{contact_line, way};
 use crate::event::open_requests::Credentials;
 use crate::sip::{Content, Head, OutgoingRequest, Own, Tag};
 
+/// Enough to spread those who wait for one server.
+const LONGEST_JITTER: Duration = Duration::from_secs(30);
+
 /// What is sent, but for its head.
 struct Parts {
     open: OpenSubscribe,
@@ -112,12 +115,8 @@ impl Subscriber {
         let attempt = subscription.attempt?;
         dialog.local_cseq += 1;
         dialog.state_only = false;
-        let notify_by = self.now + self.config.timer_n;
-        dialog.notify_by = Some(notify_by);
-        if leaving {
-            dialog.is_ending = true;
-            dialog.expires_at = notify_by;
-        }
+        dialog.notify_by = Some(self.now + self.config.timer_n);
+        dialog.is_ending = leaving;
         let parts = Parts {
             open: OpenSubscribe {
                 subscription: dialog.subscription,
@@ -168,10 +167,11 @@ impl Subscriber {
         (open, request)
     }
 
-    /// Some part of the time until then, a tenth at most.
+    /// Some part of the time until then, a tenth or half a minute at most.
     pub(super) fn jitter(&mut self, until: Timestamp) -> Duration {
-        let share = (Tag::random_bits(&mut *self.entropy) >> 48) as f64 / 655_360.0;
-        until.saturating_since(self.now).mul_f64(share)
+        let share = (Tag::random_bits(&mut *self.entropy) >> 48) as f64 / 65_536.0;
+        let most = until.saturating_since(self.now) / 10;
+        most.min(LONGEST_JITTER).mul_f64(share)
     }
 }
 

@@ -158,17 +158,22 @@ pub(super) struct Alarm(pub(super) Option<(Key, Timestamp)>);
 const GRACE: Duration = Duration::from_secs(2);
 
 impl Dialog {
+    /// When it is over by itself. While a SUBSCRIBE is open its answer tells whether it is, or Timer N.
+    fn expiry(&self) -> Option<Timestamp> {
+        match self.turn {
+            Turn::None | Turn::Queued => Some(self.expires_at + GRACE),
+            Turn::Open(_) => None,
+        }
+    }
+
     /// When something is to be done by itself.
-    pub(super) fn deadline(&self) -> Timestamp {
-        let expiry = self.expires_at + GRACE;
-        [self.refresh_at, self.notify_by]
-            .into_iter()
-            .flatten()
-            .fold(expiry, Timestamp::min)
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let deadlines = [self.expiry(), self.refresh_at, self.notify_by];
+        deadlines.into_iter().flatten().min()
     }
 
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        now >= self.expires_at + GRACE
+        self.expiry().is_some_and(|expiry| expiry <= now)
     }
 
     pub(super) fn seconds_left(&self, now: Timestamp) -> u32 {

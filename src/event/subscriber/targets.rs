@@ -67,7 +67,6 @@ impl Subscriber {
     pub(super) fn needs_resolving(&self, key: Key) -> bool {
         self.subscriptions.get(key).is_some_and(|subscription| {
             subscription.account.first_route().is_none()
-                && subscription.ways.current.is_none()
                 && matches!(Uri::parse(&subscription.resource), Ok(Uri::Pres(_)))
         })
     }

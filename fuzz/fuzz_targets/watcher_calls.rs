@@ -1,0 +1,377 @@
+//! A watcher called in any order, by a host and by notifiers that say anything: it never panics, answers
+//! each request once, never asks twice at a time in one dialog, never sends without end, and leaves
+//! nothing behind.
+#![no_main]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
+use presentity::event::{
+    Account, Failure, Identity, OwnSubscriptionKey, RequestContext, SrvRecord,
+};
+use presentity::presence::{WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput};
+use presentity::sip::{RequestRef, ResponseRef};
+
+const STATUS: [u16; 24] = [
+    100, 200, 200, 200, 202, 204, 299, 300, 302, 400, 401, 403, 404, 407, 408, 423, 480, 481, 489,
+    500, 503, 503, 600, 603,
+];
+const FIELDS: [(&str, &str); 18] = [
+    ("To", "<sip:b@example.com>;tag=n0"),
+    ("To", "<sip:b@example.com>;tag=n1"),
+    ("Expires", "0"),
+    ("Expires", "1"),
+    ("Expires", "60"),
+    ("Expires", "3600"),
+    ("Expires", "4294967296"),
+    ("Min-Expires", "61"),
+    ("Min-Expires", "4000"),
+    ("Min-Expires", "86401"),
+    ("Retry-After", "0"),
+    ("Retry-After", "30"),
+    ("Retry-After", "4294967295;duration=1"),
+    ("Contact", "<sip:b@example.com>;q=0.3, <sip:c@example.com>"),
+    ("Contact", "<sip:d@example.org;method=MESSAGE>"),
+    ("Contact", "*"),
+    ("WWW-Authenticate", "Digest realm=\"x\", nonce=\"y\""),
+    ("Proxy-Authenticate", "Digest realm=\"x\", nonce=\"y\""),
+];
+const STATES: [&str; 20] = [
+    "active;expires=3600",
+    "active;expires=3600",
+    "active;expires=60",
+    "active;expires=0",
+    "active",
+    "pending;expires=600",
+    "pending",
+    "odd;expires=4294967295",
+    "terminated",
+    "terminated;reason=deactivated",
+    "terminated;reason=probation;retry-after=5",
+    "terminated;reason=rejected",
+    "terminated;reason=timeout",
+    "terminated;reason=giveup;retry-after=4294967295",
+    "terminated;reason=noresource",
+    "terminated;reason=invariant;retry-after=1",
+    "terminated;reason=x",
+    "active;expires=x",
+    "",
+    ";",
+];
+const BODIES: [(&str, &str); 8] = [
+    ("", ""),
+    ("", ""),
+    (
+        "application/pidf+xml",
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:b@example.com'/>",
+    ),
+    (
+        "application/pidf+xml;charset=latin1",
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:b@example.com'><tuple id='a'><status/></tuple></presence>",
+    ),
+    (
+        "application/cpim-pidf+xml",
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:b@example.com'><tuple id='a'><status/><timestamp>2020-01-01T00:00:00Z</timestamp></tuple></presence>",
+    ),
+    ("application/pidf+xml", "<presence"),
+    ("text/plain", "hello"),
+    ("", "hello"),
+];
+const URIS: [&str; 4] = [
+    "sip:b@example.com",
+    "pres:c@example.org",
+    "sip:d@example.com;transport=tcp",
+    "sips:e@example.com",
+];
+
+/// What a request that has left has to say for itself.
+struct Sent {
+    names: (String, String, String),
+    since: Timestamp,
+}
+
+struct Scene {
+    watcher: Watcher,
+    now: Timestamp,
+    keys: Vec<OwnSubscriptionKey>,
+    open: BTreeMap<ClientTransaction, Sent>,
+    challenged: Option<(ClientTransaction, Timestamp)>,
+    wishes: Vec<(ClientTransaction, Timestamp)>,
+    /// Names of subscriptions that were asked for: Call-ID and From.
+    asked: Vec<(String, String)>,
+    resolving: Vec<OwnSubscriptionKey>,
+    /// The last CSeq of each dialog and attempt.
+    numbers: BTreeMap<(String, String), u32>,
+    unanswered: BTreeSet<ServerTransaction>,
+    transactions: u64,
+    sent: u64,
+}
+
+impl Scene {
+    /// What the host has not reported by now, the watcher has given up.
+    fn forget(&mut self) {
+        let (now, long) = (self.now, Duration::from_secs(64));
+        let is_awaited = |since: Timestamp| now.saturating_since(since) < long;
+        self.open.retain(|_, sent| is_awaited(sent.since));
+        self.wishes.retain(|(_, since)| is_awaited(*since));
+    }
+
+    fn poll(&mut self) {
+        for _ in 0..2_000 {
+            let Some(output) = self.watcher.poll_output() else {
+                assert!(self.unanswered.is_empty(), "{:?}", self.unanswered);
+                return;
+            };
+            match output {
+                WatcherOutput::Send(request) => {
+                    self.sent += 1;
+                    let field = |name: &str| {
+                        let found = request.fields().find(|(other, _)| *other == name);
+                        found.expect("a field").1.to_owned()
+                    };
+                    let names = (field("Call-ID"), field("From"), field("To"));
+                    let mut open = self.open.values();
+                    assert!(open.all(|other| other.names != names), "two at a time");
+                    let cseq = field("CSeq");
+                    let cseq = cseq.strip_suffix(" SUBSCRIBE").expect("a CSeq");
+                    let cseq: u32 = cseq.parse().expect("a number");
+                    let dialog = (names.0.clone(), names.2.clone());
+                    let before = self.numbers.insert(dialog, cseq);
+                    assert!(before.is_none_or(|before| before < cseq), "CSeq rises");
+                    let mut octets = Vec::new();
+                    request.write_to("", &mut octets);
+                    assert_eq!(octets.len(), request.encoded_len(0));
+                    self.asked.push((names.0.clone(), names.1.clone()));
+                    let since = self.now;
+                    let sent = Sent { names, since };
+                    assert!(self.open.insert(request.transaction(), sent).is_none());
+                }
+                WatcherOutput::Respond(response) => {
+                    assert!(self.unanswered.remove(&response.transaction()));
+                }
+                WatcherOutput::NeedCredentials(wish) => {
+                    let challenged = self.challenged.take().expect("one that was answered");
+                    assert_eq!(wish.transaction(), challenged.0);
+                    self.wishes.push(challenged);
+                }
+                WatcherOutput::Resolve(resolve) => self.resolving.push(resolve.key),
+                WatcherOutput::Event(WatcherEvent::Over { key, .. }) => {
+                    assert!(self.watcher.presentity(key).is_none());
+                    self.keys.retain(|known| *known != key);
+                }
+                WatcherOutput::Event(event) => drop(event.to_string()),
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("it never ends");
+    }
+
+    fn notify(&mut self, mut next: impl FnMut() -> usize) {
+        let Some((call_id, from)) = pick_ref(&self.asked, next()).cloned() else {
+            return;
+        };
+        let notifier = format!("<sip:b@example.com>;tag=n{}", next() % 3);
+        let cseq = format!("{} NOTIFY", next());
+        let state = STATES[next() % STATES.len()];
+        let (media_type, body) = BODIES[next() % BODIES.len()];
+        let odd = next();
+        let mut fields = vec![
+            ("Call-ID", call_id.as_str()),
+            ("From", &notifier),
+            ("To", &from),
+            ("CSeq", &cseq),
+            ("Event", "presence"),
+            ("Contact", "<sip:pa@192.0.2.1>"),
+            ("Subscription-State", state),
+            ("Content-Type", media_type),
+        ];
+        match odd % 16 {
+            field @ 0..=7 => drop(fields.remove(field)),
+            8 => fields.push(("Record-Route", "<sip:p@192.0.2.9>, <sip:q@192.0.2.8;lr>")),
+            9 => fields.push(("Require", "x")),
+            10 => fields[4].1 = "dialog",
+            11 => fields.push(("Content-Encoding", "gzip")),
+            _ => {}
+        }
+        let method = if odd % 17 == 1 { "MESSAGE" } else { "NOTIFY" };
+        let body = Bytes::from_static(body.as_bytes());
+        let request = RequestRef::new(method, "sip:a@192.0.2.7", fields, &body);
+        self.transactions += 1;
+        let transaction = ServerTransaction(self.transactions);
+        let nobody = Identity::nobody();
+        let context = RequestContext::new(&nobody, "sip:a@192.0.2.7");
+        let _ = self.watcher.owns(&request);
+        let taken = self
+            .watcher
+            .handle_request(self.now, transaction, &request, &context);
+        if taken.is_ok() {
+            self.unanswered.insert(transaction);
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut entropy = 0_u64;
+    let entropy = move |buffer: &mut [u8]| {
+        for byte in buffer {
+            entropy = entropy
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            *byte = (entropy >> 33) as u8;
+        }
+    };
+    let mut scene = Scene {
+        watcher: Watcher::new(WatcherConfig::default(), entropy),
+        now: Timestamp::ZERO,
+        keys: Vec::new(),
+        open: BTreeMap::new(),
+        challenged: None,
+        wishes: Vec::new(),
+        asked: Vec::new(),
+        resolving: Vec::new(),
+        numbers: BTreeMap::new(),
+        unanswered: BTreeSet::new(),
+        transactions: 0,
+        sent: 0,
+    };
+    let account = Account::new("sip:a@example.com").expect("a user");
+    let account = account.with_contact("sips:a@192.0.2.7").expect("a contact");
+    let mut calls = 0_u64;
+    let mut bytes = data.iter().copied();
+    while let Some(call) = bytes.next() {
+        calls += 1;
+        let mut next = || usize::from(bytes.next().unwrap_or(0));
+        let now = scene.now;
+        match call % 16 {
+            0 => {
+                let order = WatchOrder::new(&account, URIS[next() % URIS.len()]);
+                let key = match next() % 4 {
+                    0 => scene.watcher.fetch(now, order),
+                    _ => scene.watcher.watch(now, order),
+                };
+                scene.keys.push(key.expect("a right order"));
+            }
+            1 => {
+                if let Some(key) = pick(&scene.keys, next()) {
+                    let _ = scene.watcher.end(now, key);
+                }
+            }
+            2 => {
+                if let Some(key) = pick(&scene.keys, next()) {
+                    match next() % 8 {
+                        0 => {
+                            assert!(scene.watcher.abandon(now, key));
+                            assert!(!scene.watcher.abandon(now, key));
+                            scene.keys.retain(|known| *known != key);
+                        }
+                        1..=3 => drop(scene.watcher.renew(now, key)),
+                        4 | 5 => drop(scene.watcher.request_state(now, key)),
+                        _ => drop(scene.watcher.set_account(now, key, &account)),
+                    }
+                }
+            }
+            3 => {
+                if let Some(key) = scene.resolving.pop() {
+                    let record = |priority| SrvRecord {
+                        priority,
+                        weight: 1,
+                        port: 5060,
+                        target: "x.example.com".to_owned(),
+                    };
+                    match next() % 3 {
+                        0 => drop(scene.watcher.decline_targets(now, key)),
+                        1 => drop(scene.watcher.provide_targets(now, key, &[])),
+                        _ => {
+                            let records = [record(2), record(1)];
+                            let _ = scene.watcher.provide_targets(now, key, &records);
+                        }
+                    }
+                }
+            }
+            4..=7 => {
+                let open: Vec<ClientTransaction> = scene.open.keys().copied().collect();
+                if let Some(transaction) = pick(&open, next()) {
+                    let status = pick(&STATUS, next()).unwrap_or(200);
+                    let fields: Vec<_> = (0..next() % 5)
+                        .filter_map(|_| pick(&FIELDS, next()))
+                        .collect();
+                    let none = Bytes::new();
+                    let response = ResponseRef::new(status, fields, &none);
+                    scene.watcher.handle_response(now, transaction, &response);
+                    if status >= 200 {
+                        // Open still, if credentials are asked for now.
+                        let since = scene.open.remove(&transaction).map(|sent| sent.since);
+                        scene.challenged = since.map(|since| (transaction, since));
+                    }
+                }
+            }
+            8 => {
+                let open: Vec<ClientTransaction> = scene.open.keys().copied().collect();
+                if let Some(transaction) = pick(&open, next()) {
+                    let failure = match next() % 2 {
+                        0 => Failure::Timeout,
+                        _ => Failure::Transport,
+                    };
+                    scene.watcher.handle_failure(now, transaction, failure);
+                    scene.open.remove(&transaction);
+                }
+            }
+            9 => {
+                if let Some((transaction, _)) = scene.wishes.pop() {
+                    let value = "Digest x";
+                    match next() % 3 {
+                        0 => drop(scene.watcher.decline_credentials(now, transaction)),
+                        _ => drop(scene.watcher.provide_credentials(now, transaction, value)),
+                    }
+                }
+            }
+            10..=13 => scene.notify(next),
+            14 => {
+                scene.now = now + Duration::from_secs((next() * next()) as u64);
+                scene.forget();
+                scene.watcher.handle_timeout(scene.now);
+            }
+            _ => {
+                let deadline = scene.watcher.poll_timeout().unwrap_or(now);
+                if deadline.saturating_since(now) < Duration::from_secs(40) {
+                    scene.now = now.max(deadline);
+                    scene.forget();
+                    scene.watcher.handle_timeout(scene.now);
+                }
+            }
+        }
+        scene.poll();
+    }
+    // Each call and each moment that came sends a request or two for each subscription at most.
+    assert!(scene.sent <= calls * (2 * scene.keys.len() as u64 + calls));
+    for key in scene.keys.split_off(0) {
+        assert!(scene.watcher.abandon(scene.now, key));
+    }
+    for transaction in scene.open.into_keys() {
+        let failure = Failure::Timeout;
+        scene
+            .watcher
+            .handle_failure(scene.now, transaction, failure);
+    }
+    for (transaction, _) in scene.wishes {
+        scene.watcher.decline_credentials(scene.now, transaction);
+    }
+    while let Some(output) = scene.watcher.poll_output() {
+        assert!(matches!(output, WatcherOutput::Event(_)), "{output:?}");
+    }
+    let later = scene.now + Duration::from_secs(64);
+    scene.watcher.handle_timeout(later);
+    assert_eq!(scene.watcher.occupancy(), [0; 7]);
+    assert_eq!(scene.watcher.poll_timeout(), None);
+});
+
+fn pick<T: Copy>(all: &[T], number: usize) -> Option<T> {
+    pick_ref(all, number).copied()
+}
+
+fn pick_ref<T>(all: &[T], number: usize) -> Option<&T> {
+    all.get(number.checked_rem(all.len())?)
+}
