@@ -126,7 +126,8 @@
 //! standing still. After a suspend of the machine the deadlines that passed are dealt with at the
 //! next `handle_timeout`: those subscriptions and publications end as if they had run out, which
 //! they did for the peers. On a clock that stops in suspend they live on for as long as the machine
-//! slept, and peers end them by 481 to the next NOTIFY.
+//! slept, and peers end them by 481 to the next NOTIFY. After a suspend `handle_timeout` comes before
+//! `poll_output`, which does not know how late it is.
 //!
 //! # What is guaranteed
 //!

@@ -53,8 +53,8 @@ pub enum UriPreference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OutdatedDocuments {
-    /// It is told of and left aside, and so are outdated tuples of others. The notifier's next document
-    /// is taken.
+    /// It is told of and left aside, and so are outdated tuples of others; the notifier is asked for the
+    /// state once more, and taken at its word.
     #[default]
     Refuse,
     /// It is taken.
@@ -143,7 +143,8 @@ struct Known {
     resource: Box<str>,
     state: Option<NotifiedState>,
     document: Option<Arc<Presence>>,
-    fingerprint: u64,
+    /// Of the octets that the document was read from; nothing when a part of them was left aside.
+    fingerprint: Option<u64>,
     /// Who sent the document that is known.
     notifier: Option<NotifierKey>,
     /// Who sent the last one, be it taken or not.
@@ -544,7 +545,7 @@ impl Watcher {
         let heard = core::mem::replace(&mut known.heard, notifier);
         let is_first = notifier.is_none() || heard != notifier;
         let fingerprint = self.fingerprints.hash_one((&body.bytes[..], &body.charset));
-        if known.document.is_some() && known.fingerprint == fingerprint {
+        if known.document.is_some() && known.fingerprint == Some(fingerprint) {
             known.notifier = notifier;
             return;
         }
@@ -559,6 +560,7 @@ impl Watcher {
                 return;
             }
         };
+        let mut is_whole = true;
         if let Some(before) = known.document.as_deref()
             && is_first
             && self.outdated == OutdatedDocuments::Refuse
@@ -569,14 +571,25 @@ impl Watcher {
             });
             let mut staleness = Staleness::default();
             let known_already = staleness.admit(&mut before.clone(), utc).is_ok();
-            if known_already && let Err(outdated) = staleness.admit(&mut document, utc) {
-                self.more
-                    .push_back(WatcherEvent::Outdated { key, outdated });
-                return;
+            if known_already {
+                match staleness.admit(&mut document, utc) {
+                    Ok(left_aside) => is_whole = left_aside.is_empty(),
+                    Err(outdated) => {
+                        self.more
+                            .push_back(WatcherEvent::Outdated { key, outdated });
+                        self.subscriber.request_state(self.now, key);
+                        return;
+                    }
+                }
             }
         }
-        known.fingerprint = fingerprint;
-        known.notifier = notifier;
+        // What was left aside is taken when the notifier says it again, as it is asked to.
+        known.fingerprint = is_whole.then_some(fingerprint);
+        if is_whole {
+            known.notifier = notifier;
+        } else {
+            self.subscriber.request_state(self.now, key);
+        }
         let same = known.document.as_deref();
         if same.is_some_and(|before| before.difference(&document).is_empty()) {
             return;

@@ -33,6 +33,18 @@ impl Endpoint {
         }
     }
 
+    /// What is there after a restart: it knows of no transaction, and no branch comes again.
+    #[allow(
+        dead_code,
+        reason = "only the server of the test simulated_clients restarts"
+    )]
+    pub fn restarted(&self) -> Self {
+        Self {
+            branches: self.branches,
+            ..Self::new(self.address)
+        }
+    }
+
     pub fn is_idle(&self) -> bool {
         self.layer.is_empty()
     }

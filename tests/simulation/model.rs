@@ -195,7 +195,11 @@ pub enum Shown {
 impl Shown {
     /// What a body shows; it must be a document about `entity`.
     pub fn read(body: &Bytes, entity: &str) -> Self {
-        let document = Presence::read(body).expect("a document");
+        Self::of(&Presence::read(body).expect("a document"), entity)
+    }
+
+    /// What a document shows; it must be about `entity`.
+    pub fn of(document: &Presence, entity: &str) -> Self {
         assert_eq!(document.entity, entity);
         let closed = |tuple: &Tuple| tuple.status.basic() == Some(Basic::Closed);
         if document.tuples.iter().any(closed) {

@@ -106,6 +106,8 @@ pub struct Network {
     order: u64,
     /// Nothing comes through to or from these addresses until then.
     cut: BTreeMap<usize, u64>,
+    /// No datagram comes through from the first of two addresses to the second until then.
+    one_way: BTreeMap<(usize, usize), u64>,
     /// Every second address reaches the agent, address 0, by connections.
     pub streams: bool,
     /// How often each address has lost its way to the agent and found another one.
@@ -128,6 +130,7 @@ impl Network {
             queue: BinaryHeap::new(),
             order: 0,
             cut: BTreeMap::new(),
+            one_way: BTreeMap::new(),
             streams: false,
             paths: BTreeMap::new(),
             last_arrivals: BTreeMap::new(),
@@ -141,8 +144,14 @@ impl Network {
         self.cut.insert(address, until);
     }
 
+    #[allow(dead_code, reason = "only the test simulated_clients does it")]
+    pub fn cut_one_way(&mut self, from: usize, to: usize, until: u64) {
+        self.one_way.insert((from, to), until);
+    }
+
     pub fn heal(&mut self) {
         self.cut.clear();
+        self.one_way.clear();
         self.weather = Weather::CLEAR;
     }
 
@@ -219,7 +228,9 @@ impl Network {
             self.push(at, message(bytes));
             return;
         }
-        if is_cut(from) || is_cut(to) || self.dice.chance(self.weather.lost) {
+        let way = self.one_way.get(&(from, to));
+        let is_closed = is_cut(from) || is_cut(to) || way.is_some_and(|until| self.now < *until);
+        if is_closed || self.dice.chance(self.weather.lost) {
             self.say(|| format!("lost, {from} to {to}"));
             return;
         }

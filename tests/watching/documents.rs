@@ -156,7 +156,10 @@ fn an_old_document_in_another_dialog_is_not_believed() {
         Some(at(200))
     );
     assert!(!phone.watcher.presentity(key).unwrap().is_current);
-    // Its next word is taken: who lost the newest tuple has older times for good.
+    // It is asked for its next word at once.
+    let again = taken.request();
+    assert_eq!(again.uri(), other.contact);
+    // That is taken: who lost the newest tuple has older times for good.
     let taken = phone.notify(&other.tell("active", &with_times(&[("a", 100)])));
     assert!(!taken.events.iter().any(is_outdated), "{taken:?}");
     assert_eq!(ids(&phone, key), ["a"]);

@@ -18,4 +18,5 @@ mod documents;
 mod entity;
 mod life;
 mod notifies;
+mod outdated;
 mod targets;

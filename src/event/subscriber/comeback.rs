@@ -74,24 +74,14 @@ impl Subscriber {
             ..InARow::default()
         };
         subscription.ways.clear();
-        let retry_in = match comeback(&end, retry_after) {
-            Comeback::Never => {
-                self.refuse(key);
-                None
-            }
+        let (retry_in, asked) = match comeback(&end, retry_after) {
+            Comeback::Never => (None, false),
             Comeback::After(least, asked) => {
                 let own = match short_lives {
                     0 | 1 => Duration::ZERO,
                     more => self.backoff().wait(more - 1, &mut *self.entropy),
                 };
-                let wait = least.max(own);
-                if wait.is_zero() {
-                    self.begin(key);
-                } else {
-                    self.end_attempt(key);
-                    self.wait(key, asked, self.now + wait);
-                }
-                Some(wait)
+                (Some(least.max(own)), asked)
             }
         };
         self.event(SubscriberEvent::Ended {
@@ -100,6 +90,14 @@ impl Subscriber {
             end,
             retry_in,
         });
+        match retry_in {
+            None => self.refuse(key),
+            Some(Duration::ZERO) => self.begin(key),
+            Some(wait) => {
+                self.end_attempt(key);
+                self.wait(key, asked, self.now + wait);
+            }
+        }
     }
 
     /// What was asked for outside dialogs has failed; `wait` is the patience that the server asks for.
