@@ -45,6 +45,7 @@ fn with_credentials_the_notify_is_repeated_with_a_new_cseq() {
     let (mut driver, need) = challenged();
     assert_eq!((need.status(), need.method()), (401, "NOTIFY"));
     assert_eq!(need.uri(), "sip:ana@phone.example.net:5062");
+    assert_eq!(need.from(), "sip:ivo@example.com");
     assert_eq!(need.challenges().collect::<Vec<_>>(), [CHALLENGE[0].1]);
     assert!(
         !driver

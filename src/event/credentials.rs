@@ -13,6 +13,7 @@ pub struct NeedCredentials {
     status: u16,
     method: &'static str,
     uri: Box<str>,
+    from: Box<str>,
     challenges: Vec<String>,
 }
 
@@ -22,6 +23,7 @@ impl NeedCredentials {
         transaction: ClientTransaction,
         method: &'static str,
         uri: &str,
+        from: &str,
         response: &ResponseRef<'_>,
     ) -> Option<Self> {
         let name = match response.status() {
@@ -34,6 +36,7 @@ impl NeedCredentials {
             status: response.status(),
             method,
             uri: uri.into(),
+            from: from.into(),
             challenges,
         })
     }
@@ -56,6 +59,11 @@ impl NeedCredentials {
     /// The Request-URI that credentials are computed over.
     pub fn uri(&self) -> &str {
         &self.uri
+    }
+
+    /// The URI of From: whose credentials are asked for.
+    pub fn from(&self) -> &str {
+        &self.from
     }
 
     /// The values of WWW-Authenticate or Proxy-Authenticate.

@@ -80,6 +80,8 @@ pub(super) struct DialogParts<'a> {
     pub(super) limit: usize,
 }
 
+const FROM: &str = "From: <";
+
 /// Appends a piece and tells where it stands.
 fn put(head: &mut HeadWriter, part: &str) -> Span {
     let start = head.len() as u16;
@@ -120,7 +122,7 @@ impl Dialog {
         if head.begin("NOTIFY", request_uri).is_none() {
             return Ok(None);
         }
-        head.push("From: <");
+        head.push(FROM);
         head.push(basics.to.uri());
         head.push(">;tag=");
         head.push(Tag::from_bits(parts.local_tag).as_str());
@@ -167,6 +169,12 @@ impl Dialog {
     pub(super) fn is(&self, call_id: &str, remote_tag: &str) -> bool {
         let fields = self.head.fields();
         self.call_id.of(fields) == call_id && self.remote_tag.of(fields) == remote_tag
+    }
+
+    /// The URI of From, which is the first line.
+    pub(super) fn local_uri(&self) -> &str {
+        let line = self.head.fields().strip_prefix(FROM).unwrap_or_default();
+        line.split('>').next().unwrap_or_default()
     }
 
     pub(super) fn has_event_id(&self, id: Option<&str>) -> bool {

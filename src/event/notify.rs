@@ -346,7 +346,9 @@ impl<P: Package> Server<P> {
             return false;
         };
         let uri = subscription.dialog.head.uri();
-        let Some(need) = NeedCredentials::of(transaction, "NOTIFY", uri, response) else {
+        let from = subscription.dialog.local_uri();
+        let need = NeedCredentials::of(transaction, "NOTIFY", uri, from, response);
+        let Some(need) = need else {
             return false;
         };
         let repetition = open.repetition.get_or_insert_default();

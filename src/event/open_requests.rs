@@ -106,12 +106,13 @@ impl<T> OpenRequests<T> {
         Some((request.about, request.awaited))
     }
 
-    /// What the host is to be asked for, when a 401 or 407 is worth an answer.
+    /// What the host is to be asked for, when a 401 or 407 is worth an answer. The URIs are those of the
+    /// request and of From.
     pub(super) fn challenge(
         &mut self,
         place: Key,
         method: &'static str,
-        uri: &str,
+        [uri, from]: [&str; 2],
         response: &ResponseRef<'_>,
         in_a_row: &mut Challenges,
     ) -> Option<NeedCredentials> {
@@ -125,7 +126,7 @@ impl<T> OpenRequests<T> {
             return None;
         }
         let transaction = self.transaction(place);
-        let need = NeedCredentials::of(transaction, method, uri, response)?;
+        let need = NeedCredentials::of(transaction, method, uri, from, response)?;
         self.window.get_mut(place)?.awaited = Some(credentials_field(response.status()));
         *challenges += 1;
         Some(need)

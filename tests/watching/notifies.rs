@@ -195,6 +195,16 @@ fn what_is_out_of_order_is_refused_and_not_taken() {
     assert_eq!(phone.note(key).as_deref(), Some("later"));
 }
 
+#[test]
+fn a_notifier_that_moves_is_asked_where_it_is() {
+    let mut phone = Phone::new();
+    let (_, mut notifier) = phone.watching();
+    notifier.contact = "sip:pa@203.0.113.77;transport=tcp".to_owned();
+    phone.notify(&notifier.notify("active"));
+    let refresh = phone.pass_until_something(SECOND * 3600).request().clone();
+    assert_eq!(refresh.uri(), notifier.contact);
+}
+
 // SUB-26 SUB-53
 #[test]
 fn the_first_notifier_is_the_only_one() {

@@ -134,8 +134,8 @@ impl EventPublicationAgent {
             return false;
         };
         let challenges = &mut publication.in_a_row.challenges;
-        let uri = publication.head.uri();
-        let need = (self.open).challenge(place, "PUBLISH", uri, response, challenges);
+        let uris = [publication.head.uri(), publication.account.uri()];
+        let need = (self.open).challenge(place, "PUBLISH", uris, response, challenges);
         if let Some(need) = need {
             self.lanes.output(PublisherOutput::NeedCredentials(need));
             return true;

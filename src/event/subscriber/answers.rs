@@ -132,8 +132,9 @@ impl Subscriber {
                     return false;
                 }
                 let uri = subscription.request_uri().to_owned();
+                let uris = [uri.as_str(), subscription.account.uri()];
                 let challenges = &mut subscription.in_a_row.challenges;
-                (self.open).challenge(place, "SUBSCRIBE", &uri, response, challenges)
+                (self.open).challenge(place, "SUBSCRIBE", uris, response, challenges)
             }
             Within::Dialog(dialog) => {
                 let Some(dialog) = self.dialogs.get_mut(dialog) else {
@@ -141,8 +142,9 @@ impl Subscriber {
                 };
                 let routes = dialog.routes.iter().map(AsRef::as_ref);
                 let (uri, _, _) = crate::event::dialog::way(routes, &dialog.target);
+                let uris = [uri, subscription.account.uri()];
                 let challenges = &mut dialog.challenges;
-                (self.open).challenge(place, "SUBSCRIBE", uri, response, challenges)
+                (self.open).challenge(place, "SUBSCRIBE", uris, response, challenges)
             }
         };
         let Some(need) = need else {
