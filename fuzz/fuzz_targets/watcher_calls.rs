@@ -10,7 +10,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
 use presentity::event::{
-    Account, Failure, Identity, OwnSubscriptionKey, RequestContext, SrvRecord,
+    Account, Failure, Identity, OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext, SrvRecord,
 };
 use presentity::presence::{WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput};
 use presentity::sip::{RequestRef, ResponseRef};
@@ -128,6 +128,8 @@ impl Scene {
             match output {
                 WatcherOutput::Send(request) => {
                     self.sent += 1;
+                    let hop = request.next_hop();
+                    assert!(hop.starts_with("sip"), "no way to {hop}");
                     let field = |name: &str| {
                         let found = request.fields().find(|(other, _)| *other == name);
                         found.expect("a field").1.to_owned()
@@ -239,6 +241,8 @@ fuzz_target!(|data: &[u8]| {
     };
     let account = Account::new("sip:a@example.com").expect("a user");
     let account = account.with_contact("sips:a@192.0.2.7").expect("a contact");
+    let other = Account::new("sip:a@example.com").expect("a user");
+    let other = other.with_contact("sips:a@192.0.2.99").expect("a contact");
     let mut calls = 0_u64;
     let mut bytes = data.iter().copied();
     while let Some(call) = bytes.next() {
@@ -269,7 +273,8 @@ fuzz_target!(|data: &[u8]| {
                         }
                         1..=3 => drop(scene.watcher.renew(now, key)),
                         4 | 5 => drop(scene.watcher.request_state(now, key)),
-                        _ => drop(scene.watcher.set_account(now, key, &account)),
+                        6 => drop(scene.watcher.set_account(now, key, &account)),
+                        _ => drop(scene.watcher.set_account(now, key, &other)),
                     }
                 }
             }
@@ -347,6 +352,31 @@ fuzz_target!(|data: &[u8]| {
     }
     // Each call and each moment that came sends a request or two for each subscription at most.
     assert!(scene.sent <= calls * (2 * scene.keys.len() as u64 + calls));
+    // What is not refused comes back by itself.
+    let lives = |key: &OwnSubscriptionKey| {
+        let info = scene.watcher.presentity(*key).expect("one that is known");
+        info.subscription.phase != OwnSubscriptionPhase::Refused
+    };
+    if scene.keys.iter().any(lives) {
+        assert!(
+            scene.watcher.poll_timeout().is_some(),
+            "nothing will happen"
+        );
+    }
+    // Ended, all are over soon, whatever they wait for.
+    if data.len() % 2 == 0 {
+        for key in scene.keys.clone() {
+            let _ = scene.watcher.end(scene.now, key);
+        }
+        for _ in 0..4 {
+            scene.poll();
+            scene.now = scene.now + Duration::from_secs(65);
+            scene.forget();
+            scene.watcher.handle_timeout(scene.now);
+        }
+        scene.poll();
+        assert!(scene.keys.is_empty(), "{:?}", scene.keys);
+    }
     for key in scene.keys.split_off(0) {
         assert!(scene.watcher.abandon(scene.now, key));
     }

@@ -3,7 +3,7 @@
 use super::dialog::may_be_target;
 use super::server::added_fields;
 use crate::engine::FlowId;
-use crate::sip::{HeadWriter, Tag, Uri};
+use crate::sip::{Contacts, HeadWriter, HeaderName, ResponseRef, Tag, Uri};
 use std::sync::Arc;
 
 /// Who asks and by which way: what all requests of one user have alike.
@@ -208,6 +208,42 @@ impl Account {
         writer.push(&self.0.fields);
         Some(())
     }
+}
+
+/// Whether a URI demands TLS on each hop (RFC 3261 section 26.2.2).
+pub(super) fn is_sips(uri: &str) -> bool {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    scheme.eq_ignore_ascii_case("sips")
+}
+
+/// Whether the hop that a URI of a route leads to is one of TLS.
+pub(super) fn is_secure_hop(uri: &str) -> bool {
+    match Uri::parse(uri) {
+        Ok(Uri::Sip(parsed)) => {
+            let transport = parsed.params().get("transport").flatten();
+            parsed.is_sips() || transport.is_some_and(|it| it.eq_ignore_ascii_case("tls"))
+        }
+        _ => false,
+    }
+}
+
+/// Targets that a 3xx names for a resource, best first, without the one that it came from (RFC 3261
+/// section 8.1.3.4).
+pub(super) fn redirections<'a>(
+    response: &ResponseRef<'a>,
+    resource: &str,
+    from: &str,
+) -> Vec<&'a str> {
+    let contacts = Contacts::parse(response.values(HeaderName::Contact));
+    let Ok(Contacts::List(mut contacts)) = contacts else {
+        return Vec::new();
+    };
+    contacts.sort_by_key(|contact| core::cmp::Reverse(contact.quality()));
+    let uris = contacts.iter().map(|contact| contact.uri());
+    // What is to be secure is not to be led astray.
+    let secure = is_sips(resource);
+    uris.filter(|uri| may_be_target(uri) && *uri != from && (!secure || is_sips(uri)))
+        .collect()
 }
 
 /// What names a request, or several in a row.

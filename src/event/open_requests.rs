@@ -1,10 +1,19 @@
 //! Requests of ours whose outcome is awaited, and the challenges to them (RFC 3261 section 22).
 
+use core::time::Duration;
+
 use super::credentials::{CHALLENGES_ANSWERED, NeedCredentials, credentials_field};
 use crate::engine::slab::Key;
 use crate::engine::window::Window;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::sip::{HeaderName, ResponseRef};
+
+/// A CSeq above this would leave no room to count up (RFC 3261 section 8.1.1.5).
+pub(super) const HIGHEST_CSEQ: u32 = (1 << 31) - (1 << 24);
+/// How far a CSeq counts from there before its dialog, or Call-ID, is given up for another.
+pub(super) const LAST_CSEQ: u32 = HIGHEST_CSEQ + (1 << 23);
+/// How long a request holds its place in the window.
+pub(super) const SLOW_AFTER: Duration = Duration::from_secs(2);
 
 /// Fields that answer challenges.
 pub(super) type Credentials = Vec<(HeaderName, String)>;

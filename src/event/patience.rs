@@ -10,18 +10,23 @@ use crate::sip::{HeaderName, ResponseRef, RetryAfter, Tag, parse_delta_seconds};
 const LONGEST_HOLD: u32 = 24 * 3600;
 /// Time that a refresh needs when its first attempt is lost: Timer F is 32 s.
 const SAFETY: Duration = Duration::from_secs(40);
+/// No server is asked to renew something more often than that: what it grants for less runs out.
+pub(super) const SHORTEST_REFRESH: Duration = Duration::from_secs(5);
+/// Answers 423 in a row that are heard.
+pub(super) const TOO_BRIEF: u8 = 3;
 /// Next hops that are remembered to be busy; more are not, and are asked at once.
 const HOPS: usize = 4096;
 
 /// When what was granted for a number of seconds is to be renewed: a tenth of the time before its
 /// end, or 40 s if that is more, but not in its first half. Up to a twentieth of it sooner, so that what
-/// began together does not stay together.
+/// began together does not stay together. Never sooner than after 5 s.
 pub(super) fn refresh_after(granted: u32, entropy: &mut dyn Entropy) -> Duration {
     let granted = Duration::from_secs(granted.into());
     let margin = (granted / 10).max(SAFETY).min(granted / 2);
     granted
         .saturating_sub(margin)
         .saturating_sub(up_to(granted / 20, entropy))
+        .max(SHORTEST_REFRESH)
 }
 
 /// Waiting after failures in a row: twice as long each time.
@@ -51,8 +56,12 @@ fn up_to(most: Duration, entropy: &mut dyn Entropy) -> Duration {
 /// The Retry-After of a response, if it has one that can be read.
 pub(super) fn retry_after(response: &ResponseRef<'_>) -> Option<Duration> {
     let value = response.first(HeaderName::RetryAfter)?;
-    let seconds = RetryAfter::parse(value).ok()?.seconds.min(LONGEST_HOLD);
-    Some(Duration::from_secs(seconds.into()))
+    Some(patience(RetryAfter::parse(value).ok()?.seconds))
+}
+
+/// The wait that a peer asks for, as far as it is heard.
+pub(super) fn patience(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.min(LONGEST_HOLD).into())
 }
 
 /// The seconds in a field of a response, if it has one that can be read.
@@ -111,8 +120,10 @@ mod tests {
             (600, 540, 510),
             (300, 260, 245),
             (60, 30, 27),
-            (1, 0, 0),
-            (0, 0, 0),
+            (12, 6, 5),
+            (10, 5, 5),
+            (1, 5, 5),
+            (0, 5, 5),
         ] {
             for fill in [0x00, 0xff] {
                 let wait = refresh_after(granted, &mut |bytes: &mut [u8]| bytes.fill(fill));

@@ -11,9 +11,10 @@ use super::package::subscriber_profile;
 use super::watcher_events::{PresenceChange, WatcherEvent, WatcherOutput};
 use crate::engine::{ClientTransaction, Entropy, ServerTransaction, Timestamp};
 use crate::event::{
-    Account, Backlog, Failure, NotifiedBody, NotifiedState, NotifierKey, OwnSubscriptionInfo,
-    OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext, SrvRecord, SubscribeError,
-    SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent, SubscriberOutput,
+    Account, Backlog, Failure, Identity, NotifiedBody, NotifiedState, NotifierKey,
+    OwnSubscriptionInfo, OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext, SrvRecord,
+    SubscribeError, SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent,
+    SubscriberOutput,
 };
 use crate::pidf::{Presence, ReadOptions, Staleness};
 use crate::sip::{Reason, RequestRef, ResponseRef, Uri};
@@ -454,6 +455,7 @@ impl Watcher {
                 key,
                 notifier,
                 state,
+                sender,
                 body,
                 ..
             } => {
@@ -467,7 +469,7 @@ impl Watcher {
                     }
                 }
                 if let Some(body) = body {
-                    self.take(key, notifier, &body);
+                    self.take(key, notifier, sender, &body);
                 }
             }
             SubscriberEvent::BodyRefused { key, body } => {
@@ -503,6 +505,9 @@ impl Watcher {
                     retry_in,
                 });
             }
+            SubscriberEvent::Delayed { key, retry_in } => {
+                self.more.push_back(WatcherEvent::Delayed { key, retry_in });
+            }
             SubscriberEvent::Over {
                 key,
                 was_fetch,
@@ -528,6 +533,7 @@ impl Watcher {
                 key,
                 before: Some(before),
                 after: None,
+                sender: Identity::nobody(),
             }));
         }
     }
@@ -537,6 +543,7 @@ impl Watcher {
         &mut self,
         key: OwnSubscriptionKey,
         notifier: Option<NotifierKey>,
+        sender: Identity,
         body: &NotifiedBody,
     ) {
         let Some(known) = self.known.get_mut(&key) else {
@@ -600,6 +607,7 @@ impl Watcher {
             key,
             before,
             after: Some(after),
+            sender,
         }));
     }
 }

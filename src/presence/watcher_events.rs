@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::event::{
-    NeedCredentials, NotifiedState, OwnSubscriptionKey, RefusedBody, Resolve, SubscribeFailure,
-    SubscriptionEnd,
+    Identity, NeedCredentials, NotifiedState, OwnSubscriptionKey, RefusedBody, Resolve,
+    SubscribeFailure, SubscriptionEnd,
 };
 use crate::pidf::{Difference, Outdated, Presence, ReadError};
 use crate::sip::{OutgoingRequest, Response};
@@ -82,6 +82,13 @@ pub enum WatcherEvent {
         /// When it is tried again. Nothing: not unless the application asks for it with `renew`.
         retry_in: Option<Duration>,
     },
+    /// What is asked for waits, since its next hop has asked to be spared.
+    Delayed {
+        /// Which subscription.
+        key: OwnSubscriptionKey,
+        /// How long it waits.
+        retry_in: Duration,
+    },
     /// The presentity is not watched any more, or the fetch is over. The key is stale.
     Over {
         /// Which subscription it was.
@@ -104,6 +111,9 @@ pub struct PresenceChange {
     pub before: Option<Arc<Presence>>,
     /// What is known now; nothing when the presentity may not be watched any more.
     pub after: Option<Arc<Presence>>,
+    /// Who sent the document, as the host has established it; it is up to the application whom it
+    /// believes what.
+    pub sender: Identity,
 }
 
 impl PresenceChange {
@@ -141,6 +151,10 @@ impl fmt::Display for WatcherEvent {
             } => {
                 write!(f, "subscription {key}: {failure}")?;
                 again(f, retry_in)
+            }
+            Self::Delayed { key, retry_in } => {
+                write!(f, "subscription {key}: the next hop is busy")?;
+                again(f, &Some(*retry_in))
             }
             Self::Over { key, .. } => write!(f, "subscription {key} is over"),
         }

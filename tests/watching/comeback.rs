@@ -184,6 +184,7 @@ fn who_is_sent_away_again_and_again_comes_back_less_and_less() {
         // Ended before anything came of it, it counts as well.
         for _ in 0..3 {
             let mut notifier = Notifier::of(&request, "pa");
+            phone.accept(&request, "pa", 3600);
             let state = format!("terminated;reason={reason}");
             let taken = phone.notify(&notifier.notify(&state));
             assert!(taken.requests.is_empty(), "{taken:?}");
@@ -207,10 +208,10 @@ fn a_server_that_forgets_at_once_is_not_flooded() {
     let begin = phone.now;
     let mut sent = 1;
     while phone.now.saturating_since(begin) < HOUR {
-        // Accepted for two seconds, and forgotten at each refresh.
+        // Accepted for eight seconds, and forgotten at each refresh.
         let mut notifier = Notifier::of(&request, "pa");
-        phone.accept(&request, "pa", 2);
-        phone.notify(&notifier.notify("active;expires=2"));
+        phone.accept(&request, "pa", 8);
+        phone.notify(&notifier.notify("active;expires=8"));
         let refresh = phone.pass_until_something(SECOND * 10).request().clone();
         let taken = phone.answer(&refresh, 481, &[]);
         let taken = match taken.requests.is_empty() {

@@ -133,7 +133,9 @@ fn the_charset_that_it_came_with_counts() {
 fn anew(phone: &mut Phone, notifier: &mut Notifier) -> Notifier {
     phone.pass(std::time::Duration::from_secs(100));
     let taken = phone.notify(&notifier.notify("terminated;reason=deactivated"));
-    Notifier::of(taken.request(), "pa9")
+    let subscribe = taken.request().clone();
+    phone.accept(&subscribe, "pa9", 3600);
+    Notifier::of(&subscribe, "pa9")
 }
 
 // SUB-54 SEC-26

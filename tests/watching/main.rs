@@ -19,4 +19,5 @@ mod entity;
 mod life;
 mod notifies;
 mod outdated;
+mod pressed;
 mod targets;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use presentity::event::{NotifiedState, OwnSubscriptionPhase, RefusedBody};
+use presentity::event::{NotifiedState, OwnSubscriptionPhase, RefusedBody, SubscriptionEnd};
 use presentity::presence::WatcherEvent;
 use presentity::sip::HeaderName;
 
 use crate::common::field;
-use crate::phone::{Notifier, Phone, document};
+use crate::phone::{BOB, Notifier, Phone, document};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -79,6 +79,7 @@ fn a_terminated_notify_makes_no_dialog() {
     let (key, subscribe) = phone.watch();
     let mut notifier = Notifier::of(&subscribe, "pa1");
     // It needs no way back.
+    phone.accept(&subscribe, "pa1", 3600);
     let last = notifier.notify("terminated;reason=rejected");
     let taken = phone.notify(&last.without("Contact"));
     assert_eq!(taken.status(), 200);
@@ -265,20 +266,65 @@ fn the_time_that_the_notifier_tells_counts() {
     assert_eq!(expires_at(&phone), SECOND * 290);
     phone.notify(&notifier.notify("pending;expires=400000000"));
     assert_eq!(expires_at(&phone), SECOND * 3600);
-    // About to end: it is asked for at once.
+    // About to end: it runs out, and is asked for anew.
     let taken = phone.notify(&notifier.notify("active;expires=0"));
-    assert_eq!(taken.status(), 200);
-    let refresh = phone.pass(SECOND / 10).request().clone();
-    assert_eq!(field(&refresh, "Expires"), Some("3600"));
-    // While that is under way its answer tells whether it has ended.
+    assert!(taken.requests.is_empty());
+    let taken = phone.pass(SECOND * 3);
+    assert_eq!(taken.end().0, SubscriptionEnd::Expired);
+    assert_eq!(taken.request().uri(), BOB);
+}
+
+// SUB-16 SUB-32
+#[test]
+fn what_a_notify_said_since_counts_where_the_answer_says_nothing() {
+    let mut phone = Phone::new();
+    let (_, mut notifier) = phone.watching();
+    let refresh = phone.pass_until_something(SECOND * 3600).request().clone();
+    phone.notify(&notifier.notify("active;expires=600"));
+    assert!(phone.answer(&refresh, 200, &[]).nothing());
+    let begin = phone.now;
+    assert_eq!(phone.pass_until_something(SECOND * 3600).requests.len(), 1);
+    let after = phone.now.saturating_since(begin);
+    assert!(after < SECOND * 600, "{after:?}");
+    // While one is under way its answer tells whether it has ended.
     phone.notify(&notifier.notify("active;expires=0"));
     assert!(phone.pass(SECOND * 5).nothing());
-    assert!(phone.accept(&refresh, "pa1", 3600).nothing());
-    assert_eq!(expires_at(&phone), SECOND * 3600);
-    assert_eq!(
-        phone.phase(key),
-        OwnSubscriptionPhase::Held(NotifiedState::Active)
-    );
+}
+
+// SUB-26
+#[test]
+fn a_branch_that_says_no_leaves_it_to_the_others() {
+    // Before the answer, which is that of the other branch.
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch();
+    let mut no = Notifier::of(&subscribe, "pa1");
+    let mut yes = Notifier::of(&subscribe, "pa2");
+    let refusal = no.notify("terminated;reason=noresource");
+    assert_eq!(phone.notify(&refusal).status(), 200);
+    assert!(phone.accept(&subscribe, "pa2", 3600).nothing());
+    let told = yes.tell("active;expires=3600", &document("open", "two"));
+    assert_eq!(phone.notify(&told).status(), 200);
+    assert_eq!(phone.note(key).as_deref(), Some("two"));
+    // After it.
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch();
+    phone.accept(&subscribe, "pa2", 3600);
+    let mut no = Notifier::of(&subscribe, "pa1");
+    let refusal = no.notify("terminated;reason=noresource");
+    assert!(phone.notify(&refusal).requests.is_empty());
+    assert_eq!(phone.phase(key), OwnSubscriptionPhase::Trying);
+    // Nobody else comes: then it was the last word.
+    let taken = phone.pass_until_something(SECOND * 33);
+    assert_eq!(taken.end().1, None);
+    assert_eq!(phone.phase(key), OwnSubscriptionPhase::Refused);
+    // It is its own answer.
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch();
+    let mut no = Notifier::of(&subscribe, "pa1");
+    phone.notify(&no.notify("terminated;reason=rejected"));
+    assert_eq!(phone.phase(key), OwnSubscriptionPhase::Trying);
+    assert_eq!(phone.accept(&subscribe, "pa1", 3600).end().1, None);
+    assert_eq!(phone.phase(key), OwnSubscriptionPhase::Refused);
 }
 
 // SUB-14 SUB-16

@@ -264,7 +264,7 @@ fn redirections_are_followed_best_first() {
         followed += 1;
         assert!(followed < 20);
     }
-    assert_eq!(followed, 5);
+    assert_eq!(followed, 8);
     for (status, contact) in [
         (302, BOB),
         (302, "tel:+1"),

@@ -9,16 +9,16 @@ use super::{
 };
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
-use crate::event::dialog::may_be_target;
+use crate::event::account::redirections;
 use crate::event::open_requests::challenge_status;
-use crate::event::patience::{may_pass_status, refresh_after, retry_after, seconds};
+use crate::event::patience::{
+    SHORTEST_REFRESH, TOO_BRIEF, may_pass_status, refresh_after, retry_after, seconds,
+};
 use crate::event::{Failure, PublishKind};
-use crate::sip::{Contacts, HeaderName, ResponseRef, parse_entity_tag};
+use crate::sip::{HeaderName, ResponseRef, parse_entity_tag};
 
 /// Redirections that are followed in a row.
 const REDIRECTIONS: u8 = 5;
-/// Answers 423 in a row that are heard.
-const TOO_BRIEF: u8 = 3;
 /// Attempts to remove what may be gone by itself sooner.
 const REMOVALS: u32 = 3;
 
@@ -189,7 +189,7 @@ impl EventPublicationAgent {
         // Without a tag there is nothing to refresh: it is published anew when it has run out.
         let until = match publication.entity_tag {
             Some(_) => self.now + refresh_after(expires, &mut *self.entropy),
-            None => publication.expires_at,
+            None => publication.expires_at.max(self.now + SHORTEST_REFRESH),
         };
         self.rest(key, Phase::Idle, until);
         self.event(PublisherEvent::Published {
@@ -246,27 +246,13 @@ impl EventPublicationAgent {
 
     /// 3xx: whether there is another target to try (RFC 3261 section 8.1.3.4).
     fn redirect(&mut self, key: Key, response: &ResponseRef<'_>) -> bool {
-        let Ok(Contacts::List(contacts)) = Contacts::parse(response.values(HeaderName::Contact))
-        else {
-            return false;
-        };
         let Some(publication) = self.publications.get(key) else {
             return false;
         };
-        let mut best: Option<(&str, u16)> = None;
-        for contact in &contacts {
-            // What is to be secure is not to be led astray.
-            let secure = publication.resource.starts_with("sips:");
-            let usable = may_be_target(contact.uri())
-                && contact.uri() != publication.head.uri()
-                && (!secure || contact.uri().starts_with("sips:"));
-            let q = contact.quality();
-            if usable && best.is_none_or(|(_, other)| q > other) {
-                best = Some((contact.uri(), q));
-            }
-        }
+        let targets = redirections(response, &publication.resource, publication.head.uri());
         let followed = publication.in_a_row.redirections;
-        let Some((target, _)) = best.filter(|_| followed < REDIRECTIONS) else {
+        let best = targets.first().filter(|_| followed < REDIRECTIONS);
+        let Some(target) = best else {
             return false;
         };
         let renamed = self.rename(key, target);

@@ -17,7 +17,7 @@ pub use output::{
 
 use super::PublishKind;
 use super::account::{Account, Names, may_be_asked};
-use super::open_requests::OpenRequests;
+use super::open_requests::{HIGHEST_CSEQ, LAST_CSEQ, OpenRequests, SLOW_AFTER};
 use super::patience::{Backoff, Holds};
 use crate::engine::lanes::{Lanes, Turn};
 use crate::engine::slab::{Key, Slab};
@@ -28,12 +28,8 @@ use crate::sip::{Content, Event, Head, HeadWriter, MediaType, OutgoingRequest, O
 use answers::declined;
 use publication::{InARow, OwnPublication, Phase};
 
-/// A CSeq above this would leave no room to count up (RFC 3261 section 8.1.1.5).
-const HIGHEST_CSEQ: u32 = (1 << 31) - (1 << 24);
 /// Failures that come at once are not to make a loop.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
-/// How long a request holds its place in the window.
-const SLOW_AFTER: Duration = Duration::from_secs(2);
 
 /// Publishes states for any event package and keeps them alive (RFC 3903 section 4).
 ///
@@ -535,7 +531,7 @@ impl EventPublicationAgent {
             self.rest(key, Phase::Waiting { asked: true }, until);
             return None;
         }
-        if publication.cseq >= HIGHEST_CSEQ + (1 << 23) {
+        if publication.cseq >= LAST_CSEQ {
             let request_uri = publication.head.uri().to_owned();
             self.rename(key, &request_uri);
         }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::subscription::{Phase, Turn, Wish};
+use super::subscription::{FirstNo, Phase, Turn, Wish};
 use super::{
     OpenSubscribe, OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent,
     SubscriberOutput, SubscriptionEnd, Within,
@@ -11,11 +11,8 @@ use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::event::Failure;
 use crate::event::open_requests::{Credentials, challenge_status};
-use crate::event::patience::{retry_after, seconds};
-use crate::sip::{HeaderName, ResponseRef};
-
-/// Answers 423 in a row that are heard.
-const TOO_BRIEF: u8 = 3;
+use crate::event::patience::{TOO_BRIEF, retry_after, seconds};
+use crate::sip::{HeaderName, NameAddr, ResponseRef};
 
 /// The answers to a refresh that say that there is no subscription any more (RFC 6665 section 4.1.2.2).
 fn ends_subscription(status: u16) -> bool {
@@ -46,7 +43,9 @@ impl Subscriber {
         };
         match open.within {
             Within::Attempt(tag) if self.is_current(open.subscription, tag) => {
+                self.has_outcome(open.subscription);
                 self.answered_outside(&open, response);
+                self.follow_all(open.subscription);
             }
             Within::Attempt(_) => {}
             Within::Dialog(dialog) => self.answered_in_dialog(&open, dialog, response),
@@ -209,6 +208,10 @@ impl Subscriber {
             (200..300, _) => self.accepted(open, response),
             // A NOTIFY has made a dialog: whatever is answered now, there is a subscription.
             (_, Phase::Held) => {}
+            // What is to be ended was never had.
+            _ if subscription.is_leaving() => {
+                self.fail(key, SubscribeFailure::Refused { status }, None);
+            }
             (300..400, Phase::Trying) if status != 305 && self.redirect(key, response) => {
                 self.queue(key);
             }
@@ -240,17 +243,34 @@ impl Subscriber {
         subscription.credentials.clear();
         subscription.in_a_row.challenges = Default::default();
         subscription.in_a_row.too_brief = 0;
-        subscription.in_a_row.redirections = 0;
+        subscription.in_a_row.redirected = 0;
         if let Some(attempt) = &mut subscription.attempt {
+            attempt.is_accepted = true;
             attempt.granted = granted;
+        }
+        let to = response.first(HeaderName::To);
+        let to = to.and_then(|to| NameAddr::parse(to).ok());
+        let tag = to.and_then(|to| to.tag());
+        let of_this_one = |no: &FirstNo| tag.is_none_or(|tag| *tag == *no.tag);
+        if let Some(no) = subscription.first_no.take_if(|no| of_this_one(no)) {
+            self.ended(key, None, no.end);
+            return;
+        }
+        if subscription.dialogs.is_empty() {
+            subscription.accepted_by = tag.map(Into::into);
+        }
+        if subscription.has_moved && subscription.dialogs.is_empty() {
+            // Its NOTIFYs go where nobody is any more.
+            let asked = open.asked;
+            self.doubt(key, asked);
+            self.end_attempt(key);
+            self.queue(key);
+            return;
         }
         let [dialog] = *subscription.dialogs.as_slice() else {
             return;
         };
         // That of another notifier says nothing of this one's (RFC 3856 section 6.9).
-        let to = response.first(HeaderName::To);
-        let to = to.and_then(|to| crate::sip::NameAddr::parse(to).ok());
-        let tag = to.and_then(|to| to.tag());
         let Some(granted) = granted.filter(|granted| *granted > 0) else {
             return;
         };
@@ -282,7 +302,13 @@ impl Subscriber {
                     // No NOTIFY will come (RFC 5839 section 5).
                     dialog.notify_by = None;
                 }
-                let granted = seconds(response, HeaderName::Expires).unwrap_or(open.asked);
+                let heard = dialog.notify_by.is_none() && open.asked > 0;
+                // Without a word of it what a NOTIFY has said since counts.
+                let otherwise = match heard {
+                    true => dialog.seconds_left(now),
+                    false => open.asked,
+                };
+                let granted = seconds(response, HeaderName::Expires).unwrap_or(otherwise);
                 let granted = granted.min(open.asked);
                 if granted > 0 {
                     self.grant(key, granted);
@@ -311,6 +337,19 @@ impl Subscriber {
         }
     }
 
+    fn has_outcome(&mut self, key: Key) {
+        let subscription = self.subscriptions.get_mut(key);
+        if let Some(attempt) = subscription.and_then(|it| it.attempt.as_mut()) {
+            attempt.is_open = false;
+        }
+    }
+
+    fn follow_all(&mut self, key: Key) {
+        for dialog in self.dialogs_of(key) {
+            self.follow(dialog);
+        }
+    }
+
     /// Another request may have been asked for while one was open.
     fn follow(&mut self, key: Key) {
         if let Some(dialog) = self.dialogs.get_mut(key)
@@ -324,10 +363,15 @@ impl Subscriber {
         match open.within {
             Within::Attempt(tag) => {
                 let key = open.subscription;
+                if !self.is_current(key, tag) {
+                    return;
+                }
+                self.has_outcome(key);
                 let phase = self.subscriptions.get(key).map(|it| it.phase);
-                if phase == Some(Phase::Trying) && self.is_current(key, tag) {
+                if phase == Some(Phase::Trying) {
                     self.fail(key, failure, wait);
                 }
+                self.follow_all(key);
             }
             Within::Dialog(dialog) => self.fail_in_dialog(open, dialog, failure, wait),
         }
@@ -365,7 +409,11 @@ impl Subscriber {
         dialog.failures = dialog.failures.saturating_add(1);
         let own = backoff.wait(dialog.failures, &mut *self.entropy);
         let retry_in = wait.unwrap_or_default().max(own);
-        dialog.refresh_at = Some(self.now + retry_in);
+        let until = self.now + retry_in;
+        let spread = self.spread(wait, until);
+        if let Some(dialog) = self.dialogs.get_mut(key) {
+            dialog.refresh_at = Some(until + spread);
+        }
         self.set_dialog_alarm(key);
         self.event(SubscriberEvent::Failed {
             key: OwnSubscriptionKey(open.subscription),

@@ -7,15 +7,16 @@ use super::subscription::{InARow, Phase, Way, Wish};
 use super::{OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent, SubscriptionEnd};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
-use crate::event::patience::may_pass_status;
+use crate::event::patience::{may_pass_status, patience as wish_to_wait};
 use crate::sip::Reason;
 
 /// Whether a subscription that ended is asked for again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comeback {
     Never,
-    /// When so much time has passed; whether that is the notifier's wish.
-    After(Duration, bool),
+    /// When so much time has passed, which may be the notifier's wish.
+    After(Duration),
+    Asked(Duration),
 }
 
 impl Subscriber {
@@ -46,11 +47,12 @@ impl Subscriber {
         if subscription.wish != Wish::Watch {
             if is_last {
                 // Silence proves nothing, and a fetch that was answered is over as it should be.
-                let confirmed = matches!(
-                    end,
-                    SubscriptionEnd::ByNotifier { .. } | SubscriptionEnd::Unknown { .. }
-                );
-                self.finish(key, confirmed);
+                let left = match end {
+                    SubscriptionEnd::ByNotifier { .. } | SubscriptionEnd::Unknown { .. } => 0,
+                    SubscriptionEnd::Silent | SubscriptionEnd::Expired => subscription.expires,
+                };
+                self.doubt(key, left);
+                self.finish_if_known(key);
             }
             return;
         }
@@ -74,16 +76,16 @@ impl Subscriber {
             ..InARow::default()
         };
         subscription.ways.clear();
-        let (retry_in, asked) = match comeback(&end, retry_after) {
-            Comeback::Never => (None, false),
-            Comeback::After(least, asked) => {
-                let own = match short_lives {
-                    0 | 1 => Duration::ZERO,
-                    more => self.backoff().wait(more - 1, &mut *self.entropy),
-                };
-                (Some(least.max(own)), asked)
-            }
+        let (least, asked) = match comeback(&end, retry_after) {
+            Comeback::Never => (None, None),
+            Comeback::After(least) => (Some(least), None),
+            Comeback::Asked(least) => (Some(least), Some(now + least)),
         };
+        let own = match short_lives {
+            0 | 1 => Duration::ZERO,
+            more => self.backoff().wait(more - 1, &mut *self.entropy),
+        };
+        let retry_in = least.map(|least| least.max(own));
         self.event(SubscriberEvent::Ended {
             key: OwnSubscriptionKey(key),
             notifier,
@@ -100,33 +102,64 @@ impl Subscriber {
         }
     }
 
+    /// Timer N of a SUBSCRIBE outside dialogs.
+    pub(super) fn timer_n(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        if let Some(no) = subscription.first_no.take() {
+            self.ended(key, None, no.end);
+            return;
+        }
+        let accepted = subscription.attempt.is_some_and(|it| it.is_accepted);
+        let failure = match accepted {
+            true => SubscribeFailure::Silent,
+            false => SubscribeFailure::Timeout,
+        };
+        self.fail(key, failure, None);
+    }
+
     /// What was asked for outside dialogs has failed; `wait` is the patience that the server asks for.
     pub(super) fn fail(&mut self, key: Key, failure: SubscribeFailure, wait: Option<Duration>) {
+        let asked = self.subscriptions.get(key).map(|it| it.asked_before());
+        let perhaps = match failure {
+            // A proxy says these when it knows no more than that.
+            SubscribeFailure::Refused { status } => matches!(status, 408 | 504),
+            SubscribeFailure::Timeout | SubscribeFailure::Forgotten | SubscribeFailure::Silent => {
+                true
+            }
+            SubscribeFailure::Transport | SubscribeFailure::Unresolved => false,
+        };
+        if perhaps {
+            self.doubt(key, asked.unwrap_or(0));
+        }
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
         subscription.credentials.clear();
+        subscription.first_no = None;
         match subscription.wish {
             Wish::Leave { .. } => {
-                // Refused, it was never had.
-                let confirmed = matches!(failure, SubscribeFailure::Refused { .. });
-                self.finish(key, confirmed);
+                self.finish_if_known(key);
                 return;
             }
             Wish::Watch | Wish::Fetch => {}
         }
         let redirected = matches!(subscription.ways.current, Some(Way::Target(_)));
-        if goes_on(failure, redirected) && subscription.ways.advance() {
+        if goes_on(failure, redirected) && self.advance_way(key) {
             self.end_attempt(key);
             self.queue(key);
             return;
         }
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
         subscription.ways.clear();
         let is_watch = subscription.wish == Wish::Watch;
         subscription.in_a_row.failures = subscription.in_a_row.failures.saturating_add(1);
         let failures = subscription.in_a_row.failures;
         subscription.in_a_row.challenges = Default::default();
-        subscription.in_a_row.redirections = 0;
+        subscription.in_a_row.redirected = 0;
         subscription.in_a_row.too_brief = 0;
         let may_pass = match failure {
             SubscribeFailure::Refused { status } => wait.is_some() || may_pass_status(status),
@@ -136,14 +169,19 @@ impl Subscriber {
             | SubscribeFailure::Silent
             | SubscribeFailure::Unresolved => true,
         };
-        let retry_in = (is_watch && may_pass).then(|| {
+        // A fetch waits as it would have waited for a server that was known to be busy.
+        let is_busy = wait.is_some() && failure == SubscribeFailure::Refused { status: 503 };
+        let retry_in = ((is_watch && may_pass) || is_busy).then(|| {
             let own = self.backoff().wait(failures, &mut *self.entropy);
             wait.unwrap_or_default().max(own)
         });
         match retry_in {
             Some(retry_in) => {
                 self.end_attempt(key);
-                self.wait(key, wait.is_some(), self.now + retry_in);
+                let asked = wait.map(|wait| self.now + wait);
+                let until = self.now + retry_in;
+                let spread = self.spread(wait, until);
+                self.wait(key, asked, until + spread);
             }
             None => self.refuse(key),
         }
@@ -153,7 +191,7 @@ impl Subscriber {
             failure,
             retry_in,
         });
-        if !is_watch {
+        if retry_in.is_none() && !is_watch {
             self.finish(key, false);
         }
     }
@@ -168,7 +206,7 @@ impl Subscriber {
     }
 
     /// Does nothing until then.
-    pub(super) fn wait(&mut self, key: Key, asked: bool, until: Timestamp) {
+    pub(super) fn wait(&mut self, key: Key, asked: Option<Timestamp>, until: Timestamp) {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.phase = Phase::Waiting { asked };
         }
@@ -189,16 +227,18 @@ fn goes_on(failure: SubscribeFailure, redirected: bool) -> bool {
     }
 }
 
-fn comeback(end: &SubscriptionEnd, patience: Duration) -> Comeback {
-    const AT_ONCE: Comeback = Comeback::After(Duration::ZERO, false);
+fn comeback(end: &SubscriptionEnd, own: Duration) -> Comeback {
+    const AT_ONCE: Comeback = Comeback::After(Duration::ZERO);
     let SubscriptionEnd::ByNotifier { retry_after, .. } = end else {
         return AT_ONCE;
     };
-    let asked = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
-    let or = |least: Duration| Comeback::After(asked.unwrap_or(least), asked.is_some());
+    let or = |least: Duration| match retry_after {
+        Some(seconds) => Comeback::Asked(wish_to_wait(*seconds)),
+        None => Comeback::After(least),
+    };
     match end.reason() {
         Some(Reason::Deactivated | Reason::Timeout) => AT_ONCE,
-        Some(Reason::Probation) => or(patience),
+        Some(Reason::Probation) => or(own),
         Some(Reason::Rejected | Reason::NoResource | Reason::Invariant | Reason::BadFilter) => {
             Comeback::Never
         }

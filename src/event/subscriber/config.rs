@@ -32,8 +32,8 @@ pub struct SubscriberConfig {
     /// Transactions that may be open beside these after they went unanswered for 2 s. Default
     /// 4096.
     pub slow_window: usize,
-    /// After how long a transaction that the host never reported on counts as timed out.
-    /// Default 64 s, twice Timer F.
+    /// After how long a transaction that the host never reported on counts as timed out, and
+    /// credentials that were asked for as declined. Default 64 s, twice Timer F.
     pub forgotten_after: Duration,
     /// Timers that one `handle_timeout` deals with. Default 512, some hundred microseconds.
     pub timers_per_call: u32,

@@ -19,8 +19,8 @@ pub use output::{
     SubscribeError, SubscribeFailure, SubscriberEvent, SubscriberOutput, SubscriptionEnd,
 };
 
-use super::account::{Account, may_be_asked};
-use super::open_requests::OpenRequests;
+use super::account::{Account, is_secure_hop, is_sips, may_be_asked};
+use super::open_requests::{HIGHEST_CSEQ, OpenRequests, SLOW_AFTER};
 use super::package::Profile;
 use super::patience::{Backoff, Holds};
 use crate::engine::lanes::{Lanes, Turn as LaneTurn};
@@ -32,10 +32,8 @@ use crate::engine::{Entropy, Timestamp};
 use crate::sip::{Content, Event, HeadWriter, MediaType, Tag};
 use subscription::{Alarm, Attempt, Dialog, InARow, Phase, Subscription, Turn, Ways, Wish};
 
-/// A CSeq above this would leave no room to count up (RFC 3261 section 8.1.1.5).
-const HIGHEST_CSEQ: u32 = (1 << 31) - (1 << 24);
-/// How long a request holds its place in the window.
-const SLOW_AFTER: core::time::Duration = core::time::Duration::from_secs(2);
+/// Requests that one poll looks at without finding one to send; some hundred microseconds.
+const REQUESTS_PER_POLL: u32 = 1024;
 
 /// Subscribes to resources of one event package and keeps the subscriptions alive (RFC 6665 section
 /// 4.1).
@@ -57,6 +55,8 @@ pub struct Subscriber {
     /// Subscriptions are owed requests outside dialogs; dialogs have rounds.
     lanes: Lanes<SubscriberOutput>,
     holds: Holds,
+    /// The last poll ended before it was through.
+    interrupted: bool,
     heads: HeadWriter,
     no_content: Arc<Content>,
 }
@@ -144,6 +144,8 @@ pub struct OwnSubscriptionInfo<'a> {
     pub notifiers: usize,
     /// When the last of them lets it end unless it is refreshed, which it will be.
     pub expires_at: Option<Timestamp>,
+    /// When it is asked for again, if it waits for that.
+    pub retry_at: Option<Timestamp>,
 }
 
 impl core::fmt::Debug for Subscriber {
@@ -189,6 +191,7 @@ impl Subscriber {
             open: OpenRequests::new(config.role, window),
             lanes: Lanes::new(),
             holds: Holds::default(),
+            interrupted: false,
             heads: HeadWriter::default(),
             no_content: Arc::new(Content::new("", None, Bytes::new())),
             config,
@@ -226,6 +229,10 @@ impl Subscriber {
     /// To poll a resource costs fewer messages this way than by fetches.
     pub fn request_state(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> bool {
         self.advance(now);
+        let subscription = self.subscriptions.get(key.0);
+        if subscription.is_none_or(Subscription::is_leaving) {
+            return false;
+        }
         let dialogs = self.dialogs_of(key.0);
         for dialog_key in &dialogs {
             if let Some(dialog) = self.dialogs.get_mut(*dialog_key)
@@ -261,23 +268,37 @@ impl Subscriber {
             // A NOTIFY may be on its way.
             Phase::Trying => {}
             Phase::Resolving | Phase::Queued | Phase::Waiting { .. } | Phase::Refused => {
-                self.finish(key.0, true);
+                self.finish_if_known(key.0);
             }
         }
         Ok(())
     }
 
-    /// Asks again for a subscription that was refused or waits: because the user wants it, or the
-    /// network is back. One that is held or under way is left alone, and a server that asked to wait is
-    /// not asked sooner. False when there is no such subscription.
+    /// Asks again for a subscription that was refused or waits, or whose refreshes fail: because the user
+    /// wants it, or the network is back. One that is well or under way is left alone, and a server that
+    /// asked to wait is not asked sooner. False when there is no such subscription.
     pub fn renew(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> bool {
         self.advance(now);
         let Some(subscription) = self.subscriptions.get_mut(key.0) else {
             return false;
         };
-        if let Phase::Refused | Phase::Waiting { asked: false } = subscription.phase {
-            subscription.in_a_row = InARow::default();
-            self.begin(key.0);
+        match subscription.phase {
+            Phase::Waiting { asked: Some(until) } if until > self.now => {
+                self.wait(key.0, Some(until), until);
+            }
+            Phase::Refused | Phase::Waiting { .. } => {
+                subscription.in_a_row = InARow::default();
+                self.begin(key.0);
+            }
+            Phase::Held => {
+                for key in self.dialogs_of(key.0) {
+                    let fails = self.dialogs.get(key).is_some_and(|it| it.failures > 0);
+                    if fails {
+                        self.queue_dialog(key);
+                    }
+                }
+            }
+            Phase::Resolving | Phase::Queued | Phase::Trying => {}
         }
         true
     }
@@ -286,7 +307,8 @@ impl Subscriber {
     /// of address, say. Notifiers are told the new Contact at once.
     ///
     /// # Errors
-    /// When the account cannot be used; the one before stays.
+    /// When the account cannot be used, and the one before stays; when there is no such subscription, or
+    /// it is being ended.
     pub fn set_account(
         &mut self,
         now: Timestamp,
@@ -295,12 +317,14 @@ impl Subscriber {
     ) -> Result<(), SubscribeError> {
         self.advance(now);
         let subscription = self.subscriptions.get(key.0);
+        let subscription = subscription.filter(|it| !it.is_leaving());
         let subscription = subscription.ok_or(SubscribeError::Unknown)?;
         self.check_account(account, &subscription.resource)?;
         let phase = subscription.phase;
         if let Some(subscription) = self.subscriptions.get_mut(key.0) {
             subscription.account = account.clone();
-            subscription.ways.clear();
+            // Told when there is a dialog to tell it in.
+            subscription.has_moved = phase == Phase::Trying;
         }
         match phase {
             Phase::Held => {
@@ -308,17 +332,22 @@ impl Subscriber {
                     self.queue_dialog(dialog);
                 }
             }
-            Phase::Resolving => self.begin(key.0),
+            Phase::Resolving | Phase::Queued => {
+                if let Some(subscription) = self.subscriptions.get_mut(key.0) {
+                    subscription.ways.clear();
+                }
+                self.begin(key.0);
+            }
             Phase::Waiting { .. } | Phase::Refused => {
                 self.renew(now, key);
             }
-            Phase::Queued | Phase::Trying => {}
+            Phase::Trying => {}
         }
         Ok(())
     }
 
     /// Forgets a subscription without a word to the notifier, where it ends by itself or by the answer to
-    /// its next NOTIFY. Tells whether there was one.
+    /// its next NOTIFY. Tells whether there was one. Events that wait to be taken still come.
     pub fn abandon(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> bool {
         self.advance(now);
         self.drop(key.0).is_some()
@@ -350,13 +379,20 @@ impl Subscriber {
 
     /// When to call [`handle_timeout`](Self::handle_timeout); nothing when there is no deadline.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if self.interrupted {
+            return Some(self.now);
+        }
         let deadlines = [self.wheel.next(), self.open.next()];
         deadlines.into_iter().flatten().min()
     }
 
     /// The next thing to do. Before the host sleeps it polls until there is none.
+    ///
+    /// One call does a bounded piece of work; when that was not enough to find something,
+    /// [`poll_timeout`](Self::poll_timeout) wants to be woken at once.
     pub fn poll_output(&mut self) -> Option<SubscriberOutput> {
-        loop {
+        self.interrupted = false;
+        for _ in 0..REQUESTS_PER_POLL {
             let request = match self.lanes.next(self.open.has_room())? {
                 LaneTurn::Output(output) => return Some(output),
                 LaneTurn::Owed(key) => self.request(key),
@@ -366,6 +402,8 @@ impl Subscriber {
                 return Some(SubscriberOutput::Send(request));
             }
         }
+        self.interrupted = true;
+        None
     }
 
     /// One subscription.
@@ -456,6 +494,10 @@ impl Subscriber {
             since: self.now,
             credentials: Vec::new(),
             in_a_row: InARow::default(),
+            has_moved: false,
+            perhaps_until: Timestamp::ZERO,
+            accepted_by: None,
+            first_no: None,
         });
         self.begin(key);
         Ok(OwnSubscriptionKey(key))
@@ -463,12 +505,13 @@ impl Subscriber {
 
     fn check_account(&self, account: &Account, resource: &str) -> Result<(), SubscribeError> {
         let contact = account.contact().ok_or(SubscribeError::NoContact)?;
-        let is_sips = |uri: &str| {
-            let scheme = uri.split(':').next().unwrap_or_default();
-            scheme.eq_ignore_ascii_case("sips")
-        };
-        if is_sips(resource) && !is_sips(contact) {
-            return Err(SubscribeError::InsecureContact);
+        if is_sips(resource) {
+            if !is_sips(contact) {
+                return Err(SubscribeError::InsecureContact);
+            }
+            if account.first_route().is_some_and(|it| !is_secure_hop(it)) {
+                return Err(SubscribeError::InsecureRoute);
+            }
         }
         let limit = self.config.head.min(usize::from(u16::MAX));
         match account.len() + 2 * resource.len() <= limit {
@@ -501,6 +544,12 @@ impl Subscriber {
             phase,
             notifiers: subscription.dialogs.len(),
             expires_at: dialogs().map(|dialog| dialog.expires_at).max(),
+            retry_at: match subscription.phase {
+                Phase::Waiting { .. } => subscription.timer.0.as_ref().map(|(_, at)| *at),
+                Phase::Resolving | Phase::Queued | Phase::Trying | Phase::Held | Phase::Refused => {
+                    None
+                }
+            },
         }
     }
 
@@ -553,7 +602,16 @@ impl Subscriber {
         let Some(dialog) = self.dialogs.get_mut(key) else {
             return;
         };
+        // The SUBSCRIBE that made it may be unanswered yet, be there a NOTIFY already.
+        let subscription = self.subscriptions.get(dialog.subscription);
+        let attempt = subscription.and_then(|subscription| subscription.attempt);
+        let is_made = attempt.is_none_or(|attempt| !attempt.is_open);
         match dialog.turn {
+            Turn::None if !is_made => {
+                dialog.again = true;
+                dialog.refresh_at = None;
+                self.set_dialog_alarm(key);
+            }
             Turn::None => {
                 dialog.turn = Turn::Queued;
                 dialog.refresh_at = None;
@@ -582,12 +640,15 @@ impl Subscriber {
             from_tag,
             call_id,
             cseq: self.config.initial_cseq,
+            is_open: false,
+            is_accepted: false,
             granted: None,
             until: self.now,
         };
         let subscription = self.subscriptions.get_mut(key)?;
         subscription.attempt = Some(attempt);
         subscription.since = self.now;
+        subscription.accepted_by = None;
         self.attempts.insert(from_tag, key.index);
         Some(attempt)
     }
@@ -619,7 +680,7 @@ impl Subscriber {
         match subscription.phase {
             Phase::Waiting { .. } => self.begin(key),
             Phase::Resolving => self.fail(key, SubscribeFailure::Unresolved, None),
-            Phase::Trying => self.fail(key, SubscribeFailure::Silent, None),
+            Phase::Trying => self.timer_n(key),
             Phase::Queued | Phase::Held | Phase::Refused => {}
         }
     }
@@ -660,6 +721,21 @@ impl Subscriber {
                 subscription.dialogs.retain(|other| *other != key);
             }
         }
+    }
+
+    /// Something of it may be at a notifier for so many seconds.
+    fn doubt(&mut self, key: Key, seconds: u32) {
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            let until = self.now + core::time::Duration::from_secs(seconds.into());
+            subscription.perhaps_until = until.max(subscription.perhaps_until);
+        }
+    }
+
+    /// It is over, as far as anybody can know.
+    fn finish_if_known(&mut self, key: Key) {
+        let subscription = self.subscriptions.get(key);
+        let confirmed = subscription.is_some_and(|it| it.perhaps_until <= self.now);
+        self.finish(key, confirmed);
     }
 
     /// A fetch, or a subscription that was to be ended, is over.

@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use super::output::{NotifiedBody, RefusedBody};
-use super::subscription::{Alarm, Dialog, Phase, Subscription, Turn, Wish};
+use super::subscription::{Alarm, Dialog, FirstNo, Phase, Subscription, Turn, Wish};
 use super::{
     NotifiedState, NotifierKey, OwnSubscriptionKey, Subscriber, SubscriberEvent, SubscriberOutput,
     SubscriptionEnd,
 };
 use crate::engine::slab::Key;
 use crate::engine::{ServerTransaction, Timestamp};
+use crate::event::account::{is_secure_hop, is_sips};
 use crate::event::dialog::{Basics, may_be_target};
 use crate::event::package::Forks;
 use crate::event::patience::refresh_after;
@@ -147,7 +148,11 @@ impl Subscriber {
         {
             return Err(Refusal::new(500, RefusalReason::OutOfOrder));
         }
+        let secure = is_sips(&subscription.resource);
         let target = self.target(request, &place)?;
+        if secure && target.is_some_and(|target| !is_sips(target)) {
+            return Err(Refusal::malformed());
+        }
         let body = self.body(request);
 
         let dialog = match place {
@@ -183,7 +188,7 @@ impl Subscriber {
                 dialog.target = target.into();
             }
         }
-        self.take(key, dialog, &state, body, context);
+        self.take(key, dialog, basics.from_tag, &state, body, context);
         Ok(())
     }
 
@@ -241,7 +246,9 @@ impl Subscriber {
     ) -> Result<Key, Refusal> {
         // From the NOTIFY, not from the 2xx (RFC 6665 section 4.4.1).
         let routes = parse_routes(request.values(HeaderName::RecordRoute))?;
-        if !routes.iter().all(|route| may_be_target(route.uri())) {
+        let secure = (self.subscriptions.get(key)).is_some_and(|it| is_sips(&it.resource));
+        let usable = |uri: &str| may_be_target(uri) && (!secure || is_secure_hop(uri));
+        if !routes.iter().all(|route| usable(route.uri())) {
             return Err(Refusal::malformed());
         }
         let octets: usize = routes.iter().map(|route| route.uri().len() + 12).sum();
@@ -282,8 +289,14 @@ impl Subscriber {
         }
         subscription.dialogs.push(dialog);
         subscription.phase = Phase::Held;
+        subscription.first_no = None;
+        subscription.accepted_by = None;
+        let has_moved = core::mem::take(&mut subscription.has_moved);
         self.set_alarm(key, None);
         self.grant(dialog, asked);
+        if has_moved {
+            self.queue_dialog(dialog);
+        }
         Ok(dialog)
     }
 
@@ -305,6 +318,7 @@ impl Subscriber {
         &mut self,
         key: Key,
         dialog: Option<Key>,
+        remote_tag: &str,
         said: &SubscriptionState<'_>,
         body: Result<Option<NotifiedBody>, RefusedBody>,
         context: &RequestContext<'_>,
@@ -348,9 +362,7 @@ impl Subscriber {
             };
             match dialog {
                 Some(dialog) => self.end_dialog(dialog, end),
-                // Where others may follow, one that has nothing to say is not the last word.
-                None if self.has_dialogs(key) => {}
-                None => self.ended(key, None, end),
+                None => self.ended_at_once(key, remote_tag, end),
             }
         } else if let (Some(Wish::Fetch), Some(dialog)) = (wish, dialog) {
             // Some notifiers call a fetch active; it has what it came for.
@@ -370,9 +382,24 @@ impl Subscriber {
         }
     }
 
-    fn has_dialogs(&self, key: Key) -> bool {
-        let subscription = self.subscriptions.get(key);
-        subscription.is_some_and(|subscription| !subscription.dialogs.is_empty())
+    /// A notifier has said no before there was a dialog. It may be one branch of several, and the first
+    /// one that makes a dialog wins (RFC 3856 section 6.9): it is the last word when the 2xx is its own,
+    /// or nothing else comes until Timer N.
+    fn ended_at_once(&mut self, key: Key, tag: &str, end: SubscriptionEnd) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        if !subscription.dialogs.is_empty() {
+            return;
+        }
+        let is_accepted = subscription.attempt.is_some_and(|it| it.is_accepted);
+        let of_another = (subscription.accepted_by.as_deref()).is_some_and(|other| other != tag);
+        if (is_accepted && !of_another) || subscription.wish != Wish::Watch {
+            self.ended(key, None, end);
+            return;
+        }
+        let tag = tag.into();
+        subscription.first_no = Some(Box::new(FirstNo { tag, end }));
     }
 
     /// State and time of a subscription that goes on; the notifier's word counts (RFC 6665 section 4.1.3),

@@ -147,8 +147,16 @@ pub enum SubscriberEvent {
         is_refresh: bool,
         /// Why.
         failure: SubscribeFailure,
-        /// When it is tried again. Nothing: not before the application asks for it.
+        /// When it is tried again, up to half a minute later where the server has asked to wait. Nothing:
+        /// not before the application asks for it.
         retry_in: Option<Duration>,
+    },
+    /// What is asked for waits, since its next hop has asked to be spared (RFC 3261 section 21.5.4).
+    Delayed {
+        /// Which subscription.
+        key: OwnSubscriptionKey,
+        /// How long it waits.
+        retry_in: Duration,
     },
     /// A subscription is over as the application asked for, or it was a fetch. The key is stale.
     Over {
@@ -210,7 +218,7 @@ pub enum SubscribeFailure {
     Transport,
     /// The host did not report what became of it.
     Forgotten,
-    /// It was accepted, and no NOTIFY came (Timer N).
+    /// It was accepted, and no NOTIFY came in time (Timer N).
     Silent,
     /// The pres URI could not be resolved.
     Unresolved,
@@ -284,6 +292,10 @@ impl fmt::Display for SubscriberEvent {
                 write!(f, "subscription {key}: {failure}")?;
                 again(f, *retry_in)
             }
+            Self::Delayed { key, retry_in } => {
+                write!(f, "subscription {key}: the next hop is busy")?;
+                again(f, Some(*retry_in))
+            }
             Self::Over { key, .. } => write!(f, "subscription {key} is over"),
         }
     }
@@ -305,6 +317,10 @@ pub enum SubscribeError {
     /// What is watched by a sips URI demands a Contact that is one (RFC 3261 section 8.1.1.8).
     #[error("a sips URI is watched by an account whose contact is none")]
     InsecureContact,
+    /// What is watched by a sips URI demands TLS on each hop; the account's proxy is reached without
+    /// (RFC 3261 section 26.2.2).
+    #[error("a sips URI is watched through a proxy without TLS")]
+    InsecureRoute,
     /// The text is no event id, or no media type.
     #[error("{text:?} is no event id or media type")]
     Malformed {

@@ -4,12 +4,14 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::subscription::{Phase, Turn, Way};
-use super::{HIGHEST_CSEQ, OpenSubscribe, Subscriber, SubscriptionEnd, Within};
+use super::{
+    OpenSubscribe, OwnSubscriptionKey, Subscriber, SubscriberEvent, SubscriptionEnd, Within,
+};
 use crate::engine::slab::Key;
 use crate::engine::{FlowId, Timestamp};
 use crate::event::account::{InDialog, Names};
 use crate::event::dialog::{contact_line, way};
-use crate::event::open_requests::Credentials;
+use crate::event::open_requests::{Credentials, LAST_CSEQ};
 use crate::sip::{Content, Head, OutgoingRequest, Own, Tag};
 
 /// Enough to spread those who wait for one server.
@@ -31,12 +33,21 @@ impl Subscriber {
         if subscription.phase != Phase::Queued {
             return None;
         }
-        if let Some(until) = self.holds.until(&subscription.next_hop(), self.now) {
+        if let Some(asked) = self.held_until(key) {
             // Those who were held do not all come at once.
-            let until = until + self.jitter(until);
-            self.wait(key, true, until);
+            let until = asked + self.jitter(asked);
+            self.end_attempt(key);
+            if let Some(subscription) = self.subscriptions.get_mut(key) {
+                subscription.ways.clear();
+            }
+            self.wait(key, Some(asked), until);
+            self.event(SubscriberEvent::Delayed {
+                key: OwnSubscriptionKey(key),
+                retry_in: until.saturating_since(self.now),
+            });
             return None;
         }
+        let subscription = self.subscriptions.get(key)?;
         // A repetition has the names of what it repeats (RFC 3261 section 8.1.3.5).
         let is_repetition = subscription.attempt.is_some();
         if !is_repetition {
@@ -47,6 +58,7 @@ impl Subscriber {
         let attempt = subscription.attempt.as_mut()?;
         attempt.cseq = attempt.cseq.saturating_add(1);
         attempt.until = self.now + self.config.timer_n;
+        attempt.is_open = true;
         let attempt = *attempt;
         let parts = Parts {
             open: OpenSubscribe {
@@ -78,6 +90,7 @@ impl Subscriber {
             _ => self.heads.finish(),
         };
         subscription.phase = Phase::Trying;
+        subscription.has_moved = false;
         let (_, request) = self.send(parts, head);
         self.set_alarm(key, Some(attempt.until));
         Some(request)
@@ -97,12 +110,16 @@ impl Subscriber {
                 // It would keep a program from its end.
                 self.end_dialog(key, SubscriptionEnd::Expired);
             } else {
-                dialog.refresh_at = Some(until);
+                let latest = dialog.expires_at.max(until);
+                let spread = self.jitter(until);
+                if let Some(dialog) = self.dialogs.get_mut(key) {
+                    dialog.refresh_at = Some((until + spread).min(latest));
+                }
                 self.set_dialog_alarm(key);
             }
             return None;
         }
-        if dialog.local_cseq >= HIGHEST_CSEQ + (1 << 23) {
+        if dialog.local_cseq >= LAST_CSEQ {
             // A dialog cannot count higher; another begins lower.
             self.end_dialog(key, SubscriptionEnd::Expired);
             return None;
@@ -155,6 +172,21 @@ impl Subscriber {
         Some(request)
     }
 
+    /// Until when every place that is left to ask has asked to be spared; goes on to the first that has
+    /// not.
+    fn held_until(&mut self, key: Key) -> Option<Timestamp> {
+        let mut earliest: Option<Timestamp> = None;
+        loop {
+            let subscription = self.subscriptions.get_mut(key)?;
+            let until = self.holds.until(&subscription.next_hop(), self.now)?;
+            earliest = Some(earliest.map_or(until, |other| other.min(until)));
+            // A repetition is for the one that is to be asked again.
+            if subscription.attempt.is_some() || !subscription.ways.advance() {
+                return earliest;
+            }
+        }
+    }
+
     fn send(&mut self, parts: Parts, head: Head) -> (Key, OutgoingRequest) {
         let (asked, credentials) = (parts.open.asked, &parts.credentials);
         let own = Own::of_request("SUBSCRIBE", parts.cseq, asked, None, credentials);
@@ -165,6 +197,11 @@ impl Subscriber {
         let transaction = self.open.transaction(open);
         let request = OutgoingRequest::new(transaction, parts.flow, head, own, content);
         (open, request)
+    }
+
+    /// How much later than that to ask somebody who has asked for the wait, perhaps many at once.
+    pub(super) fn spread(&mut self, asked: Option<Duration>, until: Timestamp) -> Duration {
+        asked.map_or(Duration::ZERO, |_| self.jitter(until))
     }
 
     /// Some part of the time until then, a tenth or half a minute at most.

@@ -8,6 +8,7 @@ use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 use crate::event::account::{Account, hop_of};
 use crate::event::open_requests::{Challenges, Credentials};
+use crate::event::subscriber::SubscriptionEnd;
 use crate::sip::Content;
 
 /// What is to be watched, on whose behalf, and how far it has come.
@@ -33,6 +34,22 @@ pub(super) struct Subscription {
     pub(super) since: Timestamp,
     pub(super) credentials: Credentials,
     pub(super) in_a_row: InARow,
+    /// The account is another one than that of the SUBSCRIBE under way.
+    pub(super) has_moved: bool,
+    /// Until then some notifier may have it without our knowing: nobody has confirmed the end of what
+    /// was asked for.
+    pub(super) perhaps_until: Timestamp,
+    /// The tag of the 2xx, until there is a dialog.
+    pub(super) accepted_by: Option<Box<str>>,
+    /// A notifier has ended it by its first NOTIFY, and another one may have it yet.
+    pub(super) first_no: Option<Box<FirstNo>>,
+}
+
+/// An end that made no dialog, until it is known whether it is that of all.
+#[derive(Debug)]
+pub(super) struct FirstNo {
+    pub(super) tag: Box<str>,
+    pub(super) end: SubscriptionEnd,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +72,8 @@ pub(super) enum Phase {
     Trying,
     /// There are dialogs.
     Held,
-    /// Until the timer; whether that is the server's wish, or to spare it.
-    Waiting { asked: bool },
+    /// Until the timer; and until when the server has asked to be spared.
+    Waiting { asked: Option<Timestamp> },
     /// Nothing to do until the application asks for it.
     Refused,
 }
@@ -68,7 +85,11 @@ pub(super) struct Attempt {
     pub(super) from_tag: u64,
     pub(super) call_id: u64,
     pub(super) cseq: u32,
-    /// What the 2xx granted, if it has come.
+    /// Whether its SUBSCRIBE waits for its outcome.
+    pub(super) is_open: bool,
+    /// Whether the 2xx has come.
+    pub(super) is_accepted: bool,
+    /// What it granted.
     pub(super) granted: Option<u32>,
     /// Until then NOTIFYs may make dialogs (RFC 6665 section 4.1.2.4).
     pub(super) until: Timestamp,
@@ -108,7 +129,8 @@ pub(super) struct InARow {
     pub(super) failures: u32,
     pub(super) challenges: Challenges,
     pub(super) too_brief: u8,
-    pub(super) redirections: u8,
+    /// Places tried that a redirection named.
+    pub(super) redirected: u8,
     /// Subscriptions that ended soon.
     pub(super) short_lives: u32,
 }
@@ -211,6 +233,14 @@ impl Subscription {
         match self.wish {
             Wish::Watch => self.expires,
             Wish::Fetch | Wish::Leave { .. } => 0,
+        }
+    }
+
+    /// What a SUBSCRIBE under way asks for, though its end be wanted by now.
+    pub(super) fn asked_before(&self) -> u32 {
+        match self.wish {
+            Wish::Watch | Wish::Leave { was_fetch: false } => self.expires,
+            Wish::Fetch | Wish::Leave { was_fetch: true } => 0,
         }
     }
 

@@ -5,15 +5,16 @@ use super::subscription::{Phase, Way};
 use super::{OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberOutput};
 use crate::engine::slab::Key;
 use crate::engine::{Entropy, Timestamp};
+use crate::event::account::redirections;
 use crate::event::dialog::may_be_target;
-use crate::sip::{Contacts, HeaderName, ResponseRef, Tag, Uri};
+use crate::sip::{ResponseRef, Tag, Uri};
 
-/// Places that are tried, of those that a name or a redirection leads to.
+/// Places that are tried, of those that a name leads to.
 const MOST_WAYS: usize = 16;
 /// Records of a name that are looked at.
 const MOST_RECORDS: usize = 64;
-/// Redirections that are followed in a row.
-const REDIRECTIONS: u8 = 5;
+/// Places that are tried in a row, of those that redirections name.
+const MOST_REDIRECTED: u8 = 8;
 
 impl Subscriber {
     /// The SRV records of the name that was to be resolved, in any order; none where the name has
@@ -87,34 +88,29 @@ impl Subscriber {
 
     /// 3xx: whether there are other targets to try, best first (RFC 3261 section 8.1.3.4).
     pub(super) fn redirect(&mut self, key: Key, response: &ResponseRef<'_>) -> bool {
-        let Ok(Contacts::List(contacts)) = Contacts::parse(response.values(HeaderName::Contact))
-        else {
-            return false;
-        };
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return false;
         };
-        if subscription.in_a_row.redirections >= REDIRECTIONS {
+        let from = subscription.request_uri();
+        let targets = redirections(response, &subscription.resource, from);
+        let left = MOST_REDIRECTED.saturating_sub(subscription.in_a_row.redirected);
+        let ways = targets.into_iter().take(left.into());
+        subscription.ways.rest = ways.map(|uri| Way::Target(uri.into())).collect();
+        self.advance_way(key)
+    }
+
+    /// Goes on to the next place to ask; false when there is none.
+    pub(super) fn advance_way(&mut self, key: Key) -> bool {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
             return false;
-        }
-        // What is to be secure is not to be led astray.
-        let secure = subscription.resource.starts_with("sips:");
-        let usable = |uri: &str| {
-            may_be_target(uri)
-                && uri != subscription.request_uri()
-                && (!secure || uri.starts_with("sips:"))
         };
-        let mut usable: Vec<_> = contacts.iter().filter(|it| usable(it.uri())).collect();
-        usable.sort_by_key(|contact| core::cmp::Reverse(contact.quality()));
-        let targets = usable.into_iter().take(MOST_WAYS);
-        let mut ways: Vec<Way> = targets.map(|it| Way::Target(it.uri().into())).collect();
-        ways.dedup();
-        if ways.is_empty() {
-            return false;
+        let redirected = &mut subscription.in_a_row.redirected;
+        let there_is = subscription.ways.advance();
+        if let Some(Way::Target(_)) = subscription.ways.current {
+            *redirected = redirected.saturating_add(1);
+            return there_is && *redirected <= MOST_REDIRECTED;
         }
-        subscription.in_a_row.redirections += 1;
-        subscription.ways.rest = ways.into();
-        subscription.ways.advance()
+        there_is
     }
 }
 
