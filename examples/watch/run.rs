@@ -316,6 +316,11 @@ impl Watching {
                 self.remark(*key, reason.clone());
                 self.report(*key, "failed", Some(reason), *retry_in);
             }
+            WatcherEvent::Delayed { key, retry_in } => {
+                let reason = "the server has asked to wait".to_owned();
+                self.remark(*key, reason.clone());
+                self.report(*key, "delayed", Some(reason), Some(*retry_in));
+            }
             WatcherEvent::Over {
                 key,
                 was_fetch,
