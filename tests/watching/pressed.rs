@@ -177,13 +177,28 @@ fn what_is_to_be_ended_is_not_asked_for_elsewhere() {
         );
         assert!(phone.is_empty());
     }
+    // Its server is heard all the same.
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch();
+    phone.watcher.end(phone.now, key).unwrap();
+    phone.answer(&subscribe, 503, &[("Retry-After", "300")]);
+    let account = account();
+    let order = WatchOrder::new(&account, crate::phone::BOB);
+    phone.watcher.watch(phone.now, order).unwrap();
+    assert!(phone.take().requests.is_empty());
+    // And if the attempt was given up by then.
+    let mut phone = Phone::new();
+    let (_, subscribe) = phone.watch();
+    phone.pass(SECOND * 33);
+    phone.answer(&subscribe, 503, &[("Retry-After", "300")]);
+    assert!(phone.pass(SECOND * 60).requests.is_empty());
     // One that is being ended is left alone.
     let mut phone = Phone::new();
     let (key, _) = phone.watching();
     phone.watcher.end(phone.now, key).unwrap();
     assert_eq!(phone.take().requests.len(), 1);
     assert!(!phone.watcher.request_state(phone.now, key));
-    let refused = phone.watcher.set_account(phone.now, key, &account());
+    let refused = phone.watcher.set_account(phone.now, key, &account);
     assert_eq!(refused, Err(SubscribeError::Unknown));
     assert!(phone.take().nothing());
 }

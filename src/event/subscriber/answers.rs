@@ -41,6 +41,7 @@ impl Subscriber {
         let Some(open) = self.open.close(place) else {
             return;
         };
+        self.heed_patience(&open, response);
         match open.within {
             Within::Attempt(tag) if self.is_current(open.subscription, tag) => {
                 self.has_outcome(open.subscription);
@@ -165,6 +166,24 @@ impl Subscriber {
         self.set_dialog_alarm(key);
     }
 
+    /// 503 with Retry-After: the next hop is left alone, whatever has become of what was asked for.
+    fn heed_patience(&mut self, open: &OpenSubscribe, response: &ResponseRef<'_>) {
+        let (503, Some(wait)) = (response.status(), retry_after(response)) else {
+            return;
+        };
+        let subscription = self.subscriptions.get(open.subscription);
+        let hop = match open.within {
+            Within::Dialog(dialog) => self.dialogs.get(dialog).map(|dialog| dialog.next_hop()),
+            // Of an attempt that was given up it is not known by which of several ways it went.
+            Within::Attempt(tag) => subscription
+                .filter(|it| it.ways.current.is_none() || self.is_current(open.subscription, tag))
+                .map(|subscription| subscription.next_hop()),
+        };
+        if let Some(hop) = hop {
+            self.holds.hold(&hop, self.now + wait, self.now);
+        }
+    }
+
     /// Sends a challenged SUBSCRIBE again. False when there is nothing to ask for any more.
     fn repeat(&mut self, open: &OpenSubscribe, credentials: Credentials) -> bool {
         match open.within {
@@ -220,12 +239,6 @@ impl Subscriber {
             }
             _ => {
                 let wait = retry_after(response);
-                if let (503, Some(wait), Some(subscription)) =
-                    (status, wait, self.subscriptions.get(key))
-                {
-                    let hop = subscription.next_hop();
-                    self.holds.hold(&hop, self.now + wait, self.now);
-                }
                 self.fail(key, SubscribeFailure::Refused { status }, wait);
             }
         }
@@ -328,10 +341,6 @@ impl Subscriber {
             }
             _ => {
                 let wait = retry_after(response);
-                if let (503, Some(wait), Some(dialog)) = (status, wait, self.dialogs.get(key)) {
-                    let hop = dialog.next_hop();
-                    self.holds.hold(&hop, now + wait, now);
-                }
                 self.fail_in_dialog(open, key, SubscribeFailure::Refused { status }, wait);
             }
         }
