@@ -10,8 +10,6 @@ use crate::sip::{HeaderName, ResponseRef, RetryAfter, Tag, parse_delta_seconds};
 const LONGEST_HOLD: u32 = 24 * 3600;
 /// Time that a refresh needs when its first attempt is lost: Timer F is 32 s.
 const SAFETY: Duration = Duration::from_secs(40);
-/// No server is asked to renew something more often than that: what it grants for less runs out.
-pub(super) const SHORTEST_REFRESH: Duration = Duration::from_secs(5);
 /// Answers 423 in a row that are heard.
 pub(super) const TOO_BRIEF: u8 = 3;
 /// Next hops that are remembered to be busy; more are not, and are asked at once.
@@ -19,14 +17,15 @@ const HOPS: usize = 4096;
 
 /// When what was granted for a number of seconds is to be renewed: a tenth of the time before its
 /// end, or 40 s if that is more, but not in its first half. Up to a twentieth of it sooner, so that what
-/// began together does not stay together. Never sooner than after 5 s.
-pub(super) fn refresh_after(granted: u32, entropy: &mut dyn Entropy) -> Duration {
+/// began together does not stay together. Never sooner than
+/// after `least`: what is granted for less runs out.
+pub(super) fn refresh_after(granted: u32, least: Duration, entropy: &mut dyn Entropy) -> Duration {
     let granted = Duration::from_secs(granted.into());
     let margin = (granted / 10).max(SAFETY).min(granted / 2);
     granted
         .saturating_sub(margin)
         .saturating_sub(up_to(granted / 20, entropy))
-        .max(SHORTEST_REFRESH)
+        .max(least)
 }
 
 /// Waiting after failures in a row: twice as long each time.
@@ -126,7 +125,11 @@ mod tests {
             (0, 5, 5),
         ] {
             for fill in [0x00, 0xff] {
-                let wait = refresh_after(granted, &mut |bytes: &mut [u8]| bytes.fill(fill));
+                let wait = refresh_after(
+                    granted,
+                    Duration::from_secs(5),
+                    &mut |bytes: &mut [u8]| bytes.fill(fill),
+                );
                 assert!(wait.as_secs() <= latest, "{granted}: {wait:?}");
                 assert!(wait.as_secs() >= earliest, "{granted}: {wait:?}");
             }

@@ -2,7 +2,7 @@
 //! nothing beyond what their documentation asks for.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
@@ -128,6 +128,8 @@ pub struct Device {
     told: BTreeMap<OwnSubscriptionKey, Presence>,
     /// Until when the server is not to be asked, by its clock.
     holds: BTreeMap<(Role, String), u64>,
+    /// Watches that were over when they were abandoned.
+    ended_asleep: BTreeSet<OwnSubscriptionKey>,
     calls: Calls,
     pub pace: Pace,
     pub course: DeviceCourse,
@@ -168,6 +170,7 @@ impl Device {
             unheard: Vec::new(),
             told: BTreeMap::new(),
             holds: BTreeMap::new(),
+            ended_asleep: BTreeSet::new(),
             calls: Calls::default(),
             pace: Pace::default(),
             course: DeviceCourse::default(),
@@ -287,7 +290,11 @@ impl Device {
         let now = self.at(network);
         if let Some(watch) = self.watches.remove(&presentity) {
             // Its end may have been asked for before.
-            assert!(self.watcher.abandon(now, watch.key) || watch.leaving);
+            if !self.watcher.abandon(now, watch.key) {
+                // It is over, which a device that sleeps has not heard yet.
+                assert!(watch.leaving);
+                self.ended_asleep.insert(watch.key);
+            }
             self.told.remove(&watch.key);
             self.calls
                 .over(now.as_nanos(), &format!("SUBSCRIBE {}", watch.uri));
@@ -663,7 +670,7 @@ impl Device {
                 if was_fetch {
                     self.fetches.remove(&key);
                     self.course.fetched += 1;
-                } else {
+                } else if !self.ended_asleep.remove(&key) {
                     let watched = self.watches.len();
                     self.watches
                         .retain(|_, watch| watch.key != key || !watch.leaving);

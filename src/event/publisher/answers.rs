@@ -5,15 +5,13 @@ use core::time::Duration;
 use super::publication::Phase;
 use super::{
     EventPublicationAgent, OpenPublish, OwnPublicationKey, PublishFailure, PublisherEvent,
-    PublisherOutput,
+    PublisherOutput, SHORTEST_RETRY,
 };
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::event::account::redirections;
 use crate::event::open_requests::challenge_status;
-use crate::event::patience::{
-    SHORTEST_REFRESH, TOO_BRIEF, may_pass_status, refresh_after, retry_after, seconds,
-};
+use crate::event::patience::{TOO_BRIEF, may_pass_status, refresh_after, retry_after, seconds};
 use crate::event::{Failure, PublishKind};
 use crate::sip::{HeaderName, ResponseRef, parse_entity_tag};
 
@@ -188,8 +186,8 @@ impl EventPublicationAgent {
         };
         // Without a tag there is nothing to refresh: it is published anew when it has run out.
         let until = match publication.entity_tag {
-            Some(_) => self.now + refresh_after(expires, &mut *self.entropy),
-            None => publication.expires_at.max(self.now + SHORTEST_REFRESH),
+            Some(_) => self.now + refresh_after(expires, SHORTEST_RETRY, &mut *self.entropy),
+            None => publication.expires_at.max(self.now + SHORTEST_RETRY),
         };
         self.rest(key, Phase::Idle, until);
         self.event(PublisherEvent::Published {

@@ -117,7 +117,7 @@ impl Subscriber {
             subscription: key,
             within,
             ..
-        }) = self.open.about(place).copied()
+        }) = self.open.about(place).cloned()
         else {
             return false;
         };
@@ -172,12 +172,10 @@ impl Subscriber {
             return;
         };
         let subscription = self.subscriptions.get(open.subscription);
-        let hop = match open.within {
-            Within::Dialog(dialog) => self.dialogs.get(dialog).map(|dialog| dialog.next_hop()),
-            // Of an attempt that was given up it is not known by which of several ways it went.
-            Within::Attempt(tag) => subscription
-                .filter(|it| it.ways.current.is_none() || self.is_current(open.subscription, tag))
-                .map(|subscription| subscription.next_hop()),
+        let hop = match (&open.hop, open.within) {
+            (Some(hop), _) => Some(String::from(&**hop)),
+            (None, Within::Dialog(dialog)) => self.dialogs.get(dialog).map(|it| it.next_hop()),
+            (None, Within::Attempt(_)) => subscription.map(|it| it.home_hop()),
         };
         if let Some(hop) = hop {
             self.holds.hold(&hop, self.now + wait, self.now);

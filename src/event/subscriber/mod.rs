@@ -69,13 +69,15 @@ enum Timer {
 }
 
 /// A SUBSCRIBE whose outcome is awaited.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct OpenSubscribe {
     subscription: Key,
     /// The From tag of the attempt, or the dialog.
     within: Within,
     /// The seconds that were asked for.
     asked: u32,
+    /// Where it went, if there was a choice.
+    hop: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

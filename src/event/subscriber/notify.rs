@@ -22,6 +22,8 @@ use crate::sip::{
     parse_only_contact, parse_routes,
 };
 
+/// No notifier is asked to renew a subscription more often than that.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(5);
 /// Times that are so far apart may be one.
 const ROUNDING: Duration = Duration::from_secs(2);
 
@@ -307,7 +309,9 @@ impl Subscriber {
         };
         dialog.expires_at = self.now + Duration::from_secs(expires.into());
         dialog.refresh_at = match dialog.turn {
-            Turn::None => Some(self.now + refresh_after(expires, &mut *self.entropy)),
+            Turn::None => {
+                Some(self.now + refresh_after(expires, SHORTEST_REFRESH, &mut *self.entropy))
+            }
             Turn::Queued | Turn::Open(_) => None,
         };
         self.set_dialog_alarm(key);

@@ -55,6 +55,8 @@ impl Subscriber {
         }
         let subscription = self.subscriptions.get_mut(key)?;
         let asked = subscription.asked();
+        let chosen = subscription.ways.current.is_some();
+        let hop = chosen.then(|| subscription.next_hop().into());
         let attempt = subscription.attempt.as_mut()?;
         attempt.cseq = attempt.cseq.saturating_add(1);
         attempt.until = self.now + self.config.timer_n;
@@ -65,6 +67,7 @@ impl Subscriber {
                 subscription: key,
                 within: Within::Attempt(attempt.from_tag),
                 asked,
+                hop,
             },
             cseq: attempt.cseq,
             credentials: core::mem::take(&mut subscription.credentials),
@@ -139,6 +142,7 @@ impl Subscriber {
                 subscription: dialog.subscription,
                 within: Within::Dialog(key),
                 asked,
+                hop: None,
             },
             cseq: dialog.local_cseq,
             credentials: core::mem::take(&mut dialog.credentials),
