@@ -168,17 +168,8 @@ impl Subscriber {
 
     /// 503 with Retry-After: the next hop is left alone, whatever has become of what was asked for.
     fn heed_patience(&mut self, open: &OpenSubscribe, response: &ResponseRef<'_>) {
-        let (503, Some(wait)) = (response.status(), retry_after(response)) else {
-            return;
-        };
-        let subscription = self.subscriptions.get(open.subscription);
-        let hop = match (&open.hop, open.within) {
-            (Some(hop), _) => Some(String::from(&**hop)),
-            (None, Within::Dialog(dialog)) => self.dialogs.get(dialog).map(|it| it.next_hop()),
-            (None, Within::Attempt(_)) => subscription.map(|it| it.home_hop()),
-        };
-        if let Some(hop) = hop {
-            self.holds.hold(&hop, self.now + wait, self.now);
+        if let (503, Some(wait)) = (response.status(), retry_after(response)) {
+            self.holds.hold(&open.hop, self.now + wait, self.now);
         }
     }
 

@@ -76,8 +76,8 @@ struct OpenSubscribe {
     within: Within,
     /// The seconds that were asked for.
     asked: u32,
-    /// Where it went, if there was a choice.
-    hop: Option<Box<str>>,
+    /// Where it went, which may ask to be spared when nothing else is left of it.
+    hop: Box<str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

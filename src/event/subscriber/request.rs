@@ -55,8 +55,7 @@ impl Subscriber {
         }
         let subscription = self.subscriptions.get_mut(key)?;
         let asked = subscription.asked();
-        let chosen = subscription.ways.current.is_some();
-        let hop = chosen.then(|| subscription.next_hop().into());
+        let hop = subscription.next_hop().into();
         let attempt = subscription.attempt.as_mut()?;
         attempt.cseq = attempt.cseq.saturating_add(1);
         attempt.until = self.now + self.config.timer_n;
@@ -108,7 +107,8 @@ impl Subscriber {
         dialog.turn = Turn::None;
         let subscription = self.subscriptions.get_mut(dialog.subscription)?;
         let leaving = subscription.is_leaving();
-        if let Some(until) = self.holds.until(&dialog.next_hop(), self.now) {
+        let hop = dialog.next_hop();
+        if let Some(until) = self.holds.until(&hop, self.now) {
             if leaving {
                 // It would keep a program from its end.
                 self.end_dialog(key, SubscriptionEnd::Expired);
@@ -133,6 +133,7 @@ impl Subscriber {
             (false, false) => subscription.expires,
         };
         let attempt = subscription.attempt?;
+        let hop = hop.into();
         dialog.local_cseq += 1;
         dialog.state_only = false;
         dialog.notify_by = Some(self.now + self.config.timer_n);
@@ -142,7 +143,7 @@ impl Subscriber {
                 subscription: dialog.subscription,
                 within: Within::Dialog(key),
                 asked,
-                hop: None,
+                hop,
             },
             cseq: dialog.local_cseq,
             credentials: core::mem::take(&mut dialog.credentials),

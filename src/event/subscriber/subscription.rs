@@ -228,11 +228,6 @@ impl Subscription {
         hop_of(hop)
     }
 
-    /// The same where there is no choice.
-    pub(super) fn home_hop(&self) -> String {
-        hop_of(self.account.first_route().unwrap_or(&self.resource))
-    }
-
     /// What the next SUBSCRIBE outside dialogs asks for.
     pub(super) fn asked(&self) -> u32 {
         match self.wish {
