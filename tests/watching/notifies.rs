@@ -301,6 +301,10 @@ fn a_branch_that_says_no_leaves_it_to_the_others() {
     let mut yes = Notifier::of(&subscribe, "pa2");
     let refusal = no.notify("terminated;reason=noresource");
     assert_eq!(phone.notify(&refusal).status(), 200);
+    // With it the branch is through.
+    for again in [refusal, no.notify("active")] {
+        assert_eq!(phone.notify(&again).status(), 481);
+    }
     assert!(phone.accept(&subscribe, "pa2", 3600).nothing());
     let told = yes.tell("active;expires=3600", &document("open", "two"));
     assert_eq!(phone.notify(&told).status(), 200);

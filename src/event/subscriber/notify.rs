@@ -202,6 +202,10 @@ impl Subscriber {
                 return Some(Place::Dialog(*key));
             }
         }
+        let has_said_no = |no: &FirstNo| *no.tag == *basics.from_tag;
+        if subscription.first_no.as_deref().is_some_and(has_said_no) {
+            return None;
+        }
         let most = match self.profile.forks {
             Forks::One => 1,
             Forks::Several => self.config.forks,
