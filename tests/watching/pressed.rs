@@ -432,3 +432,44 @@ fn an_end_is_told_before_what_follows_from_it() {
     };
     assert_eq!((of, end), (key, SubscriptionEnd::Unknown { status: 481 }));
 }
+
+// SUB-46
+#[test]
+fn an_end_does_not_wait_for_credentials_for_ever() {
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch();
+    let wish = phone.answer(&subscribe, 401, &DIGEST).wishes[0].transaction();
+    phone.watcher.end(phone.now, key).unwrap();
+    let mut taken = phone.take();
+    taken.events.extend(phone.pass(SECOND * 65).events);
+    assert_eq!(taken.over(), Some(true));
+    assert!(
+        !phone
+            .watcher
+            .provide_credentials(phone.now, wish, "Digest x")
+    );
+    assert!(phone.is_empty());
+}
+
+// SUB-46
+#[test]
+fn credentials_that_a_dialog_has_overtaken_hold_nothing_up() {
+    for provided in [true, false] {
+        let mut phone = Phone::new();
+        let (key, subscribe) = phone.watch();
+        let wish = phone.answer(&subscribe, 401, &DIGEST).wishes[0].transaction();
+        let mut notifier = Notifier::of(&subscribe, "pa1");
+        phone.notify(&notifier.notify("active;expires=3600"));
+        phone.watcher.end(phone.now, key).unwrap();
+        assert!(phone.take().nothing());
+        let watcher = &mut phone.watcher;
+        if provided {
+            // There is nothing to repeat.
+            assert!(!watcher.provide_credentials(phone.now, wish, "Digest x"));
+        } else {
+            assert!(watcher.decline_credentials(phone.now, wish));
+        }
+        let leave = phone.take().request().clone();
+        assert_eq!(field(&leave, "Expires"), Some("0"));
+    }
+}

@@ -180,10 +180,13 @@ impl Subscriber {
                 if !self.is_current(open.subscription, tag) {
                     return false;
                 }
+                self.has_outcome(open.subscription);
                 let Some(subscription) = self.subscriptions.get_mut(open.subscription) else {
                     return false;
                 };
                 if subscription.phase != Phase::Trying {
+                    // There is a dialog by now.
+                    self.follow_all(open.subscription);
                     return false;
                 }
                 if subscription.is_leaving() {
