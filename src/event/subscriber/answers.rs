@@ -104,7 +104,7 @@ impl Subscriber {
         self.failed(&open, failure, None);
     }
 
-    /// Whether an attempt is that of the subscription still, and waits for its outcome.
+    /// Whether an attempt is that of the subscription still.
     fn is_current(&self, key: Key, tag: u64) -> bool {
         let subscription = self.subscriptions.get(key);
         let attempt = subscription.and_then(|subscription| subscription.attempt);
@@ -113,12 +113,8 @@ impl Subscriber {
 
     /// Whether the host is asked for credentials; the SUBSCRIBE stays open until it has answered.
     fn ask_credentials(&mut self, place: Key, response: &ResponseRef<'_>) -> bool {
-        let Some(OpenSubscribe {
-            subscription: key,
-            within,
-            ..
-        }) = self.open.about(place).cloned()
-        else {
+        let about = self.open.about(place);
+        let Some((key, within)) = about.map(|open| (open.subscription, open.within)) else {
             return false;
         };
         let Some(subscription) = self.subscriptions.get_mut(key) else {
@@ -275,10 +271,10 @@ impl Subscriber {
         let [dialog] = *subscription.dialogs.as_slice() else {
             return;
         };
-        // That of another notifier says nothing of this one's (RFC 3856 section 6.9).
         let Some(granted) = granted.filter(|granted| *granted > 0) else {
             return;
         };
+        // That of another notifier says nothing of this one's (RFC 3856 section 6.9).
         let shorter = self.dialogs.get(dialog).is_some_and(|dialog| {
             tag == Some(&*dialog.remote_tag)
                 && dialog.turn == Turn::None

@@ -69,7 +69,7 @@ enum Timer {
 }
 
 /// A SUBSCRIBE whose outcome is awaited.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct OpenSubscribe {
     subscription: Key,
     /// The From tag of the attempt, or the dialog.
