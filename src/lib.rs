@@ -10,6 +10,7 @@
 //! | [`event`] | subscriptions (RFC 6665) and publications (RFC 3903) for any event package |
 //! | [`pidf`] | the presence document (RFC 3863), the data model, rich presence, capabilities, `certs` |
 //! | [`xml`] | the strict XML that documents stand on |
+//! | [`mime`] | MIME entities, `multipart/signed`, and the traits by which the host signs and verifies |
 //! | [`sip`] | views of messages, typed header fields, URIs |
 //! | [`engine`] | time, names of transactions, entropy |
 //!
@@ -158,6 +159,7 @@
 
 pub mod engine;
 pub mod event;
+pub mod mime;
 pub mod pidf;
 pub mod presence;
 pub mod sip;

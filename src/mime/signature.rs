@@ -1,0 +1,242 @@
+//! Signatures, and what a host implements to make and check them.
+
+use bytes::Bytes;
+use time::OffsetDateTime;
+
+use super::{MimeError, Signed};
+use crate::sip::{HeaderError, HeaderName, MediaType};
+
+/// Octets that a protocol or the names of digests may have: twice what a part of a media type may
+/// (RFC 6838 section 4.2), and the slash.
+const MAX_NAME_LEN: usize = 255;
+
+/// A detached signature: one that stands beside what it signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    protocol: String,
+    micalg: String,
+    octets: Bytes,
+}
+
+impl Signature {
+    /// A signature of the media type `protocol`, such as `application/pkcs7-signature`, made with
+    /// the message digests `micalg`: `sha-256`, or several with commas between (RFC 5751 section
+    /// 3.4.3.2). `octets` is the signature itself, not encoded for transfer.
+    ///
+    /// # Errors
+    /// [`MimeError::MediaType`] when `protocol` is no media type, has parameters or more than 255
+    /// octets; [`MimeError::DigestName`] when `micalg` is empty, has more than 255 octets or others
+    /// than ASCII that can be seen, quotation marks and backslashes aside, and spaces.
+    pub fn new(protocol: &str, micalg: &str, octets: impl Into<Bytes>) -> Result<Self, MimeError> {
+        let media = MediaType::parse(protocol)?;
+        let essence = format!("{}/{}", media.type_, media.subtype);
+        let expected = if !media.params.is_empty() {
+            Some("no parameters")
+        } else if essence.len() > MAX_NAME_LEN {
+            Some("at most 255 octets")
+        } else {
+            None
+        };
+        if let Some(expected) = expected {
+            return Err(MimeError::MediaType(HeaderError::Malformed {
+                name: Some(HeaderName::ContentType),
+                offset: essence.len().min(MAX_NAME_LEN),
+                expected,
+            }));
+        }
+        let fits = |b: u8| (b == b' ' || b.is_ascii_graphic()) && !matches!(b, b'"' | b'\\');
+        if !(1..=MAX_NAME_LEN).contains(&micalg.len()) || !micalg.bytes().all(fits) {
+            return Err(MimeError::DigestName);
+        }
+        Ok(Self {
+            protocol: essence,
+            micalg: micalg.to_owned(),
+            octets: octets.into(),
+        })
+    }
+
+    /// The media type of the signature, `type/subtype`.
+    pub fn protocol(&self) -> &str {
+        &self.protocol
+    }
+
+    /// The names of the message digests.
+    pub fn micalg(&self) -> &str {
+        &self.micalg
+    }
+
+    /// The signature itself.
+    pub fn octets(&self) -> &Bytes {
+        &self.octets
+    }
+}
+
+/// Whether the certificate of a signer leads to somebody who is trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Chain {
+    /// It leads to a trusted authority and is valid: not run out, not revoked as far as is known.
+    Trusted,
+    /// It does not, for the reason that is given, for people to read. The signature may be right all
+    /// the same; a certificate that is known by other means, such as a fingerprint, comes out so too.
+    Untrusted(String),
+}
+
+/// Who made a signature, as the certificate says.
+///
+/// ```
+/// use presentity::mime::{Chain, Signer};
+///
+/// let signer = Signer::new(["sip:ana@example.com", "pres:ana@example.com"], Chain::Trusted);
+/// assert!(signer.is_trusted());
+/// assert_eq!(signer.names()[1], "pres:ana@example.com");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    names: Vec<String>,
+    chain: Chain,
+    signing_time: Option<OffsetDateTime>,
+}
+
+impl Signer {
+    /// A signer whose certificate has these URIs as subject alternative names (RFC 3261 section
+    /// 23.1), as they stand there.
+    pub fn new<N>(names: N, chain: Chain) -> Self
+    where
+        N: IntoIterator,
+        N::Item: Into<String>,
+    {
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+            chain,
+            signing_time: None,
+        }
+    }
+
+    /// With the time of signing that the signature covers, if it has one (RFC 5751 section 2.5.1).
+    #[must_use]
+    pub fn with_signing_time(mut self, time: OffsetDateTime) -> Self {
+        self.signing_time = Some(time);
+        self
+    }
+
+    /// The URIs that the certificate speaks for. They prove nothing unless the chain is
+    /// [trusted](Self::is_trusted): anybody can make a certificate with any name.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether the certificate leads to somebody who is trusted.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Whether the chain is [`Chain::Trusted`].
+    pub fn is_trusted(&self) -> bool {
+        self.chain == Chain::Trusted
+    }
+
+    /// When it was signed, as the signer says.
+    pub fn signing_time(&self) -> Option<OffsetDateTime> {
+        self.signing_time
+    }
+}
+
+/// Makes signatures with a key of its own.
+pub trait Sign {
+    /// Signs exactly these octets: an entity with its header, see [`Part::octets`](super::Part::octets).
+    ///
+    /// # Errors
+    /// [`SignError`] when there is no key, or it cannot be used.
+    fn sign(&self, content: &[u8]) -> Result<Signature, SignError>;
+}
+
+/// Checks signatures.
+pub trait Verify {
+    /// Who signed. `Ok` means that each of these signatures is right for exactly the octets of
+    /// [`Signed::content`]; it says nothing of trust, which each [`Signer`] tells. There is at least
+    /// one.
+    ///
+    /// The implementation undoes the transfer encoding of [`Signed::signature`]. It takes the digest
+    /// from the signature, not from [`Signed::micalg`], which is not protected.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: then nothing is known of who sent it, and its content is not to be used.
+    fn verify(&self, signed: &Signed) -> Result<Vec<Signer>, VerifyError>;
+}
+
+/// Why nothing was signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// There is no key to sign with.
+    #[error("no key to sign with")]
+    NoKey,
+    /// It failed, for the reason that is given, for people to read.
+    #[error("signing failed: {0}")]
+    Failed(String),
+}
+
+/// Why a signature does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// It is not one of these octets by that key: they were altered, or it was made for others.
+    #[error("the signature does not match the content")]
+    Wrong,
+    /// It cannot be read, for the reason that is given, for people to read.
+    #[error("the signature cannot be read: {0}")]
+    Unreadable(String),
+    /// Signatures of this protocol, or made with this algorithm, cannot be checked here.
+    #[error("the protocol or algorithm of the signature is not supported")]
+    Protocol,
+    /// The certificate of the signer neither came with it nor is known.
+    #[error("no certificate of the signer")]
+    NoCertificate,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_can_be_written_whatever_it_is() {
+        let made = Signature::new("Application/PKCS7-signature", "sha-1, sha-256", &b"\0"[..]);
+        let made = made.unwrap();
+        assert_eq!(made.protocol(), "Application/PKCS7-signature");
+        assert_eq!(made.micalg(), "sha-1, sha-256");
+        assert_eq!(made.octets(), &b"\0"[..]);
+        assert_eq!(
+            Signature::new("a \r\n / b", "c", Bytes::new())
+                .unwrap()
+                .protocol(),
+            "a/b"
+        );
+
+        let long = format!("a/{}", "b".repeat(254));
+        assert!(Signature::new(&long[..255], "c", Bytes::new()).is_ok());
+        for bad in ["", "a", "a/b;c=d", "a/b\r\nX: y", "a/\"b\"", long.as_str()] {
+            let refused = Signature::new(bad, "sha-256", Bytes::new());
+            assert!(matches!(refused, Err(MimeError::MediaType(_))), "{bad:?}");
+        }
+        let long = "d".repeat(256);
+        assert!(Signature::new("a/b", &long[..255], Bytes::new()).is_ok());
+        for bad in ["", "a\"b", "a\\b", "a\r\nb", "\u{e4}", long.as_str()] {
+            let refused = Signature::new("a/b", bad, Bytes::new());
+            assert_eq!(refused, Err(MimeError::DigestName), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_signer_is_trusted_by_its_chain_alone() {
+        let untrusted = Chain::Untrusted("self-signed".to_owned());
+        let signer = Signer::new(["pres:ana@example.com"], untrusted.clone());
+        assert!(!signer.is_trusted());
+        assert_eq!(signer.chain(), &untrusted);
+        assert_eq!(signer.signing_time(), None);
+        let time = OffsetDateTime::UNIX_EPOCH;
+        let signer = Signer::new(Vec::<String>::new(), Chain::Trusted).with_signing_time(time);
+        assert!(signer.is_trusted() && signer.names().is_empty());
+        assert_eq!(signer.signing_time(), Some(time));
+    }
+}
