@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("winfo", &["engine", "sip", "xml"]),
     ("filter", &["engine", "sip", "xml", "pidf"]),
     ("rules", &["engine", "sip", "xml", "pidf"]),
-    ("event", &["engine", "sip"]),
+    ("event", &["engine", "sip", "mime"]),
     (
         "presence",
         &[

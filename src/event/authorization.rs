@@ -58,6 +58,9 @@ pub enum Authorization {
     Decided(Decision),
     /// Nothing can be said before the watcher proves who it is: 401.
     Challenge,
+    /// Nothing can be said before the watcher's request comes with a signature that is worth as
+    /// much: 403.
+    SignatureRequired(Signature),
 }
 
 impl From<Decision> for Authorization {
@@ -89,6 +92,20 @@ pub struct SubscribeQuery<'a> {
     pub(super) uri: &'a str,
     pub(super) current: Option<&'a Decision>,
     pub(super) expires: u32,
+    pub(super) signature: Signature,
+}
+
+/// What a signature over the body of a request says of the watcher. A higher one is worth more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum Signature {
+    /// There is none.
+    #[default]
+    None,
+    /// It is right, and its certificate is trusted, but names somebody else than the watcher.
+    Valid,
+    /// It is right, and its trusted certificate names the watcher.
+    Bound,
 }
 
 impl SubscribeQuery<'_> {
@@ -116,6 +133,12 @@ impl SubscribeQuery<'_> {
     /// [`Decision::Pending`] then leaves that as it is.
     pub fn current(&self) -> Option<&Decision> {
         self.current
+    }
+
+    /// What a signature over the request says; the watcher is one of the
+    /// [`identity`](Self::identity) when it is [`Signature::Bound`].
+    pub fn signature(&self) -> Signature {
+        self.signature
     }
 
     /// The duration that will be granted, in seconds; 0 is a fetch or the end of a subscription.

@@ -4,16 +4,14 @@
 //! in steps, and between two steps the rest of the request is read: what one step asks for is there
 //! when the next one looks at it.
 
-use super::authorization::Decision;
-use super::dialog::Dialog;
+use super::authorization::{Decision, Signature};
 use super::identity::RequestContext;
 use super::package::Package;
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::Resource;
 use super::server::Server;
-use super::subscribe::Wish;
 use super::subscription::{
-    NotifyResult, Phase, Source, Subscription, VariantQuery, Watcher, by_resource, by_watcher,
+    NotifyResult, Phase, Source, Subscription, VariantQuery, Watcher, Way, by_resource, by_watcher,
 };
 use crate::engine::interned::Hashed;
 use crate::engine::slab::{Key, Links};
@@ -152,9 +150,9 @@ impl<P: Package> Server<P> {
 
     pub(super) fn insert(
         &mut self,
-        dialog: Dialog,
+        way: Way,
         entity: &str,
-        wish: &Wish<'_>,
+        media_type: u8,
         context: &RequestContext<'_>,
         company: &Company<'_>,
         decision: &Decision,
@@ -165,7 +163,7 @@ impl<P: Package> Server<P> {
         });
         let variant = self.enter_variant(&VariantQuery {
             resource,
-            media_type: wish.media_type,
+            media_type,
             decision,
             entity,
         });
@@ -178,9 +176,9 @@ impl<P: Package> Server<P> {
             self.sources
                 .find_or_insert(&address, || Source::new(address))
         });
-        let local_tag = dialog.local_tag;
+        let bits = way.bits();
         let key = self.subscriptions.insert(Subscription {
-            dialog,
+            way,
             resource,
             variant,
             watcher,
@@ -194,6 +192,8 @@ impl<P: Package> Server<P> {
             open: None,
             delivered: 0,
             last_result: NotifyResult::None,
+            signature: Signature::None,
+            sender: None,
             owed: false,
             queued: false,
             spoken: false,
@@ -216,7 +216,7 @@ impl<P: Package> Server<P> {
             source.subscriptions += 1;
         }
         self.enter_flow(key, context.flow);
-        self.dialogs.insert(local_tag, key.index);
+        self.ways.insert(bits, key.index);
         key
     }
 }

@@ -1,6 +1,7 @@
 //! What a server holds, to look at.
 
 use super::authorization::Decision;
+use super::direct::DirectName;
 use super::output::{PublicationKey, SubscriptionKey};
 use super::package::Package;
 use super::resource::Publication;
@@ -26,6 +27,8 @@ pub struct SubscriptionInfo<'a> {
     pub expires_at: Timestamp,
     /// The connection that it came by.
     pub flow: Option<FlowId>,
+    /// The names of a subscription without dialog; nothing for one that a SUBSCRIBE made.
+    pub direct: Option<&'a DirectName>,
     /// What became of the last NOTIFY.
     pub last_result: NotifyResult,
 }
@@ -66,7 +69,7 @@ pub struct Occupancy {
     pub open_notifies: usize,
     /// Deadlines.
     pub timers: usize,
-    /// Deferred publications.
+    /// Deferred publications, and SUBSCRIBEs that wait for a verdict.
     pub jobs: usize,
     /// Things that wait to be taken by `poll_output`, rounds counted once each.
     pub outputs: usize,
@@ -108,6 +111,7 @@ impl<P: Package> Server<P> {
             decision: &seen.decision,
             expires_at: subscription.expires_at,
             flow: flow.map(|flow| flow.id),
+            direct: subscription.way.direct().map(|direct| &direct.name),
             last_result: subscription.last_result,
         })
     }
@@ -145,7 +149,7 @@ impl<P: Package> Server<P> {
             flows: self.flows.len(),
             open_notifies: self.notifies.len(),
             timers: self.wheel.len(),
-            jobs: self.jobs.len(),
+            jobs: self.jobs.len() + self.verifications.len(),
             outputs: self.lanes.len(),
         }
     }

@@ -148,6 +148,10 @@ impl<P: Package> Server<P> {
         if !subscription.is_live() {
             return;
         }
+        if subscription.way.direct().is_some() {
+            self.drop_silently(key, reason);
+            return;
+        }
         subscription.phase = Phase::Ending(ending);
         self.cease(key);
         self.event(ServerEvent::SubscriptionEnded { subject, reason });
@@ -183,13 +187,13 @@ impl<P: Package> Server<P> {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
-        let tag = subscription.dialog.local_tag;
+        let bits = subscription.way.bits();
         let resource = subscription.resource;
         let timers = [subscription.timer.take(), subscription.hold.take()];
         for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }
-        self.dialogs.remove(tag, key.index);
+        self.ways.remove(bits, key.index);
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live -= 1;
         }

@@ -116,7 +116,7 @@ impl<P: Package> Server<P> {
         key
     }
 
-    fn leave_variant(&mut self, key: Key) {
+    pub(super) fn leave_variant(&mut self, key: Key) {
         let Some(variant) = self.variants.get_mut(key) else {
             return;
         };

@@ -5,10 +5,12 @@
 
 mod account;
 mod authorization;
+mod body;
 mod company;
 mod config;
 mod credentials;
 mod dialog;
+mod direct;
 mod identity;
 mod inspect;
 mod lifecycle;
@@ -32,15 +34,20 @@ mod trace;
 pub use account::{Account, InvalidAccount};
 pub use authorization::{
     Authorization, Decision, PublishDecision, PublishKind, PublishQuery, Reason, Rejection,
-    SubscribeQuery, Termination, View,
+    Signature, SubscribeQuery, Termination, View,
 };
+pub use body::{BodyQuery, BodyReading, BodyRefusal, NoBodies, SubscribeBodies, Verdict};
 pub use config::{Limits, ReplacePublications, ServerConfig};
 pub use credentials::NeedCredentials;
+pub use direct::{
+    Delivery, DirectName, DirectNotification, DirectOperation, DirectOutcome, DirectRequest,
+    DirectState, RefusedDirect,
+};
 pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
 pub use output::{
     Backlog, EndReason, Failure, Job, JobKey, JobOutcome, Output, PublicationKey, ServerEvent,
-    Subject, SubscriptionKey, UnknownSubscription,
+    Subject, SubscriptionKey, UnknownSubscription, Verification, VerificationKey,
 };
 pub use package::{Forks, Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
 pub use publisher::{

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::authorization::Decision;
 use super::credentials::{CHALLENGES_ANSWERED, NeedCredentials, credentials_field};
+use super::direct::Delivery;
 use super::lifecycle::visibility;
 use super::output::{EndReason, Failure, Output, ServerEvent};
 use super::package::{Package, RenderRequest};
@@ -26,12 +27,12 @@ const LONG_WALK: u32 = 1_000;
 
 /// What a NOTIFY tells.
 #[derive(Debug)]
-struct Document {
-    content: Arc<Content>,
+pub(super) struct Document {
+    pub(super) content: Arc<Content>,
     /// 0 is no document.
-    fingerprint: u64,
+    pub(super) fingerprint: u64,
     /// It is shown to those who wait for a decision.
-    pending: bool,
+    pub(super) pending: bool,
 }
 
 impl<P: Package> Server<P> {
@@ -185,7 +186,7 @@ impl<P: Package> Server<P> {
     }
 
     /// The NOTIFY that a subscription is owed, unless it must wait.
-    pub(super) fn notify(&mut self, key: Key) -> Option<OutgoingRequest> {
+    pub(super) fn notify(&mut self, key: Key) -> Option<Output> {
         let subscription = self.subscriptions.get_mut(key)?;
         subscription.queued = false;
         if !subscription.owed || subscription.open.is_some() {
@@ -210,21 +211,24 @@ impl<P: Package> Server<P> {
     }
 
     /// A NOTIFY with this document, which is the current one of the subscription's variant.
-    fn build(&mut self, key: Key, document: Document) -> Option<OutgoingRequest> {
+    fn build(&mut self, key: Key, document: Document) -> Option<Output> {
+        let subscription = self.subscriptions.get_mut(key)?;
+        if subscription.way.direct().is_some() {
+            return self.deliver(key, &document);
+        }
         let Document {
             mut content,
             fingerprint,
             pending,
         } = document;
-        let subscription = self.subscriptions.get_mut(key)?;
         let mut repetition = subscription.repetition.take();
         if let Some(said) = repetition.as_mut().and_then(|it| it.last.take()) {
             content = said;
         }
         let flow = subscription.flow.and_then(|key| self.flows.get(key));
-        let dialog = &mut subscription.dialog;
+        let dialog = subscription.way.dialog_mut()?;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
-        let head = dialog.head.clone();
+        let (head, cseq) = (dialog.head.clone(), dialog.local_cseq);
         let state = match subscription.phase {
             Phase::Live => {
                 let left = subscription.expires_at.saturating_since(self.now);
@@ -247,7 +251,7 @@ impl<P: Package> Server<P> {
             }
         };
         let credentials = repetition.as_ref().map_or(&[][..], |it| &it.credentials);
-        let own = Own::new(dialog.local_cseq, state, credentials);
+        let own = Own::new(cseq, state, credentials);
 
         let notify = OpenNotify {
             subscription: key,
@@ -267,11 +271,17 @@ impl<P: Package> Server<P> {
         }
         self.counters.notifies_sent += 1;
         let transaction = self.transaction(open);
-        Some(OutgoingRequest::new(transaction, flow, head, own, content))
+        Some(Output::Send(OutgoingRequest::new(
+            transaction,
+            flow,
+            head,
+            own,
+            content,
+        )))
     }
 
     /// The current document of a variant.
-    fn document(&mut self, key: Key) -> Option<Document> {
+    pub(super) fn document(&mut self, key: Key) -> Option<Document> {
         let variant = self.variants.get_mut(key)?;
         let resource = self.resources.get_mut(variant.name.resource)?;
         if variant.rendered != resource.version {
@@ -304,7 +314,7 @@ impl<P: Package> Server<P> {
 
     // ---- outcomes -------------------------------------------------------------------------
 
-    fn transaction(&self, open: Key) -> ClientTransaction {
+    pub(super) fn transaction(&self, open: Key) -> ClientTransaction {
         ClientTransaction::of(self.config.role, open)
     }
 
@@ -314,7 +324,7 @@ impl<P: Package> Server<P> {
     }
 
     /// The open NOTIFY that an outcome is about, and whose it is.
-    fn take_outcome(&mut self, transaction: ClientTransaction) -> Option<(Key, Key)> {
+    pub(super) fn take_outcome(&mut self, transaction: ClientTransaction) -> Option<(Key, Key)> {
         let open = self.open_notify(transaction).and_then(|key| {
             let open = self.notifies.get(key)?;
             let awaits_credentials = open.awaited().is_some();
@@ -345,8 +355,10 @@ impl<P: Package> Server<P> {
         let Some(subscription) = self.subscriptions.get(subscription) else {
             return false;
         };
-        let uri = subscription.dialog.head.uri();
-        let from = subscription.dialog.local_uri();
+        let Some(dialog) = subscription.way.dialog() else {
+            return false;
+        };
+        let (uri, from) = (dialog.head.uri(), dialog.local_uri());
         let need = NeedCredentials::of(transaction, "NOTIFY", uri, from, response);
         let Some(need) = need else {
             return false;
@@ -358,7 +370,7 @@ impl<P: Package> Server<P> {
         true
     }
 
-    fn settle(&mut self, key: Key, result: NotifyResult) {
+    pub(super) fn settle(&mut self, key: Key, result: NotifyResult) {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.open = None;
             subscription.last_result = result;
@@ -369,7 +381,7 @@ impl<P: Package> Server<P> {
     }
 
     /// The window is free for this subscription again.
-    fn resume(&mut self, key: Key) {
+    pub(super) fn resume(&mut self, key: Key) {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
@@ -417,6 +429,8 @@ impl<P: Package> Server<P> {
         };
         if open.awaited().is_some() {
             self.go_on_unsent(&open);
+        } else if self.is_direct(open.subscription) {
+            self.settle_delivery(open.subscription, Delivery::Failed);
         } else {
             self.fail(open.subscription, EndReason::NotifyForgotten);
         }
@@ -490,7 +504,7 @@ impl<P: Package> Server<P> {
 
     /// The next NOTIFY of a round under way, which then goes to the back of the queue. Looks at no
     /// more watchers than `budget` has, so as not to hold up the host where many need not be told.
-    pub(super) fn next_of_round(&mut self, key: Key, budget: &mut u32) -> Option<OutgoingRequest> {
+    pub(super) fn next_of_round(&mut self, key: Key, budget: &mut u32) -> Option<Output> {
         while let Some(rest) = budget.checked_sub(1) {
             *budget = rest;
             let resource = self.resources.get_mut(key)?;

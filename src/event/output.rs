@@ -7,8 +7,10 @@ use bytes::Bytes;
 
 use super::authorization::{Decision, PublishKind, Reason};
 use super::credentials::NeedCredentials;
+use super::direct::{DirectName, DirectNotification};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
+use crate::mime::Signed;
 use crate::sip::{OutgoingRequest, Response};
 
 /// One thing for the host to do, taken with `poll_output` until there is none.
@@ -22,10 +24,15 @@ pub enum Output {
     Challenge(Response),
     /// Send this request in a new client transaction and report what becomes of it.
     Send(OutgoingRequest),
+    /// Bring this to the watcher of a subscription without dialog.
+    Deliver(DirectNotification),
     /// Something happened that the application may want to know.
     Event(ServerEvent),
     /// A request was challenged: answer with `provide_credentials` or `decline_credentials`.
     NeedCredentials(NeedCredentials),
+    /// A SUBSCRIBE waits for the verification of its body's signature: verify, and report with
+    /// `complete_verification`.
+    Verify(Verification),
     /// The policy deferred a publication: do the job and report with `complete_job`.
     Job(Job),
 }
@@ -60,6 +67,22 @@ pub struct PublicationKey(pub(super) Key);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobKey(pub(super) Key);
 
+/// Names a verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VerificationKey(pub(super) Key);
+
+/// A signature to be verified before a SUBSCRIBE is answered.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// Names it in `complete_verification`.
+    pub key: VerificationKey,
+    /// What is signed, and the signature.
+    pub signed: Signed,
+    /// Without a verdict by then 504 is sent.
+    pub deadline: Timestamp,
+}
+
 impl fmt::Display for SubscriptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s{}.{}", self.0.index, self.0.generation)
@@ -82,6 +105,8 @@ pub struct Subject {
     pub watcher: Option<Arc<str>>,
     /// The canonical name of the resource (for presence: the presentity).
     pub resource: Arc<str>,
+    /// The names of a subscription without dialog; nothing for one that a SUBSCRIBE made.
+    pub direct: Option<DirectName>,
 }
 
 impl fmt::Display for Subject {

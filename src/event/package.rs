@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::authorization::{Authorization, PublishDecision, PublishQuery, SubscribeQuery, View};
+use super::body::{NoBodies, SubscribeBodies};
 use crate::sip::{MediaType, Uri};
 
 /// The constants of an event package (RFC 6665 section 5.4).
@@ -145,6 +146,16 @@ pub trait Package {
         state: &mut Self::State,
         publications: &[(u64, &Self::Publication)],
     ) -> Option<Bytes>;
+
+    /// What reads the bodies of SUBSCRIBE requests. By default none is read.
+    fn bodies(&self) -> &dyn SubscribeBodies {
+        &NoBodies
+    }
+
+    /// The same, to read with.
+    fn bodies_mut(&mut self) -> Option<&mut dyn SubscribeBodies> {
+        None
+    }
 
     /// Whether the application's state is to be kept while nobody watches or publishes.
     fn is_lasting(&self, state: &Self::State) -> bool {

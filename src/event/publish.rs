@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::authorization::{PublishDecision, PublishKind, PublishQuery};
+use super::body::body_type;
 use super::config::ReplacePublications;
 use super::dialog::Basics;
 use super::identity::RequestContext;
@@ -15,9 +16,7 @@ use super::server::{Server, Timer};
 use super::subscribe::refuse_extensions;
 use crate::engine::slab::{Key, Links};
 use crate::engine::{FlowId, ServerTransaction};
-use crate::sip::{
-    HeaderName, MediaType, RequestRef, Response, Tag, parse_delta_seconds, parse_entity_tag,
-};
+use crate::sip::{HeaderName, RequestRef, Response, Tag, parse_delta_seconds, parse_entity_tag};
 
 /// A publication that may come to be: checked, not yet in force.
 #[derive(Debug)]
@@ -149,22 +148,7 @@ impl<P: Package> Server<P> {
         if request.body().len() > self.config.limits.body {
             return Err(Refusal::new(413, RefusalReason::TooLarge));
         }
-        let types = self.package.profile().publication_types;
-        let unknown = || {
-            Refusal::new(415, RefusalReason::UnknownBody).with(HeaderName::Accept, types.join(", "))
-        };
-        if let Some(encoding) = request.single(HeaderName::ContentEncoding)?
-            && !encoding.trim().eq_ignore_ascii_case("identity")
-        {
-            return Err(unknown().with(HeaderName::AcceptEncoding, "identity"));
-        }
-        let content_type = request
-            .single(HeaderName::ContentType)?
-            .ok_or_else(Refusal::malformed)?;
-        let content_type = MediaType::parse(content_type)?;
-        if !types.iter().any(|known| content_type.essence_eq(known)) {
-            return Err(unknown());
-        }
+        let content_type = body_type(request, self.package.profile().publication_types)?;
         self.package
             .read_publication(&content_type, request.body())
             .map_err(|why| {

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
+use super::authorization::Signature;
 use crate::engine::{Entropy, ServerTransaction};
 use crate::sip::{HeaderError, HeaderName, NameAddr, RequestRef, Response, Tag};
 
@@ -26,6 +27,9 @@ pub enum RefusalReason {
     Extension,
     /// 489: no Event, or a package that is not known.
     UnknownEvent,
+    /// 400 or 403: the body of a SUBSCRIBE cannot be read, contradicts the request, or is not from
+    /// whom it says.
+    Body,
     /// 415: the type of the body, or its encoding, is not known.
     UnknownBody,
     /// 406: no document type is acceptable that there is.
@@ -42,13 +46,15 @@ pub enum RefusalReason {
     Forbidden,
     /// 603: refused by the policy for good.
     Declined,
-    /// 403: the dialog belongs to somebody else.
+    /// 403: the policy wants a signature over the request, or a better one.
+    SignatureRequired,
+    /// 403: the dialog belongs to somebody else, or the request is not from whom it says.
     WrongIdentity,
     /// 403: a second subscription in one dialog.
     DialogShared,
     /// 412: the entity-tag is not known, or no more.
     UnknownEntityTag,
-    /// 504: a deferred publication failed.
+    /// 504: a deferred publication failed, or no verdict on a signature came in time.
     JobFailed,
     /// 503: one of the limits is reached.
     Limit,
@@ -57,7 +63,7 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 24] = [
         Self::Malformed,
         Self::TooLarge,
         Self::Method,
@@ -66,6 +72,7 @@ impl RefusalReason {
         Self::Merged,
         Self::Extension,
         Self::UnknownEvent,
+        Self::Body,
         Self::UnknownBody,
         Self::NotAcceptable,
         Self::TooBrief,
@@ -74,6 +81,7 @@ impl RefusalReason {
         Self::Challenged,
         Self::Forbidden,
         Self::Declined,
+        Self::SignatureRequired,
         Self::WrongIdentity,
         Self::DialogShared,
         Self::UnknownEntityTag,
@@ -88,6 +96,8 @@ impl RefusalReason {
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) reason: RefusalReason,
+    /// What would do, where a signature is asked for.
+    pub(super) signature: Signature,
     pub(super) fields: Vec<(HeaderName, Cow<'static, str>)>,
 }
 
@@ -96,6 +106,7 @@ impl Refusal {
         Self {
             status,
             reason,
+            signature: Signature::None,
             fields: Vec::new(),
         }
     }
@@ -103,6 +114,14 @@ impl Refusal {
     pub(super) fn with(mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Self {
         self.fields.push((name, value.into()));
         self
+    }
+
+    /// The policy has not refused: the same with a proof of identity may pass.
+    pub(super) fn may_be_mended(&self) -> bool {
+        matches!(
+            self.reason,
+            RefusalReason::Challenged | RefusalReason::SignatureRequired
+        )
     }
 
     pub(super) fn malformed() -> Self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::body::WaitingSubscribe;
 use super::config::ServerConfig;
 use super::dialog::Basics;
 use super::identity::RequestContext;
@@ -37,8 +38,10 @@ pub struct Server<P: Package> {
     pub(super) now: Timestamp,
     pub(super) wheel: TimerWheel<Timer>,
     pub(super) subscriptions: Slab<Subscription>,
-    /// Live subscriptions by their local tag, which is random and ours.
-    pub(super) dialogs: PlaceIndex,
+    /// Live subscriptions by what names them: a local tag, which is random and ours, or a keyed hash.
+    pub(super) ways: PlaceIndex,
+    /// Makes hashes of names that nobody can aim at.
+    pub(super) names: RandomState,
     pub(super) resources: Interned<Resource<P>>,
     pub(super) variants: Interned<Variant>,
     /// Makes fingerprints of documents that nobody can aim at.
@@ -51,6 +54,7 @@ pub struct Server<P: Package> {
     pub(super) entity_tags: PlaceIndex,
     pub(super) next_entity_tag: u64,
     pub(super) jobs: Jobs<PendingJob<P>>,
+    pub(super) verifications: Jobs<WaitingSubscribe>,
     pub(super) remembered: RememberedRequests,
     pub(super) notifies: Window<OpenNotify>,
     /// Subscriptions are owed a NOTIFY; resources have rounds.
@@ -80,6 +84,7 @@ pub(super) enum Timer {
     Round(Key),
     Publication(Key),
     Job(Key),
+    Verification(Key),
 }
 
 /// A NOTIFY whose outcome is awaited.
@@ -135,7 +140,8 @@ impl<P: Package> Server<P> {
             now: Timestamp::ZERO,
             wheel: TimerWheel::new(),
             subscriptions: Slab::default(),
-            dialogs: PlaceIndex::new(),
+            ways: PlaceIndex::new(),
+            names: RandomState::new(),
             resources: Interned::new(),
             variants: Interned::new(),
             fingerprints: RandomState::new(),
@@ -146,6 +152,7 @@ impl<P: Package> Server<P> {
             entity_tags: PlaceIndex::new(),
             next_entity_tag: 0,
             jobs: Jobs::new(config.limits.jobs),
+            verifications: Jobs::new(config.limits.jobs),
             remembered: RememberedRequests::new(config.limits.remembered_requests),
             notifies: Window::new(
                 config.window,
@@ -217,7 +224,7 @@ impl<P: Package> Server<P> {
                 Err(Refusal::malformed())
             } else {
                 match request.method() {
-                    "SUBSCRIBE" => self.subscribe(transaction, request, context),
+                    "SUBSCRIBE" => self.subscribe(transaction, request, context, None),
                     "PUBLISH" => self.publish(transaction, request, context),
                     "CANCEL" => {
                         let response = self.response(transaction, request, 200);
@@ -264,6 +271,7 @@ impl<P: Package> Server<P> {
                 Timer::Job(key) => {
                     let _ = self.finish_job(key, false);
                 }
+                Timer::Verification(key) => self.expire_verification(key),
             }
         }
         while budget > 0
@@ -294,13 +302,13 @@ impl<P: Package> Server<P> {
         self.interrupted = false;
         let mut budget = WATCHERS_PER_POLL;
         while budget > 0 {
-            let request = match self.lanes.next(self.notifies.has_room())? {
+            let notification = match self.lanes.next(self.notifies.has_room())? {
                 Turn::Output(output) => return Some(output),
                 Turn::Owed(key) => self.notify(key),
                 Turn::Round(key) => self.next_of_round(key, &mut budget),
             };
-            if let Some(request) = request {
-                return Some(Output::Send(request));
+            if notification.is_some() {
+                return notification;
             }
         }
         self.interrupted = true;
@@ -432,6 +440,7 @@ impl<P: Package> Server<P> {
             key: SubscriptionKey(key),
             watcher: watcher.map(|watcher| Arc::clone(&watcher.name)),
             resource: Arc::clone(&self.resources.get(subscription.resource)?.name),
+            direct: subscription.way.direct().map(|direct| direct.name.clone()),
         })
     }
 

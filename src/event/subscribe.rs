@@ -1,21 +1,23 @@
 //! SUBSCRIBE: the checks in their order, new subscriptions, refreshes, fetches, ends.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
+use super::body::{Carried, Verdict, Vouched};
 use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
-use super::identity::RequestContext;
+use super::identity::{Identity, RequestContext};
 use super::output::{EndReason, Output, ServerEvent};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
 use super::server::{Server, Timer};
-use super::subscription::Ending;
+use super::subscription::{Ending, Subscription, Way};
 use crate::engine::ServerTransaction;
 use crate::engine::slab::Key;
 use crate::sip::byte_set::ByteSet;
 use crate::sip::{
-    Accept, ContentDisposition, Event, HeaderName, MediaType, RequestRef, Response, Tag, Uri,
-    parse_delta_seconds, parse_only_contact, parse_tokens,
+    Accept, Event, HeaderName, RequestRef, Response, Tag, Uri, parse_delta_seconds,
+    parse_only_contact, parse_tokens,
 };
 
 /// Above this no wish is too brief (RFC 6665 section 4.2.1.1).
@@ -28,16 +30,22 @@ pub(super) struct Wish<'a> {
     pub(super) media_type: u8,
     /// Seconds granted if it is accepted.
     expires: u32,
+    /// Seconds that Expires asks for.
+    asked: Option<u32>,
     /// Where NOTIFYs go; a refresh may leave it as it is.
     target: Option<&'a str>,
+    /// There is a body to be read.
+    has_body: bool,
 }
 
 impl<P: Package> Server<P> {
+    /// `verdict` is that on the body's signature, for which the request has waited.
     pub(super) fn subscribe(
         &mut self,
         transaction: ServerTransaction,
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
+        verdict: Option<&Verdict>,
     ) -> Result<(), Refusal> {
         let basics = Basics::read(request)?;
         check_contact(context.local_contact)?;
@@ -46,9 +54,9 @@ impl<P: Package> Server<P> {
                 let key = self
                     .find_dialog(tag, &basics)
                     .ok_or_else(|| Refusal::new(481, RefusalReason::UnknownDialog))?;
-                self.refresh(transaction, request, context, &basics, key)
+                self.refresh(transaction, request, context, &basics, key, verdict)
             }
-            None => self.subscribe_anew(transaction, request, context, &basics),
+            None => self.subscribe_anew(transaction, request, context, &basics, verdict),
         }
     }
 
@@ -56,11 +64,12 @@ impl<P: Package> Server<P> {
         let bits = Tag::parse_bits(local_tag)?;
         let is_it = |index| {
             self.subscriptions.at(index).is_some_and(|subscription| {
-                subscription.dialog.local_tag == bits
-                    && subscription.dialog.is(basics.call_id, basics.from_tag)
+                subscription.way.dialog().is_some_and(|dialog| {
+                    dialog.local_tag == bits && dialog.is(basics.call_id, basics.from_tag)
+                })
             })
         };
-        self.subscriptions.key_at(self.dialogs.find(bits, is_it)?)
+        self.subscriptions.key_at(self.ways.find(bits, is_it)?)
     }
 
     fn subscribe_anew(
@@ -69,26 +78,54 @@ impl<P: Package> Server<P> {
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
         basics: &Basics<'_>,
+        verdict: Option<&Verdict>,
     ) -> Result<(), Refusal> {
         let (uri, name) = self.resource_of(request)?;
-        let company = self.company(&name, context);
-        self.refuse_merged(basics, request.method())?;
+        let mut company = self.company(&name, context);
+        if verdict.is_none() {
+            self.refuse_merged(basics, request.method())?;
+        }
         self.look_for(&company);
         let wish = self.read_wish(request)?;
         self.look_into(&company);
         let target = wish.target.ok_or_else(Refusal::malformed)?;
         stay_with_tls(request.uri(), target)?;
+        let (vouched, sender) = match wish.has_body {
+            false => (Vouched::default(), None),
+            true => {
+                let carried = Carried {
+                    transaction,
+                    uri: request.uri(),
+                    resource: &name,
+                    expires: wish.asked,
+                    verdict,
+                };
+                let Some(vouched) = self.read_body(request, context, &carried)? else {
+                    return Ok(());
+                };
+                let sender = vouched.identity.is_some().then(|| context.identity.clone());
+                (vouched, sender)
+            }
+        };
+        let context = &RequestContext {
+            identity: vouched.identity.as_ref().unwrap_or(context.identity),
+            ..*context
+        };
+        if sender.is_some() {
+            company = self.company(&name, context);
+        }
         let query = SubscribeQuery {
             identity: context.identity,
             resource: &name,
             uri: request.uri(),
             current: None,
             expires: wish.expires,
+            signature: vouched.signature,
         };
         let decision = admit(self.package.authorize_subscription(&query))?;
         let company = self.check_room(company, context)?;
         let local_tag = Tag::random_bits(&mut *self.entropy);
-        self.dialogs.look_ahead(local_tag);
+        self.ways.look_ahead(local_tag);
         let dialog = Dialog::new(
             request,
             basics,
@@ -107,13 +144,20 @@ impl<P: Package> Server<P> {
         // Nothing is refused from here on.
         let fetch = wish.expires == 0;
         let key = self.insert(
-            dialog,
+            Way::Dialog(dialog),
             &entity_of(&uri, request.uri()),
-            &wish,
+            wish.media_type,
             context,
             &company,
             &decision,
         );
+        if wish.has_body {
+            self.accept_body();
+            if let Some(subscription) = self.subscriptions.get_mut(key) {
+                subscription.signature = vouched.signature;
+                subscription.sender = sender.map(Box::new);
+            }
+        }
         let tag = Some(Tag::from_bits(local_tag));
         let response = Response::new(transaction, self.success(&decision), tag).with_record_route();
         self.accept(response, wish.expires, context);
@@ -137,31 +181,59 @@ impl<P: Package> Server<P> {
         context: &RequestContext<'_>,
         basics: &Basics<'_>,
         key: Key,
+        verdict: Option<&Verdict>,
     ) -> Result<(), Refusal> {
         let unknown = || Refusal::new(481, RefusalReason::UnknownDialog);
         let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
         self.look_around(subscription);
-        if let Some(watcher) = subscription.watcher.and_then(|key| self.watchers.get(key)) {
-            if context.identity.is_nobody() {
-                return Err(Refusal::new(401, RefusalReason::Challenged));
-            }
-            if !context.identity.includes(&watcher.name) {
-                return Err(Refusal::new(403, RefusalReason::WrongIdentity));
-            }
+        let mut vouched = Vouched::default();
+        if request.body().is_empty() || !self.has_body(request)? {
+            self.check_sender(subscription, context.identity)?;
+        } else {
+            // The body may tell who asks.
+            let wish = self.read_wish(request)?;
+            let seen = self.variants.get(subscription.variant);
+            let resource = self.resources.get(subscription.resource);
+            let uri = Arc::clone(&seen.ok_or_else(unknown)?.name.entity);
+            let name = Arc::clone(&resource.ok_or_else(unknown)?.name);
+            let carried = Carried {
+                transaction,
+                uri: &uri,
+                resource: &name,
+                expires: wish.asked,
+                verdict,
+            };
+            vouched = match self.read_body(request, context, &carried)? {
+                Some(vouched) => vouched,
+                None => return Ok(()),
+            };
+            let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+            let identity = vouched.identity.as_ref().unwrap_or(context.identity);
+            self.check_sender(subscription, identity)?;
         }
-        if basics.cseq <= subscription.dialog.remote_cseq {
+        let context = &RequestContext {
+            identity: vouched.identity.as_ref().unwrap_or(context.identity),
+            ..*context
+        };
+        let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+        let signature = subscription.signature.max(vouched.signature);
+        let dialog = subscription.way.dialog().ok_or_else(unknown)?;
+        if basics.cseq <= dialog.remote_cseq {
             return Err(Refusal::new(500, RefusalReason::OutOfOrder));
         }
         if self.now >= subscription.expires_at {
             // It ran out; only the clock's tick has not come yet.
             return Err(unknown());
         }
-        if let Some(subscription) = self.subscriptions.get_mut(key) {
-            subscription.dialog.remote_cseq = basics.cseq;
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(dialog) = subscription.way.dialog_mut()
+        {
+            dialog.remote_cseq = basics.cseq;
         }
         let wish = self.read_wish(request)?;
         let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
-        if !subscription.dialog.has_event_id(wish.event.id()) {
+        let dialog = subscription.way.dialog().ok_or_else(unknown)?;
+        if !dialog.has_event_id(wish.event.id()) {
             return Err(Refusal::new(403, RefusalReason::DialogShared));
         }
         let resource = self
@@ -181,13 +253,14 @@ impl<P: Package> Server<P> {
             uri: &variant.name.entity,
             current: Some(&variant.name.decision),
             expires: wish.expires,
+            signature,
         };
         let current = variant.name.decision.clone();
         let decision = match admit(self.package.authorize_subscription(&query)) {
             // The policy does not know; the application has decided, or will.
             Ok(Decision::Pending) => current.clone(),
             Ok(decision) => decision,
-            Err(refusal) if refusal.reason == RefusalReason::Challenged => return Err(refusal),
+            Err(refusal) if refusal.may_be_mended() => return Err(refusal),
             Err(refusal) => {
                 self.refuse(transaction, request, refusal);
                 self.apply(key, Decision::Reject(Rejection::Forbidden));
@@ -196,12 +269,8 @@ impl<P: Package> Server<P> {
         };
         let limit = self.config.limits.dialog;
         let subscription = self.subscriptions.get_mut(key).ok_or_else(unknown)?;
-        let fits = subscription.dialog.retarget(
-            wish.target,
-            context.local_contact,
-            limit,
-            &mut self.heads,
-        );
+        let dialog = subscription.way.dialog_mut().ok_or_else(unknown)?;
+        let fits = dialog.retarget(wish.target, context.local_contact, limit, &mut self.heads);
         if !fits {
             self.refuse(
                 transaction,
@@ -217,6 +286,10 @@ impl<P: Package> Server<P> {
         }
         // Nothing is refused from here on.
         subscription.spoken = true;
+        subscription.signature = signature;
+        if wish.has_body {
+            self.accept_body();
+        }
         self.enter_flow(key, context.flow);
         self.move_to_variant(key, Some(wish.media_type), None);
         let status = self.success(&decision);
@@ -240,6 +313,21 @@ impl<P: Package> Server<P> {
             self.owe(key);
         }
         Ok(())
+    }
+
+    /// Who refreshes a subscription is its watcher, or carries the watcher's requests as at first.
+    fn check_sender(&self, subscription: &Subscription, who: &Identity) -> Result<(), Refusal> {
+        let Some(watcher) = subscription.watcher.and_then(|key| self.watchers.get(key)) else {
+            return Ok(());
+        };
+        let carrier = subscription.sender.as_ref().and_then(|it| it.primary());
+        if who.includes(&watcher.name) || carrier.is_some_and(|carrier| who.includes(carrier)) {
+            Ok(())
+        } else if who.is_nobody() {
+            Err(Refusal::new(401, RefusalReason::Challenged))
+        } else {
+            Err(Refusal::new(403, RefusalReason::WrongIdentity))
+        }
     }
 
     /// The resource of a request outside dialogs, by its Request-URI (RFC 3856 section 4).
@@ -283,25 +371,32 @@ impl<P: Package> Server<P> {
     fn read_wish<'a>(&self, request: &RequestRef<'a>) -> Result<Wish<'a>, Refusal> {
         refuse_extensions(request)?;
         let event = self.read_event(request)?;
-        self.refuse_body(request)?;
+        let has_body = self.has_body(request)?;
         let media_type = self.choose_media_type(request)?;
-        let asked = match request.single(HeaderName::Expires)? {
-            Some(text) => parse_delta_seconds(HeaderName::Expires, text)?,
-            None => self.package.profile().default_expires,
-        };
-        let minimum = self.config.min_expires;
-        if 0 < asked && asked < minimum.min(BRIEF_CEILING) {
-            return Err(Refusal::new(423, RefusalReason::TooBrief)
-                .with(HeaderName::MinExpires, minimum.to_string()));
-        }
-        let expires = asked.min(self.config.max_expires.max(1));
+        let asked = request.single(HeaderName::Expires)?;
+        let asked = asked
+            .map(|text| parse_delta_seconds(HeaderName::Expires, text))
+            .transpose()?;
+        let expires = self.grant(asked.unwrap_or(self.package.profile().default_expires))?;
         let target = read_target(request)?;
         Ok(Wish {
             event,
             media_type,
             expires,
+            asked,
             target,
+            has_body,
         })
+    }
+
+    /// The seconds that a wish for so many is granted.
+    pub(super) fn grant(&self, asked: u32) -> Result<u32, Refusal> {
+        let minimum = self.config.min_expires;
+        if 0 < asked && asked < minimum.min(BRIEF_CEILING) {
+            return Err(Refusal::new(423, RefusalReason::TooBrief)
+                .with(HeaderName::MinExpires, minimum.to_string()));
+        }
+        Ok(asked.min(self.config.max_expires))
     }
 
     pub(super) fn read_event<'a>(&self, request: &RequestRef<'a>) -> Result<Event<'a>, Refusal> {
@@ -314,26 +409,6 @@ impl<P: Package> Server<P> {
             return Err(unknown());
         }
         Ok(event)
-    }
-
-    /// A body that must be understood is not (RFC 3261 section 8.2.3).
-    fn refuse_body(&self, request: &RequestRef<'_>) -> Result<(), Refusal> {
-        if request.body().is_empty() {
-            return Ok(());
-        }
-        if request.body().len() > self.config.limits.body {
-            return Err(Refusal::new(413, RefusalReason::TooLarge));
-        }
-        if let Some(disposition) = request.single(HeaderName::ContentDisposition)?
-            && ContentDisposition::parse(disposition)?.handling_optional()
-        {
-            return Ok(());
-        }
-        let content_type = request
-            .single(HeaderName::ContentType)?
-            .ok_or_else(Refusal::malformed)?;
-        MediaType::parse(content_type)?;
-        Err(Refusal::new(415, RefusalReason::UnknownBody).with(HeaderName::Accept, ""))
     }
 
     /// The document type that suits both sides best; a place in the profile's list.
@@ -360,7 +435,7 @@ impl<P: Package> Server<P> {
         })
     }
 
-    fn arm_expiry(&mut self, key: Key, expires: u32) {
+    pub(super) fn arm_expiry(&mut self, key: Key, expires: u32) {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
@@ -397,9 +472,13 @@ const LAST_WORD: Ending = Ending {
     with_state: true,
 };
 
-fn admit(authorization: Authorization) -> Result<Decision, Refusal> {
+pub(super) fn admit(authorization: Authorization) -> Result<Decision, Refusal> {
     match authorization {
         Authorization::Challenge => Err(Refusal::new(401, RefusalReason::Challenged)),
+        Authorization::SignatureRequired(signature) => Err(Refusal {
+            signature,
+            ..Refusal::new(403, RefusalReason::SignatureRequired)
+        }),
         Authorization::Decided(Decision::Reject(Rejection::Forbidden)) => {
             Err(Refusal::new(403, RefusalReason::Forbidden))
         }
@@ -457,7 +536,7 @@ fn check_contact(uri: &str) -> Result<(), Refusal> {
 /// The presentity as the watcher named it: its scheme and port are kept. Parameters and headers only
 /// say how to get there, and what is merely spelt otherwise (escapes that are not needed, capitals in the
 /// host, dots in a telephone number) would make a document of its own for each spelling.
-fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
+pub(super) fn entity_of<'a>(uri: &Uri<'_>, text: &'a str) -> Cow<'a, str> {
     static PLAIN: ByteSet = ByteSet::of("abcdefghijklmnopqrstuvwxyz0123456789@-.");
     match text.strip_prefix("sip:") {
         // Most are written so already.

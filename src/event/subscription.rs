@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use hashbrown::Equivalent;
 
-use super::authorization::{Decision, Reason};
+use super::authorization::{Decision, Reason, Signature};
 use super::dialog::Dialog;
+use super::direct::Direct;
+use super::identity::Identity;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
 use crate::engine::{FlowId, Timestamp, ahead};
@@ -28,7 +30,9 @@ pub(super) struct Subscription {
     /// A round passed while a NOTIFY was open.
     pub(super) behind: bool,
     pub(super) last_result: NotifyResult,
-    pub(super) dialog: Dialog,
+    /// The best that its watcher's requests have shown.
+    pub(super) signature: Signature,
+    pub(super) way: Way,
     pub(super) phase: Phase,
     pub(super) variant: Key,
     pub(super) resource: Key,
@@ -45,7 +49,57 @@ pub(super) struct Subscription {
     /// The NOTIFY that is owed answers a challenge.
     pub(super) repetition: Option<Box<Repetition>>,
     pub(super) timer: Option<Key>,
+    /// Who has sent the watcher's first request, where its body told the watcher.
+    pub(super) sender: Option<Box<Identity>>,
     pub(super) by_watcher: Links,
+}
+
+/// How a subscription came, and how its watcher is reached.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// By a SUBSCRIBE, which made a dialog.
+    Dialog(Dialog),
+    /// By a call.
+    Direct(Direct),
+}
+
+impl Way {
+    pub(super) fn dialog(&self) -> Option<&Dialog> {
+        match self {
+            Self::Dialog(dialog) => Some(dialog),
+            Self::Direct(_) => None,
+        }
+    }
+
+    pub(super) fn dialog_mut(&mut self) -> Option<&mut Dialog> {
+        match self {
+            Self::Dialog(dialog) => Some(dialog),
+            Self::Direct(_) => None,
+        }
+    }
+
+    pub(super) fn direct(&self) -> Option<&Direct> {
+        match self {
+            Self::Dialog(_) => None,
+            Self::Direct(direct) => Some(direct),
+        }
+    }
+
+    /// What it is looked up by.
+    pub(super) fn bits(&self) -> u64 {
+        match self {
+            Self::Dialog(dialog) => dialog.local_tag,
+            Self::Direct(direct) => direct.bits,
+        }
+    }
+
+    /// What is needed for a notification.
+    fn text(&self) -> &str {
+        match self {
+            Self::Dialog(dialog) => dialog.head.text(),
+            Self::Direct(direct) => direct.name.text(),
+        }
+    }
 }
 
 /// What it takes to send a NOTIFY again when it is challenged, beside its state.
@@ -107,7 +161,7 @@ pub enum NotifyResult {
 impl Subscription {
     /// Its turn comes soon.
     pub(super) fn look_ahead(&self) {
-        ahead::text(self.dialog.head.text());
+        ahead::text(self.way.text());
         ahead::field(&self.variant);
         ahead::field(&self.delivered);
     }

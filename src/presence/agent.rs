@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
-    Backlog, Counters, Decision, Failure, JobKey, JobOutcome, Occupancy, Output, PublicationInfo,
-    RequestContext, Server, SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription,
+    Backlog, Counters, Decision, Delivery, DirectOutcome, DirectRequest, Failure, JobKey,
+    JobOutcome, NoBodies, Occupancy, Output, PublicationInfo, RefusedDirect, RequestContext,
+    Server, SubscribeBodies, SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription,
+    Verdict, VerificationKey,
 };
 use crate::pidf::{Presence, WriteError};
 use crate::sip::{RequestRef, ResponseRef, Uri};
@@ -23,9 +25,11 @@ use super::policy::Policy;
 ///
 /// Presentities and watchers are named by any URI that means them, or by the canonical name that
 /// events and iterators tell, such as `ana@example.com`.
+///
+/// `B` reads the bodies of SUBSCRIBE requests; by default there is none that does.
 #[derive(Debug)]
-pub struct Agent<P: Policy> {
-    server: Server<PresencePackage<P>>,
+pub struct Agent<P: Policy, B: SubscribeBodies = NoBodies> {
+    server: Server<PresencePackage<P, B>>,
 }
 
 /// The text names no presentity that this agent could serve.
@@ -47,10 +51,23 @@ pub enum SetPresenceError {
 
 impl<P: Policy> Agent<P> {
     /// An agent with the application's policy and source of unguessable bytes.
-    pub fn new(config: AgentConfig, policy: P, mut entropy: impl Entropy + Send + 'static) -> Self {
+    pub fn new(config: AgentConfig, policy: P, entropy: impl Entropy + Send + 'static) -> Self {
+        Self::with_bodies(config, policy, NoBodies, entropy)
+    }
+}
+
+impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
+    /// The same with what reads the bodies of SUBSCRIBE requests.
+    pub fn with_bodies(
+        config: AgentConfig,
+        policy: P,
+        bodies: B,
+        mut entropy: impl Entropy + Send + 'static,
+    ) -> Self {
         let mut secret = [0; 8];
         entropy.fill(&mut secret);
-        let package = PresencePackage::new(policy, &config, u64::from_le_bytes(secret));
+        let secret = u64::from_le_bytes(secret);
+        let package = PresencePackage::new(policy, bodies, &config, secret);
         Self {
             server: Server::new(package, config.server, entropy),
         }
@@ -139,6 +156,38 @@ impl<P: Policy> Agent<P> {
     /// See [`Server::complete_job`].
     pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) -> JobOutcome {
         self.server.complete_job(now, key, success)
+    }
+
+    /// See [`Server::complete_verification`].
+    pub fn complete_verification(
+        &mut self,
+        now: Timestamp,
+        key: VerificationKey,
+        verdict: &Verdict,
+    ) -> bool {
+        self.server.complete_verification(now, key, verdict)
+    }
+
+    /// See [`Server::handle_direct`].
+    ///
+    /// # Errors
+    /// See [`RefusedDirect`].
+    pub fn handle_direct(
+        &mut self,
+        now: Timestamp,
+        request: &DirectRequest<'_>,
+    ) -> Result<DirectOutcome, RefusedDirect> {
+        self.server.handle_direct(now, request)
+    }
+
+    /// See [`Server::handle_delivery`].
+    pub fn handle_delivery(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        delivery: Delivery,
+    ) {
+        self.server.handle_delivery(now, transaction, delivery);
     }
 
     /// The application's decision about a subscription, at any time and in either direction.
@@ -335,6 +384,16 @@ impl<P: Policy> Agent<P> {
     /// The application's policy, to change what it decides by.
     pub fn policy_mut(&mut self) -> &mut P {
         &mut self.server.package_mut().policy
+    }
+
+    /// What reads the bodies of SUBSCRIBE requests.
+    pub fn bodies(&self) -> &B {
+        &self.server.package().bodies
+    }
+
+    /// The same, to change what it goes by.
+    pub fn bodies_mut(&mut self) -> &mut B {
+        &mut self.server.package_mut().bodies
     }
 
     fn presentity(&self, text: &str) -> Result<String, UnknownPresentity> {

@@ -10,8 +10,8 @@ use super::composition::{Renamed, unite};
 use super::config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 use super::policy::Policy;
 use crate::event::{
-    Authorization, Package, Profile, PublishDecision, PublishQuery, RenderRequest, SubscribeQuery,
-    Unreadable, Unserved, View, Visibility,
+    Authorization, Package, Profile, PublishDecision, PublishQuery, RenderRequest, SubscribeBodies,
+    SubscribeQuery, Unreadable, Unserved, View, Visibility,
 };
 use crate::pidf::{Presence, ReadOptions, Tuple};
 use crate::sip::{MediaType, Uri};
@@ -24,8 +24,9 @@ const LASTING: u64 = 0;
 
 /// Presence as an event package, with the application's policy.
 #[derive(Debug)]
-pub(super) struct PresencePackage<P> {
+pub(super) struct PresencePackage<P, B> {
     pub(super) policy: P,
+    pub(super) bodies: B,
     profile: Profile,
     domains: Vec<String>,
     pending: PendingDocument,
@@ -51,12 +52,13 @@ pub(super) fn subscriber_profile() -> Profile {
     Profile::new("presence", MEDIA_TYPES)
 }
 
-impl<P> PresencePackage<P> {
-    pub(super) fn new(policy: P, config: &AgentConfig, secret: u64) -> Self {
+impl<P, B> PresencePackage<P, B> {
+    pub(super) fn new(policy: P, bodies: B, config: &AgentConfig, secret: u64) -> Self {
         let mut profile = subscriber_profile();
         profile.publication_types = MEDIA_TYPES;
         Self {
             policy,
+            bodies,
             profile,
             domains: config
                 .domains
@@ -101,7 +103,7 @@ impl<P> PresencePackage<P> {
     }
 }
 
-impl<P: Policy> PresencePackage<P> {
+impl<P: Policy, B> PresencePackage<P, B> {
     /// Everything that is known of a presentity, as one document; nothing when there is nothing.
     /// Its entity is of no account.
     pub(super) fn whole<'p>(
@@ -159,7 +161,7 @@ impl<P: Policy> PresencePackage<P> {
     }
 }
 
-impl<P: Policy> Package for PresencePackage<P> {
+impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
     type State = PresenceState;
     type Publication = Presence;
 
@@ -243,6 +245,14 @@ impl<P: Policy> Package for PresencePackage<P> {
             },
         };
         written(document)
+    }
+
+    fn bodies(&self) -> &dyn SubscribeBodies {
+        &self.bodies
+    }
+
+    fn bodies_mut(&mut self) -> Option<&mut dyn SubscribeBodies> {
+        Some(&mut self.bodies)
     }
 
     fn is_lasting(&self, state: &PresenceState) -> bool {

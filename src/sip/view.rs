@@ -243,6 +243,11 @@ impl<'a> RequestRef<'a> {
         self.method
     }
 
+    /// The fields that are known, in order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (HeaderName, &'a str)> + '_ {
+        self.fields.list.iter().copied()
+    }
+
     /// The Request-URI.
     pub fn uri(&self) -> &'a str {
         self.uri

@@ -1,0 +1,331 @@
+//! Bodies of SUBSCRIBE requests that say something of the subscription, and whom they come from.
+
+use bytes::Bytes;
+
+use super::authorization::Signature;
+use super::identity::{Identity, RequestContext};
+use super::output::{Output, Verification, VerificationKey};
+use super::package::Package;
+use super::refusal::{Refusal, RefusalReason};
+use super::server::{Server, Timer};
+use crate::engine::slab::Key;
+use crate::engine::{FlowId, ServerTransaction, Timestamp};
+use crate::mime::{Signed, Signer, VerifyError};
+use crate::sip::{ContentDisposition, HeaderName, MediaType, RequestRef};
+
+/// What became of the verification of a signature: who signed, or why it says nothing.
+pub type Verdict = Result<Vec<Signer>, VerifyError>;
+
+/// Reads bodies of SUBSCRIBE requests that the notifier itself has no use for.
+///
+/// Without it every body is refused with 415, unless it says that it may be ignored.
+pub trait SubscribeBodies: core::fmt::Debug {
+    /// The media types that are read.
+    fn media_types(&self) -> &[&'static str];
+
+    /// Reads a body of one of these types, before any policy is asked. Called twice for a body whose
+    /// signature is to be verified.
+    fn read(&mut self, query: &BodyQuery<'_>) -> BodyReading;
+
+    /// The request whose body was read last is accepted. What is refused, or challenged, may come
+    /// again.
+    fn accepted(&mut self);
+}
+
+/// Reads no body at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NoBodies;
+
+impl SubscribeBodies for NoBodies {
+    fn media_types(&self) -> &[&'static str] {
+        &[]
+    }
+
+    fn read(&mut self, _: &BodyQuery<'_>) -> BodyReading {
+        BodyReading::Refused(BodyRefusal::new(415, "unknown type"))
+    }
+
+    fn accepted(&mut self) {}
+}
+
+/// A body with the request that it came in.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct BodyQuery<'a> {
+    /// The current time.
+    pub now: Timestamp,
+    /// The value of Content-Type.
+    pub content_type: &'a str,
+    /// The body.
+    pub body: &'a Bytes,
+    /// The resource as the watcher named it, in the Request-URI of the first SUBSCRIBE.
+    pub uri: &'a str,
+    /// Its canonical name.
+    pub resource: &'a str,
+    /// The seconds that the request asks for in Expires; nothing when it has no such field.
+    pub expires: Option<u32>,
+    /// Who sent the request, as far as the host has established it.
+    pub identity: &'a Identity,
+    /// What became of the verification that was asked for.
+    pub verdict: Option<&'a Verdict>,
+}
+
+/// What a body says.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum BodyReading {
+    /// It has been read, and agrees with the request.
+    Taken {
+        /// Who asks, when the body tells it: takes the place of who sent the request.
+        identity: Option<Identity>,
+        /// What its signature is worth.
+        signature: Signature,
+    },
+    /// The signature is to be verified first.
+    Verify(Signed),
+    /// It cannot be taken, and the request is refused with it.
+    Refused(BodyRefusal),
+}
+
+/// Why a body is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyRefusal {
+    status: u16,
+    why: &'static str,
+}
+
+impl BodyRefusal {
+    /// A status code of 400 to 599, others count as 400; and what is told in Warning, without
+    /// quotation marks, backslashes and control characters.
+    pub const fn new(status: u16, why: &'static str) -> Self {
+        let status = if status >= 400 && status <= 599 {
+            status
+        } else {
+            400
+        };
+        Self { status, why }
+    }
+
+    /// The status code.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// What stood in the way.
+    pub const fn why(&self) -> &'static str {
+        self.why
+    }
+
+    fn refusal(self) -> Refusal {
+        let reason = match self.status {
+            401 => RefusalReason::Challenged,
+            413 => RefusalReason::TooLarge,
+            415 => RefusalReason::UnknownBody,
+            503 => RefusalReason::Limit,
+            _ => RefusalReason::Body,
+        };
+        let plain = |c: &char| !c.is_control() && *c != '"' && *c != '\\';
+        let why: String = self.why.chars().filter(plain).collect();
+        // RFC 3261 section 20.43; the name stands for the host, which knows its own.
+        let warning = format!("399 presentity \"{why}\"");
+        Refusal::new(self.status, reason).with(HeaderName::Warning, warning)
+    }
+}
+
+/// A SUBSCRIBE that waits for the verification of its body's signature.
+#[derive(Debug)]
+pub(super) struct WaitingSubscribe {
+    transaction: ServerTransaction,
+    uri: String,
+    fields: Vec<(HeaderName, String)>,
+    body: Bytes,
+    identity: Identity,
+    local_contact: String,
+    flow: Option<FlowId>,
+    source: Option<core::net::IpAddr>,
+}
+
+impl WaitingSubscribe {
+    fn of(
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+    ) -> Self {
+        let owned = |(name, value): (HeaderName, &str)| (name, value.to_owned());
+        Self {
+            transaction,
+            uri: request.uri().to_owned(),
+            fields: request.fields().map(owned).collect(),
+            body: request.body().clone(),
+            identity: context.identity.clone(),
+            local_contact: context.local_contact.to_owned(),
+            flow: context.flow,
+            source: context.source,
+        }
+    }
+
+    fn request(&self) -> RequestRef<'_> {
+        let fields = self.fields.iter();
+        let fields = fields.map(|(name, value)| (name.as_str(), value.as_str()));
+        RequestRef::new("SUBSCRIBE", &self.uri, fields, &self.body)
+    }
+
+    fn context(&self) -> RequestContext<'_> {
+        RequestContext {
+            identity: &self.identity,
+            local_contact: &self.local_contact,
+            flow: self.flow,
+            source: self.source,
+        }
+    }
+}
+
+/// A body that was taken.
+#[derive(Debug, Default)]
+pub(super) struct Vouched {
+    /// Who asks in place of who sent it.
+    pub(super) identity: Option<Identity>,
+    pub(super) signature: Signature,
+}
+
+/// What a body is read for.
+#[derive(Debug)]
+pub(super) struct Carried<'a> {
+    pub(super) transaction: ServerTransaction,
+    pub(super) uri: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) expires: Option<u32>,
+    pub(super) verdict: Option<&'a Verdict>,
+}
+
+impl<P: Package> Server<P> {
+    /// The signature over the body of a SUBSCRIBE has been verified, or not: the request goes on.
+    /// False when nothing waits for it any more.
+    pub fn complete_verification(
+        &mut self,
+        now: Timestamp,
+        key: VerificationKey,
+        verdict: &Verdict,
+    ) -> bool {
+        self.advance(now);
+        let Some((waiting, timer)) = self.verifications.finish(key.0) else {
+            return false;
+        };
+        if let Some(timer) = timer {
+            self.wheel.cancel(timer);
+        }
+        let (request, context) = (waiting.request(), waiting.context());
+        let outcome = self.subscribe(waiting.transaction, &request, &context, Some(verdict));
+        if let Err(refusal) = outcome {
+            self.refuse(waiting.transaction, &request, refusal);
+        }
+        true
+    }
+
+    /// No verdict came in time.
+    pub(super) fn expire_verification(&mut self, key: Key) {
+        if let Some((waiting, _)) = self.verifications.finish(key) {
+            let refusal = Refusal::new(504, RefusalReason::JobFailed);
+            self.refuse(waiting.transaction, &waiting.request(), refusal);
+        }
+    }
+
+    /// Whether a SUBSCRIBE has a body that is to be read. One that must be understood and is not is
+    /// refused (RFC 3261 section 8.2.3).
+    pub(super) fn has_body(&self, request: &RequestRef<'_>) -> Result<bool, Refusal> {
+        if request.body().is_empty() {
+            return Ok(false);
+        }
+        if request.body().len() > self.config.limits.body {
+            return Err(Refusal::new(413, RefusalReason::TooLarge));
+        }
+        let known = body_type(request, self.package.bodies().media_types());
+        if let Err(refusal) = &known
+            && refusal.reason == RefusalReason::UnknownBody
+            && let Some(disposition) = request.single(HeaderName::ContentDisposition)?
+            && ContentDisposition::parse(disposition)?.handling_optional()
+        {
+            return Ok(false);
+        }
+        known.map(|_| true)
+    }
+
+    /// Reads a body; nothing when its signature is to be verified first, for which the request waits.
+    pub(super) fn read_body(
+        &mut self,
+        request: &RequestRef<'_>,
+        context: &RequestContext<'_>,
+        carried: &Carried<'_>,
+    ) -> Result<Option<Vouched>, Refusal> {
+        let query = BodyQuery {
+            now: self.now,
+            content_type: request.required(HeaderName::ContentType)?,
+            body: request.body(),
+            uri: carried.uri,
+            resource: carried.resource,
+            expires: carried.expires,
+            identity: context.identity,
+            verdict: carried.verdict,
+        };
+        let Some(bodies) = self.package.bodies_mut() else {
+            return Err(Refusal::new(415, RefusalReason::UnknownBody));
+        };
+        match bodies.read(&query) {
+            BodyReading::Taken {
+                identity,
+                signature,
+            } => Ok(Some(Vouched {
+                identity,
+                signature,
+            })),
+            BodyReading::Refused(refusal) => Err(refusal.refusal()),
+            // Once is enough.
+            BodyReading::Verify(_) if carried.verdict.is_some() => {
+                Err(Refusal::new(500, RefusalReason::JobFailed))
+            }
+            BodyReading::Verify(_) if !self.verifications.has_room() => Err(self.no_room()),
+            BodyReading::Verify(signed) => {
+                let waiting = WaitingSubscribe::of(carried.transaction, request, context);
+                let deadline = self.now + self.config.job_deadline;
+                let wheel = &mut self.wheel;
+                let key = self
+                    .verifications
+                    .begin(waiting, |key| wheel.arm(deadline, Timer::Verification(key)));
+                self.lanes.output(Output::Verify(Verification {
+                    key: VerificationKey(key),
+                    signed,
+                    deadline,
+                }));
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn accept_body(&mut self) {
+        if let Some(bodies) = self.package.bodies_mut() {
+            bodies.accepted();
+        }
+    }
+}
+
+/// The type of a body, which must be one of `known` and not be encoded.
+pub(super) fn body_type<'a>(
+    request: &RequestRef<'a>,
+    known: &[&'static str],
+) -> Result<MediaType<'a>, Refusal> {
+    let unknown =
+        || Refusal::new(415, RefusalReason::UnknownBody).with(HeaderName::Accept, known.join(", "));
+    let content_type = request
+        .single(HeaderName::ContentType)?
+        .ok_or_else(Refusal::malformed)?;
+    let content_type = MediaType::parse(content_type)?;
+    if !known.iter().any(|known| content_type.essence_eq(known)) {
+        return Err(unknown());
+    }
+    if let Some(encoding) = request.single(HeaderName::ContentEncoding)?
+        && !encoding.trim().eq_ignore_ascii_case("identity")
+    {
+        return Err(unknown().with(HeaderName::AcceptEncoding, "identity"));
+    }
+    Ok(content_type)
+}

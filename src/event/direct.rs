@@ -1,0 +1,635 @@
+//! Subscriptions without dialog: they come by a call and are named by whoever makes them, for other
+//! protocols than SIP beside it. Everything else they share with those that a SUBSCRIBE makes.
+
+use core::fmt;
+use core::hash::{BuildHasher, Hasher};
+use core::net::IpAddr;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::authorization::{Decision, Rejection, Signature, SubscribeQuery};
+use super::identity::{Identity, RequestContext};
+use super::notify::Document;
+use super::output::{Backlog, EndReason, Output, ServerEvent, SubscriptionKey};
+use super::package::{Package, Unserved};
+use super::refusal::{Refusal, RefusalReason};
+use super::server::{OpenNotify, Server};
+use super::subscribe::{admit, entity_of};
+use super::subscription::{NotifyResult, VariantQuery, Way};
+use crate::engine::slab::Key;
+use crate::engine::{ClientTransaction, FlowId, Timestamp};
+use crate::sip::Uri;
+
+/// A request about a subscription without dialog.
+///
+/// Watcher, resource and id together name the subscription: the same id of another watcher, or for
+/// another resource, is another subscription. A watcher that nobody has identified is told by what
+/// it calls itself, and shares no name with one that is identified.
+#[derive(Debug, Clone, Copy)]
+pub struct DirectRequest<'a> {
+    watcher: &'a str,
+    resource: &'a str,
+    id: Option<&'a str>,
+    expires: u32,
+    identity: &'a Identity,
+    signature: Signature,
+    flow: Option<FlowId>,
+    source: Option<IpAddr>,
+}
+
+impl<'a> DirectRequest<'a> {
+    /// `watcher` wants to see the state of `resource` once, both named by URIs; `identity` is who
+    /// sent the request, as far as that is established.
+    pub fn fetch(watcher: &'a str, resource: &'a str, identity: &'a Identity) -> Self {
+        Self {
+            watcher,
+            resource,
+            id: None,
+            expires: 0,
+            identity,
+            signature: Signature::None,
+            flow: None,
+            source: None,
+        }
+    }
+
+    /// It is about the subscription with this id, which it begins, prolongs, or ends with no
+    /// seconds at all.
+    #[must_use]
+    pub fn with_subscription(mut self, id: &'a str, seconds: u32) -> Self {
+        self.id = Some(id);
+        self.expires = seconds;
+        self
+    }
+
+    /// What a signature over it says.
+    #[must_use]
+    pub fn with_signature(mut self, signature: Signature) -> Self {
+        self.signature = signature;
+        self
+    }
+
+    /// The connection or path that it came by.
+    #[must_use]
+    pub fn with_flow(mut self, flow: FlowId) -> Self {
+        self.flow = Some(flow);
+        self
+    }
+
+    /// The address that it came from, for the limit per source.
+    #[must_use]
+    pub fn with_source(mut self, source: IpAddr) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    fn context(&self) -> RequestContext<'a> {
+        RequestContext {
+            identity: self.identity,
+            local_contact: "",
+            flow: self.flow,
+            source: self.source,
+        }
+    }
+}
+
+/// What a direct request did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DirectOperation {
+    /// A subscription began; its state follows.
+    Began,
+    /// A subscription has another end, counted from now; its state follows.
+    Prolonged,
+    /// A subscription is over; nothing follows.
+    Ended,
+    /// The state follows, once.
+    Fetched,
+}
+
+/// The answer to a direct request that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DirectOutcome {
+    /// What was done.
+    pub operation: DirectOperation,
+    /// The subscription; stale already when it ended, nothing for a fetch.
+    pub key: Option<SubscriptionKey>,
+    /// The seconds granted from now on; never more than were asked for.
+    pub expires: u32,
+    /// What holds for the watcher.
+    pub decision: Decision,
+}
+
+/// Why a direct request was not taken. Nothing has changed, but for a subscription that the policy
+/// forbids from now on: that one is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusedDirect {
+    /// Too much waits to be taken by `poll_output`.
+    #[error(transparent)]
+    Backlog(#[from] Backlog),
+    /// The watcher or the resource is named by no URI of the kind that has subscriptions, or it is
+    /// not the business of this server.
+    #[error("no such watcher or resource here")]
+    Unserved,
+    /// A name is longer than [`Limits::name`](super::Limits::name).
+    #[error("a name is too long")]
+    TooLarge,
+    /// There is no subscription of this name to end.
+    #[error("no such subscription")]
+    UnknownSubscription,
+    /// The request comes from somebody else than the watcher.
+    #[error("the sender is not the watcher")]
+    WrongIdentity,
+    /// The policy wants to know who asks.
+    #[error("proof of identity is asked for")]
+    Unidentified,
+    /// The policy wants a signature that is worth as much.
+    #[error("a signature is asked for")]
+    SignatureRequired(Signature),
+    /// The policy refuses.
+    #[error("refused")]
+    Rejected(Rejection),
+    /// The duration is shorter than the shortest one, which is told in seconds.
+    #[error("no subscription is shorter than {0} s")]
+    TooBrief(u32),
+    /// A limit is reached; it may be tried again after as many seconds.
+    #[error("no room; try again in {0} s")]
+    NoRoom(u32),
+}
+
+/// How a watcher and its subscription are named by whoever made it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct DirectName {
+    /// The watcher, then the id, in one piece.
+    text: Arc<str>,
+    watcher_len: u16,
+}
+
+impl DirectName {
+    fn new(watcher: &str, id: &str) -> Option<Self> {
+        Some(Self {
+            text: [watcher, id].concat().into(),
+            watcher_len: u16::try_from(watcher.len()).ok()?,
+        })
+    }
+
+    /// The URI of the watcher, as it stood in the first request.
+    pub fn watcher(&self) -> &str {
+        self.parts().0
+    }
+
+    /// The id; empty for a fetch.
+    pub fn id(&self) -> &str {
+        self.parts().1
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        let parts = self.text.split_at_checked(usize::from(self.watcher_len));
+        parts.unwrap_or((&self.text, ""))
+    }
+}
+
+impl fmt::Debug for DirectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectName")
+            .field("watcher", &self.watcher())
+            .field("id", &self.id())
+            .finish()
+    }
+}
+
+/// What a subscription without dialog has in place of one.
+#[derive(Debug)]
+pub(super) struct Direct {
+    pub(super) name: DirectName,
+    /// The keyed hash of the whole name.
+    pub(super) bits: u64,
+}
+
+/// How a subscription stands when its watcher is notified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DirectState {
+    /// It lives for as many seconds from now on.
+    Active(u32),
+    /// The same, and a decision is awaited.
+    Pending(u32),
+    /// It was a fetch.
+    Fetched,
+}
+
+/// The state of a resource, for a watcher without dialog.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DirectNotification {
+    /// To be told in `handle_delivery`; nothing for a fetch, of which nothing is awaited.
+    pub transaction: Option<ClientTransaction>,
+    /// Whose it is; nothing for a fetch.
+    pub key: Option<SubscriptionKey>,
+    /// The watcher and the id.
+    pub name: DirectName,
+    /// The resource as the watcher named it.
+    pub entity: Arc<str>,
+    /// The connection or path of the last request.
+    pub flow: Option<FlowId>,
+    /// How the subscription stands.
+    pub state: DirectState,
+    /// The document's media type.
+    pub media_type: &'static str,
+    /// The document; empty when there is none to show.
+    pub body: Bytes,
+}
+
+/// What became of a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// The watcher has it.
+    Done,
+    /// It could not be brought. The subscription goes on; the next change is told again, or the
+    /// state when the watcher prolongs the subscription.
+    Failed,
+    /// The watcher is gone, or wants no more: the subscription is over.
+    Unwanted,
+}
+
+/// A direct request with what its names mean.
+#[derive(Debug)]
+struct Named<'r, 'a> {
+    request: &'r DirectRequest<'a>,
+    uri: Uri<'a>,
+    resource: String,
+    watcher: Cow<'a, str>,
+    context: RequestContext<'a>,
+}
+
+impl<P: Package> Server<P> {
+    /// A request about a subscription without dialog: asked of the same policy, counted against the
+    /// same limits and showing the same state as a SUBSCRIBE. What follows from it comes out of
+    /// `poll_output` as [`Output::Deliver`].
+    ///
+    /// # Errors
+    /// See [`RefusedDirect`].
+    pub fn handle_direct(
+        &mut self,
+        now: Timestamp,
+        request: &DirectRequest<'_>,
+    ) -> Result<DirectOutcome, RefusedDirect> {
+        self.advance(now);
+        if self.lanes.queued() >= self.config.limits.outputs {
+            self.counters.backlogs += 1;
+            return Err(RefusedDirect::Backlog(Backlog {
+                retry_after: self.config.retry_after,
+            }));
+        }
+        let result = self.name_direct(request).and_then(|named| {
+            let key = request.id.and_then(|id| self.find_direct(&named, id));
+            match (request.id, key) {
+                (None, _) => self.fetch_directly(&named),
+                (Some(_), None) if request.expires == 0 => {
+                    Err(Refusal::new(481, RefusalReason::UnknownDialog))
+                }
+                (Some(id), None) => self.begin_directly(&named, id),
+                (Some(_), Some(key)) if request.expires == 0 => self.end_directly(key),
+                (Some(_), Some(key)) => self.prolong_directly(&named, key),
+            }
+        });
+        result.map_err(|refusal| {
+            self.counters.count_refusal(refusal.reason);
+            super::trace::refusal(refusal.status, refusal.reason);
+            self.told(&refusal)
+        })
+    }
+
+    /// What became of a notification; repeated, late and foreign reports have no effect. One that is
+    /// never reported counts as failed after
+    /// [`forgotten_after`](super::ServerConfig::forgotten_after).
+    pub fn handle_delivery(
+        &mut self,
+        now: Timestamp,
+        transaction: ClientTransaction,
+        delivery: Delivery,
+    ) {
+        self.advance(now);
+        if let Some((key, subscription)) = self.take_outcome(transaction) {
+            self.notifies.close(key);
+            self.settle_delivery(subscription, delivery);
+        }
+    }
+
+    pub(super) fn settle_delivery(&mut self, key: Key, delivery: Delivery) {
+        match delivery {
+            Delivery::Done => {
+                self.settle(key, NotifyResult::Answered(200));
+                self.resume(key);
+            }
+            Delivery::Failed => {
+                self.counters.notifies_failed += 1;
+                self.settle(key, NotifyResult::Failed);
+                self.resume(key);
+            }
+            Delivery::Unwanted => {
+                self.counters.notifies_failed += 1;
+                self.drop_silently(key, EndReason::NotifyUnsent);
+            }
+        }
+    }
+
+    pub(super) fn is_direct(&self, key: Key) -> bool {
+        let subscription = self.subscriptions.get(key);
+        subscription.is_some_and(|it| it.way.direct().is_some())
+    }
+
+    fn told(&self, refusal: &Refusal) -> RefusedDirect {
+        match (refusal.reason, refusal.status) {
+            (RefusalReason::TooBrief, _) => RefusedDirect::TooBrief(self.config.min_expires),
+            (RefusalReason::TooLarge, _) => RefusedDirect::TooLarge,
+            (RefusalReason::UnknownDialog, _) => RefusedDirect::UnknownSubscription,
+            (RefusalReason::WrongIdentity, _) => RefusedDirect::WrongIdentity,
+            (RefusalReason::Challenged, _) => RefusedDirect::Unidentified,
+            (RefusalReason::SignatureRequired, _) => {
+                RefusedDirect::SignatureRequired(refusal.signature)
+            }
+            (RefusalReason::Forbidden, _) => RefusedDirect::Rejected(Rejection::Forbidden),
+            (RefusalReason::Declined, _) => RefusedDirect::Rejected(Rejection::Decline),
+            (RefusalReason::Limit, _) => RefusedDirect::NoRoom(self.config.retry_after),
+            (_, _) => RefusedDirect::Unserved,
+        }
+    }
+
+    fn name_direct<'r, 'a>(
+        &self,
+        request: &'r DirectRequest<'a>,
+    ) -> Result<Named<'r, 'a>, Refusal> {
+        let not_here = || Refusal::new(404, RefusalReason::NotHere);
+        let limit = self.config.limits.name;
+        if [request.watcher, request.resource, request.id.unwrap_or("")]
+            .iter()
+            .any(|name| name.len() > limit.min(usize::from(u16::MAX)))
+        {
+            return Err(Refusal::new(513, RefusalReason::TooLarge));
+        }
+        let uri = Uri::parse(request.resource).map_err(|_| not_here())?;
+        let resource = self.package.resource(&uri).map_err(|why| match why {
+            Unserved::Scheme | Unserved::NotHere => not_here(),
+        })?;
+        let watcher = Uri::parse(request.watcher)
+            .ok()
+            .and_then(|uri| uri.address_of_record())
+            .ok_or_else(not_here)?;
+        if !request.identity.is_nobody() && !request.identity.includes(&watcher) {
+            return Err(Refusal::new(403, RefusalReason::WrongIdentity));
+        }
+        Ok(Named {
+            request,
+            uri,
+            resource,
+            watcher: watcher.into(),
+            context: request.context(),
+        })
+    }
+
+    fn bits_of(&self, named: &Named<'_, '_>, id: &str) -> u64 {
+        let mut hasher = self.names.build_hasher();
+        for part in [&named.watcher, named.resource.as_str(), id] {
+            hasher.write(part.as_bytes());
+            // No text has it within.
+            hasher.write_u8(0xff);
+        }
+        hasher.finish()
+    }
+
+    fn find_direct(&self, named: &Named<'_, '_>, id: &str) -> Option<Key> {
+        let bits = self.bits_of(named, id);
+        let is_it = |index| {
+            self.subscriptions.at(index).is_some_and(|subscription| {
+                let Some(direct) = subscription.way.direct() else {
+                    return false;
+                };
+                let watcher = subscription.watcher.and_then(|key| self.watchers.get(key));
+                let is_watcher = match watcher {
+                    Some(watcher) => {
+                        !named.request.identity.is_nobody() && *watcher.name == *named.watcher
+                    }
+                    None => {
+                        named.request.identity.is_nobody()
+                            && Uri::parse(direct.name.watcher())
+                                .ok()
+                                .and_then(|uri| uri.address_of_record())
+                                .is_some_and(|name| name == named.watcher)
+                    }
+                };
+                let resource = self.resources.get(subscription.resource);
+                is_watcher
+                    && direct.bits == bits
+                    && direct.name.id() == id
+                    && resource.is_some_and(|resource| *resource.name == *named.resource)
+            })
+        };
+        let key = self.subscriptions.key_at(self.ways.find(bits, is_it)?)?;
+        // It may have run out, and only the clock's tick has not come yet.
+        let subscription = self.subscriptions.get(key)?;
+        (self.now < subscription.expires_at).then_some(key)
+    }
+
+    fn authorize(
+        &mut self,
+        named: &Named<'_, '_>,
+        current: Option<&Decision>,
+        expires: u32,
+    ) -> Result<Decision, Refusal> {
+        let query = SubscribeQuery {
+            identity: named.request.identity,
+            resource: &named.resource,
+            uri: named.request.resource,
+            current,
+            expires,
+            signature: named.request.signature,
+        };
+        admit(self.package.authorize_subscription(&query))
+    }
+
+    fn begin_directly(
+        &mut self,
+        named: &Named<'_, '_>,
+        id: &str,
+    ) -> Result<DirectOutcome, Refusal> {
+        let company = self.company(&named.resource, &named.context);
+        let expires = self.grant(named.request.expires)?;
+        self.look_for(&company);
+        let decision = self.authorize(named, None, expires)?;
+        self.look_into(&company);
+        let bits = self.bits_of(named, id);
+        self.ways.look_ahead(bits);
+        let company = self.check_room(company, &named.context)?;
+        let name = DirectName::new(named.request.watcher, id)
+            .ok_or_else(|| Refusal::new(513, RefusalReason::TooLarge))?;
+        let entity = entity_of(&named.uri, named.request.resource);
+        let way = Way::Direct(Direct { name, bits });
+        let key = self.insert(way, &entity, 0, &named.context, &company, &decision);
+        self.counters.subscriptions_started += 1;
+        if let Some(subject) = self.subject(key) {
+            let decision = decision.clone();
+            self.event(ServerEvent::SubscriptionStarted { subject, decision });
+        }
+        self.arm_expiry(key, expires);
+        self.owe(key);
+        Ok(DirectOutcome {
+            operation: DirectOperation::Began,
+            key: Some(SubscriptionKey(key)),
+            expires,
+            decision,
+        })
+    }
+
+    fn prolong_directly(
+        &mut self,
+        named: &Named<'_, '_>,
+        key: Key,
+    ) -> Result<DirectOutcome, Refusal> {
+        let unknown = || Refusal::new(481, RefusalReason::UnknownDialog);
+        let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+        self.look_around(subscription);
+        let expires = self.grant(named.request.expires)?;
+        let current = self.decision(subscription).ok_or_else(unknown)?.clone();
+        let decision = match self.authorize(named, Some(&current), expires) {
+            // The policy does not know; the application has decided, or will.
+            Ok(Decision::Pending) => current.clone(),
+            Ok(decision) => decision,
+            Err(refusal) if refusal.may_be_mended() => return Err(refusal),
+            Err(refusal) => {
+                self.apply(key, Decision::Reject(Rejection::Forbidden));
+                return Err(refusal);
+            }
+        };
+        if decision != current {
+            self.apply(key, decision.clone());
+        }
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.spoken = true;
+            subscription.signature = named.request.signature;
+        }
+        self.enter_flow(key, named.request.flow);
+        self.arm_expiry(key, expires);
+        self.owe(key);
+        Ok(DirectOutcome {
+            operation: DirectOperation::Prolonged,
+            key: Some(SubscriptionKey(key)),
+            expires,
+            decision,
+        })
+    }
+
+    /// Who may prolong may end, and no policy is asked: its answer could only be to end it.
+    fn end_directly(&mut self, key: Key) -> Result<DirectOutcome, Refusal> {
+        let unknown = || Refusal::new(481, RefusalReason::UnknownDialog);
+        let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+        let decision = self.decision(subscription).ok_or_else(unknown)?.clone();
+        self.drop_silently(key, EndReason::Unsubscribed);
+        Ok(DirectOutcome {
+            operation: DirectOperation::Ended,
+            key: Some(SubscriptionKey(key)),
+            expires: 0,
+            decision,
+        })
+    }
+
+    fn fetch_directly(&mut self, named: &Named<'_, '_>) -> Result<DirectOutcome, Refusal> {
+        if named.request.expires != 0 {
+            return Err(Refusal::malformed());
+        }
+        let decision = self.authorize(named, None, 0)?;
+        let name = DirectName::new(named.request.watcher, "")
+            .ok_or_else(|| Refusal::new(513, RefusalReason::TooLarge))?;
+        let entity: Arc<str> = entity_of(&named.uri, named.request.resource).into();
+        self.counters.subscriptions_started += 1;
+        self.counters.subscriptions_ended += 1;
+        self.counters.notifies_sent += 1;
+        let document = self.document_once(&named.resource, &entity, &decision);
+        self.lanes.output(Output::Deliver(DirectNotification {
+            transaction: None,
+            key: None,
+            name,
+            entity,
+            flow: named.request.flow,
+            state: DirectState::Fetched,
+            media_type: self.media_type(),
+            body: document.map_or(Bytes::new(), |document| document.content.body().clone()),
+        }));
+        Ok(DirectOutcome {
+            operation: DirectOperation::Fetched,
+            key: None,
+            expires: 0,
+            decision,
+        })
+    }
+
+    /// A document that nobody else need see, made as if somebody did.
+    fn document_once(&mut self, name: &str, entity: &str, decision: &Decision) -> Option<Document> {
+        let resource = self
+            .resources
+            .find_or_insert(name, || super::resource::Resource::new(name));
+        let variant = self.enter_variant(&VariantQuery {
+            resource,
+            media_type: 0,
+            decision,
+            entity,
+        });
+        let document = self.document(variant);
+        self.leave_variant(variant);
+        self.drop_if_unused(resource);
+        document
+    }
+
+    fn media_type(&self) -> &'static str {
+        let media_types = self.package.profile().media_types;
+        media_types.first().copied().unwrap_or_default()
+    }
+
+    /// The notification that a subscription without dialog is owed.
+    pub(super) fn deliver(&mut self, key: Key, document: &Document) -> Option<Output> {
+        let subscription = self.subscriptions.get_mut(key)?;
+        let name = subscription.way.direct()?.name.clone();
+        let open = self.notifies.open(
+            self.now,
+            OpenNotify {
+                subscription: key,
+                repetition: None,
+            },
+        );
+        subscription.owed = false;
+        subscription.behind = false;
+        subscription.spoken = false;
+        subscription.open = Some(open);
+        subscription.delivered = document.fingerprint;
+        subscription.last_result = NotifyResult::Open;
+        let left = subscription.expires_at.saturating_since(self.now).as_secs();
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        let state = match document.pending {
+            true => DirectState::Pending(left),
+            false => DirectState::Active(left),
+        };
+        let flow = subscription.flow.and_then(|key| self.flows.get(key));
+        let flow = flow.map(|flow| flow.id);
+        let entity = Arc::clone(&self.variants.get(subscription.variant)?.name.entity);
+        self.counters.notifies_sent += 1;
+        Some(Output::Deliver(DirectNotification {
+            transaction: Some(self.transaction(open)),
+            key: Some(SubscriptionKey(key)),
+            name,
+            entity,
+            flow,
+            state,
+            media_type: self.media_type(),
+            body: document.content.body().clone(),
+        }))
+    }
+}
