@@ -7,6 +7,7 @@
 //! | room | what it holds |
 //! | --- | --- |
 //! | [`presence`] | the presence agent (RFC 3856): policy, views, composition; watcher and publisher |
+//! | [`sdf`] | the CPIM subscription data format: requests as documents |
 //! | [`event`] | subscriptions (RFC 6665) and publications (RFC 3903) for any event package |
 //! | [`pidf`] | the presence document (RFC 3863), the data model, rich presence, capabilities, `certs` |
 //! | [`xml`] | the strict XML that documents stand on |
@@ -162,6 +163,7 @@ pub mod event;
 pub mod mime;
 pub mod pidf;
 pub mod presence;
+pub mod sdf;
 pub mod sip;
 pub mod xml;
 

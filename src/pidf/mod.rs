@@ -40,7 +40,7 @@ mod presence;
 mod reader;
 mod schema;
 mod staleness;
-mod timestamp;
+pub(crate) mod timestamp;
 mod tuple;
 mod uri;
 mod writer;

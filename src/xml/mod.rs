@@ -8,6 +8,7 @@
 mod attribute;
 mod byte_search;
 mod descent;
+mod doctype;
 mod document;
 mod element;
 mod error;
@@ -34,7 +35,7 @@ pub use name::Name;
 pub use writer::Layout;
 
 pub(crate) use error::excerpt;
-pub(crate) use name::{is_blank, is_nc_name, trim};
+pub(crate) use name::{is_blank, is_nc_name, is_xml_char, trim};
 pub(crate) use namespace::NamespaceId;
 pub(crate) use prefixes::Prefixes;
 pub(crate) use start_tag::StartTag;

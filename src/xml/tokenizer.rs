@@ -12,6 +12,7 @@ use quick_xml::reader::Reader;
 
 use super::byte_search::{find_markup, skip_space};
 use super::descent::descend;
+use super::doctype;
 use super::document::{Document, Opening};
 use super::error::{Location, XmlError, XmlErrorKind, XmlLimit, excerpt};
 use super::limits::XmlLimits;
@@ -61,6 +62,9 @@ pub(crate) struct TokenizerOptions<'o> {
     pub(crate) charset: Option<&'o str>,
     /// Whether a document of ASCII octets alone may say that it is in an encoding that has ASCII.
     pub(crate) any_ascii: bool,
+    /// Whether a document type declaration without an internal subset is passed over: nothing that it
+    /// names is looked at, so that it can declare no entity.
+    pub(crate) bare_doctype: bool,
     /// Namespace names to be taken for another one.
     pub(crate) aliases: &'static [(&'static str, NamespaceId)],
 }
@@ -75,6 +79,9 @@ pub(crate) struct Tokenizer<'a> {
     has_carriage_return: bool,
     has_bracket: bool,
     nominal_encoding: Option<String>,
+    passes_doctype: bool,
+    /// Where the document type declaration stands that was passed over.
+    doctype: Option<Location>,
     stage: Stage,
     open: Vec<OpenElement<'a>>,
     scope: Scope<'a>,
@@ -131,6 +138,8 @@ impl<'a> Tokenizer<'a> {
             has_carriage_return: document.has_carriage_return,
             has_bracket: document.has_bracket,
             nominal_encoding: document.nominal_encoding,
+            passes_doctype: options.bare_doctype,
+            doctype: None,
             stage: Stage::Prolog,
             open: Vec::with_capacity(8),
             scope: Scope::new(options.aliases, options.limits),
@@ -243,6 +252,11 @@ impl<'a> Tokenizer<'a> {
     /// difference.
     pub(crate) fn nominal_encoding(&self) -> Option<&str> {
         self.nominal_encoding.as_deref()
+    }
+
+    /// Where a document type declaration was passed over.
+    pub(crate) fn doctype(&self) -> Option<&Location> {
+        self.doctype.as_ref()
     }
 
     /// Whether a namespace was named by one of the aliases.
@@ -566,7 +580,7 @@ impl<'a> Tokenizer<'a> {
     /// A comment, or a CDATA section whose content is text.
     fn bang(&mut self, start: usize, text: &mut String) -> Checked<()> {
         if let Some(b'D' | b'd') = self.source.byte(start.saturating_add(2)) {
-            return refuse(XmlErrorKind::Doctype, start);
+            return self.doctype_declaration(start);
         }
         match self.quick_event(start)? {
             Event::Comment(_) => Ok(()),
@@ -583,6 +597,21 @@ impl<'a> Tokenizer<'a> {
                 self.append(text, &content, start)
             }
             _ => syntax("a comment or a CDATA section", start),
+        }
+    }
+
+    /// A document type declaration, which is passed over at most.
+    #[cold]
+    fn doctype_declaration(&mut self, start: usize) -> Checked<()> {
+        let may_stand = self.passes_doctype && self.stage == Stage::Prolog;
+        let end = doctype::end_of_bare(self.source.text, start);
+        match end {
+            Some(end) if may_stand && self.doctype.is_none() => {
+                self.at = end;
+                self.doctype = Some(self.locate(start, &[]));
+                Ok(())
+            }
+            _ => refuse(XmlErrorKind::Doctype, start),
         }
     }
 

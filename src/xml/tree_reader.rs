@@ -16,6 +16,7 @@ pub(super) fn read(document: &[u8], limits: &XmlLimits) -> Result<Element, XmlEr
         limits,
         charset: None,
         any_ascii: false,
+        bare_doctype: false,
         aliases: &[],
     };
     let mut tokenizer = Tokenizer::new(document, options)?;

@@ -49,6 +49,7 @@ fn read_with(
         limits: &options.limits.xml,
         charset: options.charset.as_deref(),
         any_ascii: options.strictness == Strictness::Tolerant,
+        bare_doctype: false,
         aliases,
     };
     let mut reader = Reader {
