@@ -10,6 +10,7 @@ pub(crate) mod place_index;
 pub(crate) mod slab;
 pub(crate) mod timer_wheel;
 mod timestamp;
+pub(crate) mod wall_clock;
 pub(crate) mod window;
 
 pub use entropy::Entropy;

@@ -29,7 +29,7 @@ pub trait SubscribeBodies: core::fmt::Debug {
 
     /// The request whose body was read last is accepted. What is refused, or challenged, may come
     /// again.
-    fn accepted(&mut self);
+    fn accepted(&mut self, now: Timestamp);
 }
 
 /// Reads no body at all.
@@ -45,7 +45,7 @@ impl SubscribeBodies for NoBodies {
         BodyReading::Refused(BodyRefusal::new(415, "unknown type"))
     }
 
-    fn accepted(&mut self) {}
+    fn accepted(&mut self, _: Timestamp) {}
 }
 
 /// A body with the request that it came in.
@@ -62,8 +62,10 @@ pub struct BodyQuery<'a> {
     pub uri: &'a str,
     /// Its canonical name.
     pub resource: &'a str,
-    /// The seconds that the request asks for in Expires; nothing when it has no such field.
-    pub expires: Option<u32>,
+    /// The seconds that the request asks for, by Expires or the package's default.
+    pub expires: u32,
+    /// What was said of the dialog's first request as its mark, when this is a refresh.
+    pub dialog: Option<&'a str>,
     /// Who sent the request, as far as the host has established it.
     pub identity: &'a Identity,
     /// What became of the verification that was asked for.
@@ -80,6 +82,9 @@ pub enum BodyReading {
         identity: Option<Identity>,
         /// What its signature is worth.
         signature: Signature,
+        /// What is to be known of it when a refresh has a body, too. That of the dialog's first
+        /// request is kept.
+        mark: String,
     },
     /// The signature is to be verified first.
     Verify(Signed),
@@ -186,6 +191,15 @@ pub(super) struct Vouched {
     /// Who asks in place of who sent it.
     pub(super) identity: Option<Identity>,
     pub(super) signature: Signature,
+    pub(super) mark: String,
+}
+
+/// How the first request of a dialog came whose body told something of it.
+#[derive(Debug)]
+pub(super) struct Carrier {
+    /// Who has sent it, where the body told who asks.
+    pub(super) sender: Option<Identity>,
+    pub(super) mark: String,
 }
 
 /// What a body is read for.
@@ -194,7 +208,8 @@ pub(super) struct Carried<'a> {
     pub(super) transaction: ServerTransaction,
     pub(super) uri: &'a str,
     pub(super) resource: &'a str,
-    pub(super) expires: Option<u32>,
+    pub(super) expires: u32,
+    pub(super) dialog: Option<&'a str>,
     pub(super) verdict: Option<&'a Verdict>,
 }
 
@@ -264,6 +279,7 @@ impl<P: Package> Server<P> {
             uri: carried.uri,
             resource: carried.resource,
             expires: carried.expires,
+            dialog: carried.dialog,
             identity: context.identity,
             verdict: carried.verdict,
         };
@@ -274,9 +290,11 @@ impl<P: Package> Server<P> {
             BodyReading::Taken {
                 identity,
                 signature,
+                mark,
             } => Ok(Some(Vouched {
                 identity,
                 signature,
+                mark,
             })),
             BodyReading::Refused(refusal) => Err(refusal.refusal()),
             // Once is enough.
@@ -303,7 +321,7 @@ impl<P: Package> Server<P> {
 
     pub(super) fn accept_body(&mut self) {
         if let Some(bodies) = self.package.bodies_mut() {
-            bodies.accepted();
+            bodies.accepted(self.now);
         }
     }
 }

@@ -193,7 +193,7 @@ impl<P: Package> Server<P> {
             delivered: 0,
             last_result: NotifyResult::None,
             signature: Signature::None,
-            sender: None,
+            carrier: None,
             owed: false,
             queued: false,
             spoken: false,

@@ -4,7 +4,6 @@
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -83,15 +82,6 @@ impl<'a> DirectRequest<'a> {
     pub fn with_source(mut self, source: IpAddr) -> Self {
         self.source = Some(source);
         self
-    }
-
-    fn context(&self) -> RequestContext<'a> {
-        RequestContext {
-            identity: self.identity,
-            local_contact: "",
-            flow: self.flow,
-            source: self.source,
-        }
     }
 }
 
@@ -267,8 +257,20 @@ struct Named<'r, 'a> {
     request: &'r DirectRequest<'a>,
     uri: Uri<'a>,
     resource: String,
-    watcher: Cow<'a, str>,
-    context: RequestContext<'a>,
+    watcher: String,
+    /// The sender under the watcher's name; nothing when that is its first already.
+    led: Option<Identity>,
+}
+
+impl Named<'_, '_> {
+    fn context(&self) -> RequestContext<'_> {
+        RequestContext {
+            identity: self.led.as_ref().unwrap_or(self.request.identity),
+            local_contact: "",
+            flow: self.request.flow,
+            source: self.request.source,
+        }
+    }
 }
 
 impl<P: Package> Server<P> {
@@ -385,21 +387,23 @@ impl<P: Package> Server<P> {
             .ok()
             .and_then(|uri| uri.address_of_record())
             .ok_or_else(not_here)?;
-        if !request.identity.is_nobody() && !request.identity.includes(&watcher) {
+        let identity = request.identity;
+        if !identity.is_nobody() && !identity.includes(&watcher) {
             return Err(Refusal::new(403, RefusalReason::WrongIdentity));
         }
+        let led = identity.primary().is_some_and(|first| first != watcher);
         Ok(Named {
             request,
             uri,
             resource,
-            watcher: watcher.into(),
-            context: request.context(),
+            led: led.then(|| identity.led_by(&watcher)),
+            watcher,
         })
     }
 
     fn bits_of(&self, named: &Named<'_, '_>, id: &str) -> u64 {
         let mut hasher = self.names.build_hasher();
-        for part in [&named.watcher, named.resource.as_str(), id] {
+        for part in [named.watcher.as_str(), &named.resource, id] {
             hasher.write(part.as_bytes());
             // No text has it within.
             hasher.write_u8(0xff);
@@ -447,7 +451,7 @@ impl<P: Package> Server<P> {
         expires: u32,
     ) -> Result<Decision, Refusal> {
         let query = SubscribeQuery {
-            identity: named.request.identity,
+            identity: named.context().identity,
             resource: &named.resource,
             uri: named.request.resource,
             current,
@@ -462,19 +466,20 @@ impl<P: Package> Server<P> {
         named: &Named<'_, '_>,
         id: &str,
     ) -> Result<DirectOutcome, Refusal> {
-        let company = self.company(&named.resource, &named.context);
+        let context = named.context();
+        let company = self.company(&named.resource, &context);
         let expires = self.grant(named.request.expires)?;
         self.look_for(&company);
         let decision = self.authorize(named, None, expires)?;
         self.look_into(&company);
         let bits = self.bits_of(named, id);
         self.ways.look_ahead(bits);
-        let company = self.check_room(company, &named.context)?;
+        let company = self.check_room(company, &context)?;
         let name = DirectName::new(named.request.watcher, id)
             .ok_or_else(|| Refusal::new(513, RefusalReason::TooLarge))?;
         let entity = entity_of(&named.uri, named.request.resource);
         let way = Way::Direct(Direct { name, bits });
-        let key = self.insert(way, &entity, 0, &named.context, &company, &decision);
+        let key = self.insert(way, &entity, 0, &context, &company, &decision);
         self.counters.subscriptions_started += 1;
         if let Some(subject) = self.subject(key) {
             let decision = decision.clone();

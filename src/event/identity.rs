@@ -86,6 +86,18 @@ impl Identity {
             .any(|(name, _)| name == address_of_record)
     }
 
+    /// The same, listed under one of its addresses of record.
+    pub(crate) fn led_by(&self, address_of_record: &str) -> Self {
+        let mut claims = self.claims.clone();
+        let place = claims
+            .iter()
+            .position(|(name, _)| name == address_of_record);
+        if let Some(claims) = claims.get_mut(..=place.unwrap_or(0)) {
+            claims.rotate_right(1);
+        }
+        Self { claims }
+    }
+
     /// Canonical addresses of record with how each was established, in the order they were given.
     pub fn claims(&self) -> impl Iterator<Item = (&str, Assurance)> {
         self.claims

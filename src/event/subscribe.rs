@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
-use super::body::{Carried, Verdict, Vouched};
+use super::body::{Carried, Carrier, Verdict, Vouched};
 use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
 use super::identity::{Identity, RequestContext};
 use super::output::{EndReason, Output, ServerEvent};
@@ -30,8 +30,8 @@ pub(super) struct Wish<'a> {
     pub(super) media_type: u8,
     /// Seconds granted if it is accepted.
     expires: u32,
-    /// Seconds that Expires asks for.
-    asked: Option<u32>,
+    /// Seconds asked for.
+    asked: u32,
     /// Where NOTIFYs go; a refresh may leave it as it is.
     target: Option<&'a str>,
     /// There is a body to be read.
@@ -90,28 +90,27 @@ impl<P: Package> Server<P> {
         self.look_into(&company);
         let target = wish.target.ok_or_else(Refusal::malformed)?;
         stay_with_tls(request.uri(), target)?;
-        let (vouched, sender) = match wish.has_body {
-            false => (Vouched::default(), None),
-            true => {
-                let carried = Carried {
-                    transaction,
-                    uri: request.uri(),
-                    resource: &name,
-                    expires: wish.asked,
-                    verdict,
-                };
-                let Some(vouched) = self.read_body(request, context, &carried)? else {
-                    return Ok(());
-                };
-                let sender = vouched.identity.is_some().then(|| context.identity.clone());
-                (vouched, sender)
-            }
-        };
+        let mut vouched = Vouched::default();
+        if wish.has_body {
+            let carried = Carried {
+                transaction,
+                uri: request.uri(),
+                resource: &name,
+                expires: wish.asked,
+                dialog: None,
+                verdict,
+            };
+            vouched = match self.read_body(request, context, &carried)? {
+                Some(vouched) => vouched,
+                None => return Ok(()),
+            };
+        }
+        let sender = context.identity;
         let context = &RequestContext {
-            identity: vouched.identity.as_ref().unwrap_or(context.identity),
+            identity: vouched.identity.as_ref().unwrap_or(sender),
             ..*context
         };
-        if sender.is_some() {
+        if vouched.identity.is_some() {
             company = self.company(&name, context);
         }
         let query = SubscribeQuery {
@@ -155,7 +154,9 @@ impl<P: Package> Server<P> {
             self.accept_body();
             if let Some(subscription) = self.subscriptions.get_mut(key) {
                 subscription.signature = vouched.signature;
-                subscription.sender = sender.map(Box::new);
+                let sender = vouched.identity.is_some().then(|| sender.clone());
+                let mark = vouched.mark.clone();
+                subscription.carrier = Some(Box::new(Carrier { sender, mark }));
             }
         }
         let tag = Some(Tag::from_bits(local_tag));
@@ -196,11 +197,14 @@ impl<P: Package> Server<P> {
             let resource = self.resources.get(subscription.resource);
             let uri = Arc::clone(&seen.ok_or_else(unknown)?.name.entity);
             let name = Arc::clone(&resource.ok_or_else(unknown)?.name);
+            let carrier = subscription.carrier.as_ref();
+            let mark = carrier.map_or_else(String::new, |carrier| carrier.mark.clone());
             let carried = Carried {
                 transaction,
                 uri: &uri,
                 resource: &name,
                 expires: wish.asked,
+                dialog: Some(&mark),
                 verdict,
             };
             vouched = match self.read_body(request, context, &carried)? {
@@ -320,7 +324,8 @@ impl<P: Package> Server<P> {
         let Some(watcher) = subscription.watcher.and_then(|key| self.watchers.get(key)) else {
             return Ok(());
         };
-        let carrier = subscription.sender.as_ref().and_then(|it| it.primary());
+        let carrier = subscription.carrier.as_ref();
+        let carrier = carrier.and_then(|it| it.sender.as_ref()?.primary());
         if who.includes(&watcher.name) || carrier.is_some_and(|carrier| who.includes(carrier)) {
             Ok(())
         } else if who.is_nobody() {
@@ -377,7 +382,8 @@ impl<P: Package> Server<P> {
         let asked = asked
             .map(|text| parse_delta_seconds(HeaderName::Expires, text))
             .transpose()?;
-        let expires = self.grant(asked.unwrap_or(self.package.profile().default_expires))?;
+        let asked = asked.unwrap_or(self.package.profile().default_expires);
+        let expires = self.grant(asked)?;
         let target = read_target(request)?;
         Ok(Wish {
             event,

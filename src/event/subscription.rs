@@ -6,9 +6,9 @@ use std::sync::Arc;
 use hashbrown::Equivalent;
 
 use super::authorization::{Decision, Reason, Signature};
+use super::body::Carrier;
 use super::dialog::Dialog;
 use super::direct::Direct;
-use super::identity::Identity;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
 use crate::engine::{FlowId, Timestamp, ahead};
@@ -49,8 +49,7 @@ pub(super) struct Subscription {
     /// The NOTIFY that is owed answers a challenge.
     pub(super) repetition: Option<Box<Repetition>>,
     pub(super) timer: Option<Key>,
-    /// Who has sent the watcher's first request, where its body told the watcher.
-    pub(super) sender: Option<Box<Identity>>,
+    pub(super) carrier: Option<Box<Carrier>>,
     pub(super) by_watcher: Links,
 }
 

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use crate::engine::Timestamp;
+use crate::engine::wall_clock::WallClock;
 use crate::pidf::{Device, Person, Presence, Tuple};
 use time::OffsetDateTime;
 
 /// Gives timestamps.
 #[derive(Debug, Default)]
 pub(super) struct Stamps {
-    /// What time of day it was at some moment.
-    clock: Option<(Timestamp, OffsetDateTime)>,
+    clock: WallClock,
 }
 
 /// A document as the application gave it, and with timestamps.
@@ -63,7 +63,7 @@ parts!(Tuple, Person, Device);
 
 impl Stamps {
     pub(super) fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
-        self.clock = Some((now, utc));
+        self.clock.set(now, utc);
     }
 
     /// Timestamps for what has changed since the document before and bears none of its own. What has
@@ -106,9 +106,7 @@ impl Stamps {
 
     /// The time of day, in whole seconds unless that is not newer than what there was.
     fn next(&self, now: Timestamp, newest: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
-        let (since, utc) = self.clock?;
-        let elapsed = time::Duration::try_from(now.saturating_since(since)).ok()?;
-        let at = utc.checked_add(elapsed)?.to_offset(time::UtcOffset::UTC);
+        let at = self.clock.at(now)?.to_offset(time::UtcOffset::UTC);
         let at = at.replace_nanosecond(0).ok()?;
         match newest {
             Some(newest) if at <= newest => newest.checked_add(time::Duration::MILLISECOND),

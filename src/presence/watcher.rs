@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::package::subscriber_profile;
 use super::watcher_events::{PresenceChange, WatcherEvent, WatcherOutput};
+use crate::engine::wall_clock::WallClock;
 use crate::engine::{ClientTransaction, Entropy, ServerTransaction, Timestamp};
 use crate::event::{
     Account, Backlog, Failure, Identity, NotifiedBody, NotifiedState, NotifierKey,
@@ -131,7 +132,7 @@ pub struct Watcher {
     known: HashMap<OwnSubscriptionKey, Known>,
     /// Tells documents that came before by their octets, so that nobody can make two of them alike.
     fingerprints: RandomState,
-    clock: Option<(Timestamp, OffsetDateTime)>,
+    clock: WallClock,
     now: Timestamp,
     /// What one NOTIFY led to, beside the first.
     more: VecDeque<WatcherEvent>,
@@ -183,7 +184,7 @@ impl Watcher {
             read: config.read,
             known: HashMap::new(),
             fingerprints: RandomState::new(),
-            clock: None,
+            clock: WallClock::default(),
             now: Timestamp::ZERO,
             more: VecDeque::new(),
         }
@@ -192,7 +193,7 @@ impl Watcher {
     /// Says what time of day it is. From then on a document with a time to come does not make those
     /// that follow it look outdated. To be said again when the clock was set.
     pub fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
-        self.clock = Some((now, utc));
+        self.clock.set(now, utc);
     }
 
     /// Watches a presentity until [`end`](Self::end).
@@ -572,10 +573,7 @@ impl Watcher {
             && is_first
             && self.outdated == OutdatedDocuments::Refuse
         {
-            let utc = self.clock.and_then(|(since, utc)| {
-                let elapsed = time::Duration::try_from(self.now.saturating_since(since)).ok()?;
-                utc.checked_add(elapsed)
-            });
+            let utc = self.clock.at(self.now);
             let mut staleness = Staleness::default();
             let known_already = staleness.admit(&mut before.clone(), utc).is_ok();
             if known_already {

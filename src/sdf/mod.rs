@@ -35,18 +35,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checks;
 mod error;
+mod failure;
 mod field;
 mod options;
 mod reader;
+mod replays;
 mod request;
+mod service;
 mod token;
 mod writer;
 
+pub use checks::{Checks, ChecksConfig, Freshness};
 pub use error::{Fault, InvalidRequest, InvalidToken, ReadError, Tolerated};
+pub use failure::Failure;
 pub use field::Field;
 pub use options::ReadOptions;
 pub use request::{Request, Wish};
+pub use service::{
+    Ended, Granted, Notification, Operation, Output, RequestContext, Service, ServiceConfig,
+    Verification, VerificationKey,
+};
 pub use token::Token;
 
 /// The media type of a subscription request.
