@@ -5,7 +5,10 @@
     reason = "test code may fail loudly"
 )]
 
+mod commands;
 mod documents;
+#[path = "../interop/example.rs"]
+mod example;
 mod hostile;
 mod structure;
 mod tolerant;
