@@ -14,7 +14,9 @@ mod schemas;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bytes::Bytes;
 use presentity::pidf::{Presence, ReadError, ReadOptions};
+use presentity::sdf;
 use presentity::xml::{Element, XmlLimits, namespace};
 use schemas::{complaints, spec};
 
@@ -122,6 +124,76 @@ fn documents_behave_as_the_index_says() {
         assert_eq!(Presence::read(&written), Ok(presence), "{name}");
     }
     assert!(presence_documents > 30, "{presence_documents}");
+}
+
+/// What strict reading says of a subscription request that is at fault on purpose.
+fn refuses_as_named(name: &str, error: &sdf::ReadError) -> bool {
+    use sdf::{Field, ReadError};
+    match error {
+        ReadError::NoToken { duration, .. } => {
+            name == "sdf-neg-01-nonzero-without-token.xml" && *duration == 3600
+        }
+        ReadError::Structure { expected, .. } => {
+            name == "sdf-neg-02-order.xml" && *expected == "the element From"
+        }
+        ReadError::Value { field, .. } => match field {
+            Field::Duration => name == "sdf-neg-03-duration-range.xml",
+            Field::Token => name == "sdf-neg-04-token-81.xml",
+            Field::From => name == "sdf-neg-05-sip-from.xml",
+            Field::DateTime => name == "sdf-neg-06-no-offset.xml",
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// A request of the same values, as it is written here.
+fn anew(request: &sdf::Request) -> sdf::Request {
+    let (from, to, at) = (request.from(), request.to(), request.date_time());
+    let token = |token| sdf::Token::new(token).unwrap();
+    match request.wish() {
+        sdf::Wish::Hold {
+            token: it,
+            duration,
+        } => sdf::Request::subscribe(from, to, at, &token(it), duration),
+        sdf::Wish::Cancel { token: it } => sdf::Request::cancel(from, to, at, &token(it)),
+        _ => sdf::Request::fetch(from, to, at),
+    }
+    .unwrap()
+}
+
+#[test]
+fn subscription_requests_are_taken_or_refused_for_what_they_are() {
+    let Some(spec) = spec() else {
+        return;
+    };
+    let (mut taken, mut refused) = (0, 0);
+    for Published { name, octets, .. } in published(&spec) {
+        if !name.starts_with("sdf-") {
+            let other = sdf::Request::read(&Bytes::from(octets));
+            assert!(other.is_err(), "{name}");
+            continue;
+        }
+        let octets = Bytes::from(octets);
+        let tolerant = sdf::Request::read_with(&octets, &sdf::ReadOptions::tolerant());
+        match sdf::Request::read(&octets) {
+            Ok(request) => {
+                taken += 1;
+                assert!(!name.contains("-neg-"), "{name}");
+                assert_eq!(request.octets(), &octets);
+                let again = anew(&request);
+                assert_eq!(again.wish(), request.wish(), "{name}");
+                assert_eq!(again.date_time(), request.date_time(), "{name}");
+                assert_eq!(tolerant, Ok((request, Vec::new())), "{name}");
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(refuses_as_named(&name, &error), "{name}: {error}");
+                assert_eq!(tolerant, Err(error), "{name}");
+            }
+        }
+    }
+    assert!(taken >= 5 && refused >= 6, "{taken} {refused}");
 }
 
 #[test]

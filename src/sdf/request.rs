@@ -1,5 +1,7 @@
 //! A subscription request as a value.
 
+use core::fmt;
+
 use bytes::Bytes;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -16,7 +18,7 @@ use crate::xml::excerpt;
 ///
 /// It keeps its octets, so that signatures hold and a gateway passes on what it got: two requests that
 /// ask for the same are equal only if they are written alike. Clones share the octets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     octets: Bytes,
     /// From, To, DateTime and Token, one behind the other.
@@ -233,6 +235,19 @@ impl Request {
     /// Who is asked for: likewise the key of the presentity.
     pub fn presentity(&self) -> String {
         address_of_record(self.to())
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("from", &self.from())
+            .field("to", &self.to())
+            .field("date_time", &self.date_time_text())
+            .field("token", &self.token())
+            .field("duration", &self.duration)
+            .field("octets", &self.octets.len())
+            .finish_non_exhaustive()
     }
 }
 
