@@ -4,6 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::identity::Identity;
+use super::output::SubscriptionKey;
 
 /// Names what a watcher sees of a resource: everything, or a part that the package knows by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -91,6 +92,7 @@ pub struct SubscribeQuery<'a> {
     pub(super) resource: &'a str,
     pub(super) uri: &'a str,
     pub(super) current: Option<&'a Decision>,
+    pub(super) subscription: Option<SubscriptionKey>,
     pub(super) expires: u32,
     pub(super) signature: Signature,
 }
@@ -133,6 +135,11 @@ impl SubscribeQuery<'_> {
     /// [`Decision::Pending`] then leaves that as it is.
     pub fn current(&self) -> Option<&Decision> {
         self.current
+    }
+
+    /// Which subscription, when this is a refresh.
+    pub fn subscription(&self) -> Option<SubscriptionKey> {
+        self.subscription
     }
 
     /// What a signature over the request says; the watcher is one of the

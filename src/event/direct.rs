@@ -447,14 +447,15 @@ impl<P: Package> Server<P> {
     fn authorize(
         &mut self,
         named: &Named<'_, '_>,
-        current: Option<&Decision>,
+        current: Option<(Key, &Decision)>,
         expires: u32,
     ) -> Result<Decision, Refusal> {
         let query = SubscribeQuery {
             identity: named.context().identity,
             resource: &named.resource,
             uri: named.request.resource,
-            current,
+            current: current.map(|(_, decision)| decision),
+            subscription: current.map(|(key, _)| SubscriptionKey(key)),
             expires,
             signature: named.request.signature,
         };
@@ -505,7 +506,7 @@ impl<P: Package> Server<P> {
         self.look_around(subscription);
         let expires = self.grant(named.request.expires)?;
         let current = self.decision(subscription).ok_or_else(unknown)?.clone();
-        let decision = match self.authorize(named, Some(&current), expires) {
+        let decision = match self.authorize(named, Some((key, &current)), expires) {
             // The policy does not know; the application has decided, or will.
             Ok(Decision::Pending) => current.clone(),
             Ok(decision) => decision,

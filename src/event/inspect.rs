@@ -29,6 +29,9 @@ pub struct SubscriptionInfo<'a> {
     pub flow: Option<FlowId>,
     /// The names of a subscription without dialog; nothing for one that a SUBSCRIBE made.
     pub direct: Option<&'a DirectName>,
+    /// What the body of its first SUBSCRIBE was marked by
+    /// ([`BodyReading::Taken`](super::BodyReading::Taken)).
+    pub mark: Option<&'a str>,
     /// What became of the last NOTIFY.
     pub last_result: NotifyResult,
 }
@@ -112,6 +115,7 @@ impl<P: Package> Server<P> {
             expires_at: subscription.expires_at,
             flow: flow.map(|flow| flow.id),
             direct: subscription.way.direct().map(|direct| &direct.name),
+            mark: subscription.carrier.as_ref().map(|it| it.mark.as_str()),
             last_result: subscription.last_result,
         })
     }

@@ -7,7 +7,7 @@ use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
 use super::body::{Carried, Carrier, Verdict, Vouched};
 use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
 use super::identity::{Identity, RequestContext};
-use super::output::{EndReason, Output, ServerEvent};
+use super::output::{EndReason, Output, ServerEvent, SubscriptionKey};
 use super::package::{Package, Unserved};
 use super::refusal::{Refusal, RefusalReason};
 use super::server::{Server, Timer};
@@ -118,6 +118,7 @@ impl<P: Package> Server<P> {
             resource: &name,
             uri: request.uri(),
             current: None,
+            subscription: None,
             expires: wish.expires,
             signature: vouched.signature,
         };
@@ -256,6 +257,7 @@ impl<P: Package> Server<P> {
             resource: &resource.name,
             uri: &variant.name.entity,
             current: Some(&variant.name.decision),
+            subscription: Some(SubscriptionKey(key)),
             expires: wish.expires,
             signature,
         };

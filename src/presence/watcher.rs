@@ -473,6 +473,8 @@ impl Watcher {
                     self.take(key, notifier, sender, &body);
                 }
             }
+            // Nobody asks for it here.
+            SubscriberEvent::Prolonged { .. } => {}
             SubscriberEvent::BodyRefused { key, body } => {
                 self.more.push_back(WatcherEvent::BodyRefused { key, body });
             }

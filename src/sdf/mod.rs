@@ -39,6 +39,7 @@ mod checks;
 mod error;
 mod failure;
 mod field;
+mod intake;
 mod options;
 mod reader;
 mod replays;
@@ -51,12 +52,10 @@ pub use checks::{Checks, ChecksConfig, Freshness};
 pub use error::{Fault, InvalidRequest, InvalidToken, ReadError, Tolerated};
 pub use failure::Failure;
 pub use field::Field;
+pub use intake::{IntakeConfig, RequestContext, Verification, VerificationKey};
 pub use options::ReadOptions;
 pub use request::{Request, Wish};
-pub use service::{
-    Ended, Granted, Notification, Operation, Output, RequestContext, Service, ServiceConfig,
-    Verification, VerificationKey,
-};
+pub use service::{Ended, Granted, Notification, Operation, Output, Service, ServiceConfig};
 pub use token::Token;
 
 /// The media type of a subscription request.

@@ -1,8 +1,9 @@
 //! What becomes of a SUBSCRIBE, and what follows from it (RFC 6665 sections 4.1.2.1 and 4.1.2.2).
 
 use core::time::Duration;
+use std::sync::Arc;
 
-use super::subscription::{FirstNo, Phase, Turn, Wish};
+use super::subscription::{Dialog, FirstNo, Phase, Turn, Wish};
 use super::{
     OpenSubscribe, OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent,
     SubscriberOutput, SubscriptionEnd, Within,
@@ -295,6 +296,9 @@ impl Subscriber {
             return;
         };
         dialog.turn = Turn::None;
+        if status != 423 {
+            dialog.carried_out(open);
+        }
         match status {
             200..300 => {
                 dialog.failures = 0;
@@ -313,6 +317,11 @@ impl Subscriber {
                 let granted = granted.min(open.asked);
                 if granted > 0 {
                     self.grant(key, granted);
+                    if open.ordered.is_some() && !leaving {
+                        let key = OwnSubscriptionKey(open.subscription);
+                        let result = Ok(granted);
+                        self.event(SubscriberEvent::Prolonged { key, result });
+                    }
                 } else {
                     // The last NOTIFY ends it, or Timer N.
                     dialog.expires_at = dialog.notify_by.unwrap_or(now);
@@ -387,6 +396,7 @@ impl Subscriber {
             return;
         };
         dialog.turn = Turn::None;
+        dialog.carried_out(open);
         dialog.notify_by = None;
         dialog.credentials.clear();
         dialog.challenges = Default::default();
@@ -412,6 +422,11 @@ impl Subscriber {
             dialog.refresh_at = Some(until + spread);
         }
         self.set_dialog_alarm(key);
+        if open.ordered.is_some() {
+            let key = OwnSubscriptionKey(open.subscription);
+            let result = Err(failure);
+            self.event(SubscriberEvent::Prolonged { key, result });
+        }
         self.event(SubscriberEvent::Failed {
             key: OwnSubscriptionKey(open.subscription),
             is_refresh: true,
@@ -433,6 +448,17 @@ impl Subscriber {
         subscription.in_a_row.too_brief += 1;
         subscription.expires = least;
         true
+    }
+}
+
+impl Dialog {
+    /// What was sent with a SUBSCRIBE is not sent with another one.
+    fn carried_out(&mut self, open: &OpenSubscribe) {
+        let is_it = |ordered: &mut Arc<_>| {
+            let sent = open.ordered.as_ref();
+            sent.is_some_and(|sent| Arc::ptr_eq(ordered, sent))
+        };
+        self.ordered.take_if(is_it);
     }
 }
 

@@ -78,6 +78,8 @@ struct OpenSubscribe {
     asked: u32,
     /// Where it went, which may ask to be spared when nothing else is left of it.
     hop: Box<str>,
+    /// What the application has sent with it within a dialog, and waits for.
+    ordered: Option<Arc<Content>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,6 +278,67 @@ impl Subscriber {
         Ok(())
     }
 
+    /// Asks for another duration, counted from now, by a SUBSCRIBE of its own within the subscription,
+    /// which carries this body: media type and octets. Repetitions after a challenge carry it as well,
+    /// refreshes do not. [`SubscriberEvent::Prolonged`] tells what has become of it; the subscription
+    /// goes on all the same.
+    ///
+    /// False when no notifier has it yet: then nothing has happened.
+    ///
+    /// # Errors
+    /// When there is no such subscription, or it is being ended; when the body cannot be sent.
+    pub fn prolong(
+        &mut self,
+        now: Timestamp,
+        key: OwnSubscriptionKey,
+        expires: u32,
+        body: (&str, Bytes),
+    ) -> Result<bool, SubscribeError> {
+        self.advance(now);
+        let content = self.content(Some(body))?;
+        let subscription = self.subscriptions.get_mut(key.0);
+        let subscription = subscription.filter(|it| it.wish == Wish::Watch);
+        let subscription = subscription.ok_or(SubscribeError::Unknown)?;
+        if subscription.dialogs.is_empty() {
+            return Ok(false);
+        }
+        subscription.expires = expires.max(1);
+        self.order_all(key.0, content);
+        Ok(true)
+    }
+
+    /// The same as [`end`](Self::end), with a body for the SUBSCRIBE that ends it.
+    ///
+    /// # Errors
+    /// As of [`prolong`](Self::prolong).
+    pub fn end_with(
+        &mut self,
+        now: Timestamp,
+        key: OwnSubscriptionKey,
+        body: (&str, Bytes),
+    ) -> Result<(), SubscribeError> {
+        self.advance(now);
+        let content = self.content(Some(body))?;
+        let subscription = self.subscriptions.get(key.0);
+        if subscription.ok_or(SubscribeError::Unknown)?.is_leaving() {
+            return Ok(());
+        }
+        self.end(now, key)?;
+        self.order_all(key.0, content);
+        Ok(())
+    }
+
+    /// The next SUBSCRIBE of each dialog has this body.
+    fn order_all(&mut self, key: Key, content: Option<Arc<Content>>) {
+        for dialog_key in self.dialogs_of(key) {
+            if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
+                dialog.ordered.clone_from(&content);
+                dialog.state_only = false;
+                self.queue_dialog(dialog_key);
+            }
+        }
+    }
+
     /// Asks again for a subscription that was refused or waits, or whose refreshes fail: because the user
     /// wants it, or the network is back. One that is well or under way is left alone, and a server that
     /// asked to wait is not asked sooner. False when there is no such subscription.
@@ -447,9 +510,6 @@ impl Subscriber {
         wish: Wish,
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
         self.advance(now);
-        let malformed = |text: &str| SubscribeError::Malformed {
-            text: text.to_owned(),
-        };
         if !may_be_asked(order.resource) {
             return Err(SubscribeError::Resource {
                 text: order.resource.to_owned(),
@@ -459,23 +519,12 @@ impl Subscriber {
         if let Some(id) = order.event_id {
             let text = format!("x;id={id}");
             if Event::parse(&text).map(|event| event.id() != Some(id)) != Ok(false) {
-                return Err(malformed(id));
+                return Err(SubscribeError::Malformed {
+                    text: id.to_owned(),
+                });
             }
         }
-        let content = match order.body {
-            None => None,
-            Some((media_type, body)) => {
-                if MediaType::parse(media_type).is_err() || media_type.contains(['\r', '\n']) {
-                    return Err(malformed(media_type));
-                }
-                if body.len() > self.config.body {
-                    return Err(SubscribeError::TooLarge {
-                        limit: self.config.body,
-                    });
-                }
-                Some(Arc::new(Content::new("", Some(media_type), body)))
-            }
-        };
+        let content = self.content(order.body)?;
         let limit = self.config.subscriptions;
         if self.subscriptions.len() >= limit {
             return Err(SubscribeError::TooMany { limit });
@@ -503,6 +552,23 @@ impl Subscriber {
         });
         self.begin(key);
         Ok(OwnSubscriptionKey(key))
+    }
+
+    fn content(&self, body: Option<(&str, Bytes)>) -> Result<Option<Arc<Content>>, SubscribeError> {
+        let Some((media_type, body)) = body else {
+            return Ok(None);
+        };
+        if MediaType::parse(media_type).is_err() || media_type.contains(['\r', '\n']) {
+            return Err(SubscribeError::Malformed {
+                text: media_type.to_owned(),
+            });
+        }
+        if body.len() > self.config.body {
+            return Err(SubscribeError::TooLarge {
+                limit: self.config.body,
+            });
+        }
+        Ok(Some(Arc::new(Content::new("", Some(media_type), body))))
     }
 
     fn check_account(&self, account: &Account, resource: &str) -> Result<(), SubscribeError> {

@@ -289,6 +289,7 @@ impl Subscriber {
             failures: 0,
             challenges: Default::default(),
             credentials: Vec::new(),
+            ordered: None,
         });
         if subscription.dialogs.is_empty() {
             subscription.in_a_row.failures = 0;

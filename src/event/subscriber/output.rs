@@ -126,6 +126,13 @@ pub enum SubscriberEvent {
         /// Why.
         body: RefusedBody,
     },
+    /// What has become of the wish for another duration ([`prolong`](super::Subscriber::prolong)).
+    Prolonged {
+        /// Which subscription.
+        key: OwnSubscriptionKey,
+        /// The seconds granted, or why there are none.
+        result: Result<u32, SubscribeFailure>,
+    },
     /// A notifier's subscription has ended.
     Ended {
         /// Which subscription.
@@ -277,6 +284,14 @@ impl fmt::Display for SubscriberEvent {
                     write!(f, "subscription {key}: body of {octets} octets")
                 }
             },
+            Self::Prolonged {
+                key,
+                result: Ok(expires),
+            } => write!(f, "subscription {key} is prolonged for {expires} s"),
+            Self::Prolonged {
+                key,
+                result: Err(failure),
+            } => write!(f, "subscription {key} is not prolonged: {failure}"),
             Self::Ended {
                 key, end, retry_in, ..
             } => {

@@ -67,6 +67,7 @@ impl Subscriber {
                 within: Within::Attempt(attempt.from_tag),
                 asked,
                 hop,
+                ordered: None,
             },
             cseq: attempt.cseq,
             credentials: core::mem::take(&mut subscription.credentials),
@@ -144,11 +145,12 @@ impl Subscriber {
                 within: Within::Dialog(key),
                 asked,
                 hop,
+                ordered: dialog.ordered.clone(),
             },
             cseq: dialog.local_cseq,
             credentials: core::mem::take(&mut dialog.credentials),
             flow: subscription.account.flow(),
-            content: None,
+            content: dialog.ordered.clone(),
         };
         let routes = dialog.routes.iter().map(AsRef::as_ref);
         let (request_uri, routes, _) = way(routes, &dialog.target);

@@ -162,6 +162,8 @@ pub(super) struct Dialog {
     pub(super) failures: u32,
     pub(super) challenges: Challenges,
     pub(super) credentials: Credentials,
+    /// What the application sends with the next SUBSCRIBE, until that has its outcome.
+    pub(super) ordered: Option<Arc<Content>>,
 }
 
 /// Where the SUBSCRIBE of a dialog is.

@@ -2,118 +2,31 @@
 
 mod output;
 
-use core::net::IpAddr;
-use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-pub use output::{Ended, Granted, Notification, Operation, Output, Verification, VerificationKey};
+pub use output::{Ended, Granted, Notification, Operation, Output};
 
-use super::checks::{Arrived, Checked, Passed};
-use super::{Checks, ChecksConfig, Failure, Wish};
-use crate::engine::jobs::Jobs;
-use crate::engine::slab::Key;
-use crate::engine::timer_wheel::TimerWheel;
-use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
+use super::checks::{Checked, Passed};
+use super::intake::{Intake, Waiting};
+use super::{Checks, ChecksConfig, Failure, IntakeConfig, RequestContext, VerificationKey, Wish};
+use crate::engine::{ClientTransaction, Entropy, ServerTransaction, Timestamp};
 use crate::event::{
-    Backlog, Decision, Delivery, DirectOperation, DirectRequest, EndReason, Identity,
-    Output as AgentOutput, ServerEvent, Verdict,
+    Backlog, Decision, Delivery, DirectOperation, DirectRequest, EndReason, Output as AgentOutput,
+    ServerEvent, Verdict,
 };
 use crate::presence::{Agent, AgentConfig, Policy};
 
 /// Settings of a service, beside those of its agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ServiceConfig {
     /// How requests are checked.
     pub checks: ChecksConfig,
-    /// How long a verification may take. Default 16 s; at most 30 s.
-    pub verification_deadline: Duration,
-    /// Requests that may wait for a verification. Default 1,024; over it they get
-    /// [`Failure::Busy`].
-    pub verifications: usize,
-    /// Octets that a request may have with all that is around it. Default 65,536.
-    pub body: usize,
-    /// Responses that wait to be taken. Default 65,536; over it requests are refused with
-    /// [`Backlog`].
-    pub outputs: usize,
-    /// Seconds told in [`Backlog`] and [`Failure::Busy`]. Default 10.
-    pub retry_after: u32,
-}
-
-impl Default for ServiceConfig {
-    fn default() -> Self {
-        Self {
-            checks: ChecksConfig::default(),
-            verification_deadline: Duration::from_secs(16),
-            verifications: 1_024,
-            body: 65_536,
-            outputs: 65_536,
-            retry_after: 10,
-        }
-    }
-}
-
-const LONGEST_VERIFICATION: Duration = Duration::from_secs(30);
-/// Deadlines dealt with by one call.
-const DEADLINES_PER_CALL: u32 = 512;
-
-/// What the host knows of a request beyond its text.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestContext<'a> {
-    identity: &'a Identity,
-    addressed: Option<&'a str>,
-    flow: Option<FlowId>,
-    source: Option<IpAddr>,
-}
-
-impl<'a> RequestContext<'a> {
-    /// `identity` is who sent the request, as far as the host has established it; From is not evidence.
-    pub fn new(identity: &'a Identity) -> Self {
-        Self {
-            identity,
-            addressed: None,
-            flow: None,
-            source: None,
-        }
-    }
-
-    /// The URI of the presentity that is addressed by what carries the request, where it addresses
-    /// one. Without it a signed request that somebody has caught can be brought to this service,
-    /// though not for another presentity than its own.
-    #[must_use]
-    pub fn with_addressed(mut self, uri: &'a str) -> Self {
-        self.addressed = Some(uri);
-        self
-    }
-
-    /// The connection or path that the request came by: told with each notification.
-    #[must_use]
-    pub fn with_flow(mut self, flow: FlowId) -> Self {
-        self.flow = Some(flow);
-        self
-    }
-
-    /// The address that it came from, for the limit per source.
-    #[must_use]
-    pub fn with_source(mut self, source: IpAddr) -> Self {
-        self.source = Some(source);
-        self
-    }
-}
-
-/// A request that waits for a verdict.
-#[derive(Debug)]
-struct Waiting {
-    transaction: ServerTransaction,
-    content_type: String,
-    body: Bytes,
-    identity: Identity,
-    addressed: Option<String>,
-    flow: Option<FlowId>,
-    source: Option<IpAddr>,
+    /// Bounds of what comes in.
+    pub intake: IntakeConfig,
 }
 
 /// A presence service whose subscription requests are documents of the Subscription Data Format
@@ -167,10 +80,8 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Service<P: Policy> {
     agent: Agent<P, Checks>,
-    config: ServiceConfig,
     now: Timestamp,
-    waiting: Jobs<Waiting>,
-    deadlines: TimerWheel<Key>,
+    intake: Intake<()>,
     outputs: VecDeque<Output>,
 }
 
@@ -182,16 +93,12 @@ impl<P: Policy> Service<P> {
         policy: P,
         entropy: impl Entropy + Send + 'static,
     ) -> Self {
-        let mut config = service;
-        config.verification_deadline = config.verification_deadline.min(LONGEST_VERIFICATION);
-        let checks = Checks::new(config.checks.clone());
+        let checks = Checks::new(service.checks);
         Self {
             agent: Agent::with_bodies(agent, policy, checks, entropy),
             now: Timestamp::ZERO,
-            waiting: Jobs::new(config.verifications),
-            deadlines: TimerWheel::new(),
+            intake: Intake::new(service.intake),
             outputs: VecDeque::new(),
-            config,
         }
     }
 
@@ -227,9 +134,9 @@ impl<P: Policy> Service<P> {
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
         self.now = self.now.max(now);
-        if self.outputs.len() >= self.config.outputs {
+        if self.outputs.len() >= self.intake.config.outputs {
             return Err(Backlog {
-                retry_after: self.config.retry_after,
+                retry_after: self.intake.config.retry_after,
             });
         }
         self.handle(transaction, content_type, body, context, None);
@@ -246,23 +153,14 @@ impl<P: Policy> Service<P> {
         verdict: &Verdict,
     ) -> bool {
         self.now = self.now.max(now);
-        let Some((waiting, timer)) = self.waiting.finish(key.0) else {
+        let Some(waiting) = self.intake.finish(key) else {
             return false;
-        };
-        if let Some(timer) = timer {
-            self.deadlines.cancel(timer);
-        }
-        let context = RequestContext {
-            identity: &waiting.identity,
-            addressed: waiting.addressed.as_deref(),
-            flow: waiting.flow,
-            source: waiting.source,
         };
         self.handle(
             waiting.transaction,
             &waiting.content_type,
             &waiting.body,
-            &context,
+            &waiting.context(),
             Some(verdict),
         );
         true
@@ -284,19 +182,14 @@ impl<P: Policy> Service<P> {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.agent.handle_timeout(now);
-        let mut budget = DEADLINES_PER_CALL;
-        while self.outputs.len() < self.config.outputs
-            && let Some(key) = self.deadlines.pop(self.now, &mut budget)
-        {
-            if let Some((waiting, _)) = self.waiting.finish(key) {
-                self.respond(waiting.transaction, Err(Failure::Unverified));
-            }
+        for transaction in self.intake.expire(self.now) {
+            self.respond(transaction, Err(Failure::Unverified));
         }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout); nothing when there is no deadline.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let deadlines = [self.agent.poll_timeout(), self.deadlines.next()];
+        let deadlines = [self.agent.poll_timeout(), self.intake.next_deadline()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -318,7 +211,7 @@ impl<P: Policy> Service<P> {
 
     /// Requests that wait for a verification.
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.intake.waiting()
     }
 
     fn respond(&mut self, transaction: ServerTransaction, result: Result<Granted, Failure>) {
@@ -336,44 +229,19 @@ impl<P: Policy> Service<P> {
         context: &RequestContext<'_>,
         verdict: Option<&Verdict>,
     ) {
-        if body.len() > self.config.body {
-            self.respond(transaction, Err(Failure::TooLarge));
-            return;
-        }
-        let arrived = Arrived {
-            content_type,
-            body,
-            addressed: context.addressed,
-            resource: None,
-            identity: context.identity,
-            verdict,
-        };
-        let result = match self.agent.bodies_mut().check(self.now, &arrived) {
+        let checks = self.agent.bodies_mut();
+        let checked = (self.intake).check(checks, self.now, content_type, body, context, verdict);
+        let result = match checked {
             Ok(Checked::Passed(passed)) => self.carry_out(&passed, context),
-            Ok(Checked::Verify(_)) if !self.waiting.has_room() => {
-                Err(Failure::Busy(self.config.retry_after))
-            }
             Ok(Checked::Verify(signed)) => {
-                let waiting = Waiting {
-                    transaction,
-                    content_type: content_type.to_owned(),
-                    body: body.clone(),
-                    identity: context.identity.clone(),
-                    addressed: context.addressed.map(str::to_owned),
-                    flow: context.flow,
-                    source: context.source,
-                };
-                let deadline = self.now + self.config.verification_deadline;
-                let deadlines = &mut self.deadlines;
-                let key = self
-                    .waiting
-                    .begin(waiting, |key| deadlines.arm(deadline, key));
-                self.outputs.push_back(Output::Verify(Verification {
-                    key: VerificationKey(key),
-                    signed,
-                    deadline,
-                }));
-                return;
+                let waiting = Waiting::of(transaction, content_type, body, context, ());
+                match self.intake.wait(self.now, waiting, signed) {
+                    Ok(verification) => {
+                        self.outputs.push_back(Output::Verify(verification));
+                        return;
+                    }
+                    Err(failure) => Err(failure),
+                }
             }
             Err(failure) => Err(failure),
         };

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::Failure;
-use crate::engine::slab::Key;
-use crate::engine::{ClientTransaction, FlowId, ServerTransaction, Timestamp};
+use super::super::{Failure, Verification};
+use crate::engine::{ClientTransaction, FlowId, ServerTransaction};
 use crate::event::{DirectNotification, DirectState, EndReason, SubscriptionKey};
-use crate::mime::Signed;
 
 /// One thing for the host to do, taken with `poll_output` until there is none.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,20 +134,4 @@ pub struct Ended {
     pub token: String,
     /// Why.
     pub reason: EndReason,
-}
-
-/// Names a verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VerificationKey(pub(super) Key);
-
-/// A signature to be verified before a request is answered.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Verification {
-    /// Names it in `complete_verification`.
-    pub key: VerificationKey,
-    /// What is signed, and the signature.
-    pub signed: Signed,
-    /// Without a verdict by then the request has failed.
-    pub deadline: Timestamp,
 }
