@@ -63,8 +63,8 @@ pub const MEDIA_TYPE: &str = "application/cpim-subscription";
 
 /// Octets of a request, at most, by default: 16 KiB.
 ///
-/// Both URIs have room for whatever they may be in SIP but their utmost; a request as it should be has
-/// about 250 octets.
+/// A request has about 250 octets; the longest URIs that are read leave no room for two of them, and
+/// nobody has one.
 pub const MAX_REQUEST_LEN: usize = 16 * 1024;
 
 /// Characters of a token, at most. They are Unicode scalar values, not octets.

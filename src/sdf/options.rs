@@ -53,11 +53,12 @@ impl ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        let mut limits = XmlLimits::default();
-        limits.bytes = MAX_REQUEST_LEN;
         Self {
             strictness: Strictness::Strict,
-            limits,
+            limits: XmlLimits {
+                bytes: MAX_REQUEST_LEN,
+                ..XmlLimits::default()
+            },
             reports: 32,
         }
     }

@@ -94,7 +94,8 @@ pub enum XmlErrorKind {
         /// Its code point, or what was given as such.
         code: u32,
     },
-    /// A document type declaration; none is read, so that no entity can be declared.
+    /// A document type declaration; none is read, so that no entity can be declared. Formats that pass
+    /// over one without internal subset refuse all others, and a second one.
     #[error("a document type declaration is not accepted")]
     Doctype,
     /// The XML declaration is malformed or not at the very beginning.

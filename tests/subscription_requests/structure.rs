@@ -14,13 +14,13 @@ const PARTS: [(&str, &str); 5] = [
 ];
 
 fn next(field: usize) -> &'static str {
-    [
-        "the element From",
-        "the element To",
-        "the element DateTime",
-        "the element Token or Duration",
-        "the element Duration",
-    ][field]
+    match field {
+        0 => "the element From",
+        1 => "the element To",
+        2 => "the element DateTime",
+        3 => "the element Token or Duration",
+        _ => "the element Duration",
+    }
 }
 
 // SDF-03
@@ -80,9 +80,9 @@ fn no_two_elements_change_places() {
 // SDF-03
 #[test]
 fn no_element_comes_twice() {
-    for twice in 0..5 {
+    for (twice, part) in PARTS.into_iter().enumerate() {
         let mut parts = PARTS.to_vec();
-        parts.insert(twice, PARTS[twice]);
+        parts.insert(twice, part);
         let (expected, found, _) = wrong_structure(&of(&elements(&parts)));
         let behind = match twice {
             3 => "the element Duration",
@@ -90,13 +90,13 @@ fn no_element_comes_twice() {
             _ => next(twice + 1),
         };
         assert_eq!(expected, behind);
-        assert_eq!(found, format!("the element {}", PARTS[twice].0));
+        assert_eq!(found, format!("the element {}", part.0));
         // Nor anywhere behind.
         let mut parts = PARTS.to_vec();
-        parts.push(PARTS[twice]);
+        parts.push(part);
         let (expected, found, _) = wrong_structure(&of(&elements(&parts)));
         assert_eq!(expected, "the end of Subscribe");
-        assert_eq!(found, format!("the element {}", PARTS[twice].0));
+        assert_eq!(found, format!("the element {}", part.0));
     }
 }
 
