@@ -393,6 +393,11 @@ impl<P: Package> Server<P> {
         &self.counters
     }
 
+    /// The caller's source of unguessable bytes.
+    pub(crate) fn entropy(&mut self) -> &mut dyn Entropy {
+        &mut *self.entropy
+    }
+
     // ---- what the parts share -------------------------------------------------------------
 
     /// Time never runs backwards here, whatever the caller says.

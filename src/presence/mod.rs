@@ -13,6 +13,7 @@ mod watcher_events;
 
 pub use agent::{Agent, SetPresenceError, UnknownPresentity};
 pub use config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
+pub(crate) use package::subscriber_profile;
 pub use policy::{DenyAll, Policy};
 pub use publisher::{PublishStateError, Publisher};
 pub use registration::registration_parameters;

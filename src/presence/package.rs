@@ -48,7 +48,7 @@ pub(super) struct PresenceState {
 }
 
 /// The constants of presence, to those who subscribe (RFC 3856 section 6).
-pub(super) fn subscriber_profile() -> Profile {
+pub(crate) fn subscriber_profile() -> Profile {
     Profile::new("presence", MEDIA_TYPES)
 }
 

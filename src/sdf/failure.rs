@@ -1,7 +1,7 @@
 //! Why a request is not carried out.
 
 use super::ReadError;
-use crate::event::{BodyRefusal, RefusedDirect, Rejection, Signature};
+use crate::event::{BodyRefusal, RefusedDirect, Rejection, Signature, SubscribeFailure};
 use crate::mime::{MimeError, VerifyError};
 
 /// Why a subscription request is not carried out. Nothing has changed by it, but for a subscription
@@ -77,6 +77,9 @@ pub enum Failure {
     /// A limit is reached; it may be tried again after as many seconds.
     #[error("no room; try again in {0} s")]
     Busy(u32),
+    /// The SIP side of a gateway has refused it, or not answered.
+    #[error("not carried out beyond the gateway: {0}")]
+    Sip(SubscribeFailure),
     /// No verdict on the signature came in time.
     #[error("the signature was not verified in time")]
     Unverified,
@@ -103,7 +106,8 @@ impl Failure {
             Self::TooBrief(_) => 423,
             Self::NoClock => 500,
             Self::Busy(_) => 503,
-            Self::Unverified => 504,
+            Self::Sip(SubscribeFailure::Refused { status }) => *status,
+            Self::Sip(_) | Self::Unverified => 504,
         }
     }
 
@@ -128,6 +132,7 @@ impl Failure {
             Self::NotHere | Self::UnknownSubscription => "no such subscription",
             Self::TooBrief(_) => "too brief",
             Self::Busy(_) => "too many requests",
+            Self::Sip(_) => "not carried out beyond the gateway",
             Self::Unverified => "signature not verified in time",
         };
         BodyRefusal::new(self.status(), why)

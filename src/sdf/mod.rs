@@ -39,6 +39,7 @@ mod checks;
 mod error;
 mod failure;
 mod field;
+pub mod gateway;
 mod intake;
 mod options;
 mod reader;
