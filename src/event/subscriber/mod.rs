@@ -4,6 +4,7 @@ mod answers;
 mod comeback;
 mod config;
 mod notify;
+mod ordered;
 mod output;
 mod request;
 mod subscription;
@@ -29,7 +30,7 @@ use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
 use crate::engine::{Entropy, Timestamp};
-use crate::sip::{Content, Event, HeadWriter, MediaType, Tag};
+use crate::sip::{Content, Event, HeadWriter, Tag};
 use subscription::{Alarm, Attempt, Dialog, InARow, Phase, Subscription, Turn, Ways, Wish};
 
 /// Requests that one poll looks at without finding one to send; some hundred microseconds.
@@ -278,67 +279,6 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Asks for another duration, counted from now, by a SUBSCRIBE of its own within the subscription,
-    /// which carries this body: media type and octets. Repetitions after a challenge carry it as well,
-    /// refreshes do not. [`SubscriberEvent::Prolonged`] tells what has become of it; the subscription
-    /// goes on all the same.
-    ///
-    /// False when no notifier has it yet: then nothing has happened.
-    ///
-    /// # Errors
-    /// When there is no such subscription, or it is being ended; when the body cannot be sent.
-    pub fn prolong(
-        &mut self,
-        now: Timestamp,
-        key: OwnSubscriptionKey,
-        expires: u32,
-        body: (&str, Bytes),
-    ) -> Result<bool, SubscribeError> {
-        self.advance(now);
-        let content = self.content(Some(body))?;
-        let subscription = self.subscriptions.get_mut(key.0);
-        let subscription = subscription.filter(|it| it.wish == Wish::Watch);
-        let subscription = subscription.ok_or(SubscribeError::Unknown)?;
-        if subscription.dialogs.is_empty() {
-            return Ok(false);
-        }
-        subscription.expires = expires.max(1);
-        self.order_all(key.0, content);
-        Ok(true)
-    }
-
-    /// The same as [`end`](Self::end), with a body for the SUBSCRIBE that ends it.
-    ///
-    /// # Errors
-    /// As of [`prolong`](Self::prolong).
-    pub fn end_with(
-        &mut self,
-        now: Timestamp,
-        key: OwnSubscriptionKey,
-        body: (&str, Bytes),
-    ) -> Result<(), SubscribeError> {
-        self.advance(now);
-        let content = self.content(Some(body))?;
-        let subscription = self.subscriptions.get(key.0);
-        if subscription.ok_or(SubscribeError::Unknown)?.is_leaving() {
-            return Ok(());
-        }
-        self.end(now, key)?;
-        self.order_all(key.0, content);
-        Ok(())
-    }
-
-    /// The next SUBSCRIBE of each dialog has this body.
-    fn order_all(&mut self, key: Key, content: Option<Arc<Content>>) {
-        for dialog_key in self.dialogs_of(key) {
-            if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
-                dialog.ordered.clone_from(&content);
-                dialog.state_only = false;
-                self.queue_dialog(dialog_key);
-            }
-        }
-    }
-
     /// Asks again for a subscription that was refused or waits, or whose refreshes fail: because the user
     /// wants it, or the network is back. One that is well or under way is left alone, and a server that
     /// asked to wait is not asked sooner. False when there is no such subscription.
@@ -552,23 +492,6 @@ impl Subscriber {
         });
         self.begin(key);
         Ok(OwnSubscriptionKey(key))
-    }
-
-    fn content(&self, body: Option<(&str, Bytes)>) -> Result<Option<Arc<Content>>, SubscribeError> {
-        let Some((media_type, body)) = body else {
-            return Ok(None);
-        };
-        if MediaType::parse(media_type).is_err() || media_type.contains(['\r', '\n']) {
-            return Err(SubscribeError::Malformed {
-                text: media_type.to_owned(),
-            });
-        }
-        if body.len() > self.config.body {
-            return Err(SubscribeError::TooLarge {
-                limit: self.config.body,
-            });
-        }
-        Ok(Some(Arc::new(Content::new("", Some(media_type), body))))
     }
 
     fn check_account(&self, account: &Account, resource: &str) -> Result<(), SubscribeError> {
