@@ -38,8 +38,8 @@ pub struct ChecksConfig {
     /// Whether a valid signature of a trusted signer whom the certificate does not name as the watcher
     /// passes, as [`Signature::Valid`], which says nothing of who asks. Default: no, it is refused.
     pub unbound_signatures: bool,
-    /// Accepted requests that are remembered, each for twice the window. Default 1,048,576, some
-    /// 70 MB; when as many were accepted lately, others get [`Failure::Busy`].
+    /// Accepted requests that are remembered, each for two to four times the window. Default 1,048,576,
+    /// some 40 MB; when as many were accepted lately, others get [`Failure::Busy`].
     pub remembered: usize,
 }
 
@@ -119,7 +119,8 @@ impl Checks {
         config.window = config.window.min(LONGEST_WINDOW);
         Self {
             clock: WallClock::default(),
-            replays: Replays::new(config.remembered.max(1)),
+            // A time may be as far ahead as the window, and then counts as fresh for as long again.
+            replays: Replays::new(config.remembered.max(1), config.window * 2),
             pending: None,
             config,
         }
@@ -173,8 +174,7 @@ impl Checks {
 
     pub(super) fn record(&mut self, now: Timestamp, receipt: Option<Receipt>) {
         if let Some(receipt) = receipt {
-            // Its time may be as far ahead as the window, and then counts as fresh for as long again.
-            self.replays.record(now, receipt, self.config.window * 2);
+            self.replays.record(now, receipt);
         }
     }
 
