@@ -121,7 +121,8 @@ impl Replays {
         self.known.find(name, |other| other.name == name)
     }
 
-    /// A name that has been used since it came in goes to the back.
+    /// A name that has been used since it came in goes to the back. While all room is taken, the search
+    /// does not end there.
     fn forget(&mut self, now: Timestamp) {
         for _ in 0..AT_ONCE {
             let Some(&name) = self.order.front() else {
@@ -132,7 +133,10 @@ impl Replays {
                     // Those behind it came later, unless it was renewed.
                     let renewed = self.order.pop_front();
                     self.order.extend(renewed);
-                    return;
+                    if self.known.len() < self.limit {
+                        return;
+                    }
+                    continue;
                 }
                 Ok(entry) => {
                     let (gone, _) = entry.remove();
@@ -212,8 +216,7 @@ mod tests {
             replays.record(Timestamp::from_secs(500), newer, KEEP);
         }
         assert_eq!(replays.order.len(), 2);
-        // The first look puts the renewed one behind, the second finds the other.
-        replays.has_room(Timestamp::from_secs(600), c);
+        // While all room is taken, one look puts the renewed one behind and finds the other.
         assert!(replays.has_room(Timestamp::from_secs(600), c));
         assert!(replays.is_replay(newer) && replays.is_replay(b));
         assert_eq!((replays.len(), replays.order.len()), (1, 1));
