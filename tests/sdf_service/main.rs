@@ -21,6 +21,7 @@ mod freshness;
 mod identities;
 mod limits;
 mod operations;
+mod random_courses;
 mod refreshes;
 mod scene;
 mod sides;
