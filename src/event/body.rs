@@ -199,6 +199,8 @@ pub(super) struct Vouched {
 pub(super) struct Carrier {
     /// Who has sent it, where the body told who asks.
     pub(super) sender: Option<Identity>,
+    /// Who asks, as the body told: the sender may refresh for it without a body.
+    pub(super) watcher: Option<Identity>,
     pub(super) mark: String,
 }
 
@@ -296,7 +298,13 @@ impl<P: Package> Server<P> {
                 signature,
                 mark,
             })),
-            BodyReading::Refused(refusal) => Err(refusal.refusal()),
+            BodyReading::Refused(refusal) => Err(match refusal.status {
+                // RFC 3261 section 21.4.13.
+                415 => refusal
+                    .refusal()
+                    .with(HeaderName::Accept, bodies.media_types().join(", ")),
+                _ => refusal.refusal(),
+            }),
             // Once is enough.
             BodyReading::Verify(_) if carried.verdict.is_some() => {
                 Err(Refusal::new(500, RefusalReason::JobFailed))

@@ -321,7 +321,7 @@ impl<P: Package> Server<P> {
         delivery: Delivery,
     ) {
         self.advance(now);
-        if let Some((key, subscription)) = self.take_outcome(transaction) {
+        if let Some((key, subscription)) = self.take_outcome(transaction, true) {
             self.notifies.close(key);
             self.settle_delivery(subscription, delivery);
         }
@@ -432,16 +432,16 @@ impl<P: Package> Server<P> {
                     }
                 };
                 let resource = self.resources.get(subscription.resource);
-                is_watcher
+                // It may have run out, and only the clock's tick has not come yet: another one may have
+                // its name by now.
+                self.now < subscription.expires_at
+                    && is_watcher
                     && direct.bits == bits
                     && direct.name.id() == id
                     && resource.is_some_and(|resource| *resource.name == *named.resource)
             })
         };
-        let key = self.subscriptions.key_at(self.ways.find(bits, is_it)?)?;
-        // It may have run out, and only the clock's tick has not come yet.
-        let subscription = self.subscriptions.get(key)?;
-        (self.now < subscription.expires_at).then_some(key)
+        self.subscriptions.key_at(self.ways.find(bits, is_it)?)
     }
 
     fn authorize(

@@ -49,7 +49,7 @@ impl<P: Package> Server<P> {
         if status < 200 {
             return;
         }
-        let Some((key, subscription)) = self.take_outcome(transaction) else {
+        let Some((key, subscription)) = self.take_outcome(transaction, false) else {
             return;
         };
         if let 401 | 407 = status
@@ -96,7 +96,7 @@ impl<P: Package> Server<P> {
         failure: Failure,
     ) {
         self.advance(now);
-        let Some((key, subscription)) = self.take_outcome(transaction) else {
+        let Some((key, subscription)) = self.take_outcome(transaction, false) else {
             return;
         };
         self.notifies.close(key);
@@ -323,12 +323,19 @@ impl<P: Package> Server<P> {
         (self.transaction(key) == transaction).then_some(key)
     }
 
-    /// The open NOTIFY that an outcome is about, and whose it is.
-    pub(super) fn take_outcome(&mut self, transaction: ClientTransaction) -> Option<(Key, Key)> {
+    /// The open NOTIFY that an outcome is about, and whose it is. Outcomes of a transaction of SIP say
+    /// nothing of a subscription without dialog, nor the other way round.
+    pub(super) fn take_outcome(
+        &mut self,
+        transaction: ClientTransaction,
+        of_direct: bool,
+    ) -> Option<(Key, Key)> {
         let open = self.open_notify(transaction).and_then(|key| {
             let open = self.notifies.get(key)?;
+            let subscription = self.subscriptions.get(open.subscription);
+            let is_foreign = subscription.is_some_and(|it| it.way.direct().is_some() != of_direct);
             let awaits_credentials = open.awaited().is_some();
-            (!awaits_credentials).then_some((key, open.subscription))
+            (!is_foreign && !awaits_credentials).then_some((key, open.subscription))
         });
         if open.is_none() {
             self.counters.stray_outcomes += 1;

@@ -157,7 +157,11 @@ impl<P: Package> Server<P> {
                 subscription.signature = vouched.signature;
                 let sender = vouched.identity.is_some().then(|| sender.clone());
                 let mark = vouched.mark.clone();
-                subscription.carrier = Some(Box::new(Carrier { sender, mark }));
+                subscription.carrier = Some(Box::new(Carrier {
+                    sender,
+                    watcher: vouched.identity.clone(),
+                    mark,
+                }));
             }
         }
         let tag = Some(Tag::from_bits(local_tag));
@@ -190,7 +194,8 @@ impl<P: Package> Server<P> {
         self.look_around(subscription);
         let mut vouched = Vouched::default();
         if request.body().is_empty() || !self.has_body(request)? {
-            self.check_sender(subscription, context.identity)?;
+            // Who carries it for the watcher is not the one to be judged.
+            vouched.identity = self.check_sender(subscription, context.identity)?.cloned();
         } else {
             // The body may tell who asks.
             let wish = self.read_wish(request)?;
@@ -321,15 +326,22 @@ impl<P: Package> Server<P> {
         Ok(())
     }
 
-    /// Who refreshes a subscription is its watcher, or carries the watcher's requests as at first.
-    fn check_sender(&self, subscription: &Subscription, who: &Identity) -> Result<(), Refusal> {
+    /// Who refreshes a subscription is its watcher, or carries the watcher's requests as at first: then
+    /// it tells who the watcher is.
+    fn check_sender<'a>(
+        &self,
+        subscription: &'a Subscription,
+        who: &Identity,
+    ) -> Result<Option<&'a Identity>, Refusal> {
         let Some(watcher) = subscription.watcher.and_then(|key| self.watchers.get(key)) else {
-            return Ok(());
+            return Ok(None);
         };
         let carrier = subscription.carrier.as_ref();
-        let carrier = carrier.and_then(|it| it.sender.as_ref()?.primary());
-        if who.includes(&watcher.name) || carrier.is_some_and(|carrier| who.includes(carrier)) {
-            Ok(())
+        let sender = carrier.and_then(|it| it.sender.as_ref()?.primary());
+        if who.includes(&watcher.name) {
+            Ok(None)
+        } else if sender.is_some_and(|sender| who.includes(sender)) {
+            Ok(carrier.and_then(|it| it.watcher.as_ref()))
         } else if who.is_nobody() {
             Err(Refusal::new(401, RefusalReason::Challenged))
         } else {

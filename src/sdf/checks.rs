@@ -146,14 +146,13 @@ impl Checks {
         let (watcher, presentity) = (request.watcher(), request.presentity());
         check_target(arrived, &presentity)?;
         let is_signed = signed.is_some();
-        let receipt = match self.config.freshness {
-            Freshness::Signed if !is_signed => None,
-            Freshness::Every | Freshness::Signed => {
-                let receipt = self.replays.receipt(&request, &watcher, &presentity);
-                self.check_time(now, &request, receipt)?;
-                Some(receipt)
-            }
-        };
+        let is_looked_at = is_signed || self.config.freshness == Freshness::Every;
+        // Before a signature is verified it passes for right.
+        let is_known = is_signed || !arrived.identity.is_nobody();
+        let mut receipt = None;
+        if is_looked_at {
+            receipt = Some(self.check_time(now, &request, [&watcher, &presentity], is_known)?);
+        }
         let signers = match (signed, arrived.verdict) {
             (Some(signed), None) => return Ok(Checked::Verify(signed)),
             (Some(_), Some(verdict)) => Some(verdict.as_ref().map_err(Clone::clone)?),
@@ -164,6 +163,9 @@ impl Checks {
             None => Signature::None,
         };
         let identity = identify(&request, &watcher, arrived.identity, signature)?;
+        if is_looked_at && is_known && identity.is_nobody() {
+            receipt = Some(self.check_time(now, &request, [&watcher, &presentity], false)?);
+        }
         Ok(Checked::Passed(Passed {
             request,
             identity,
@@ -182,11 +184,13 @@ impl Checks {
         &mut self,
         now: Timestamp,
         request: &Request,
-        receipt: Receipt,
-    ) -> Result<(), Failure> {
+        [watcher, presentity]: [&str; 2],
+        is_known: bool,
+    ) -> Result<Receipt, Failure> {
+        let receipt = (self.replays).receipt(request, watcher, presentity, is_known);
         let today = self.clock.at(now).ok_or(Failure::NoClock)?;
         let apart = (today - request.date_time()).abs().unsigned_abs();
-        if apart > self.config.window {
+        if apart > self.config.window || self.replays.is_forgotten(receipt) {
             return Err(Failure::Stale);
         }
         if self.replays.is_replay(receipt) {
@@ -195,7 +199,7 @@ impl Checks {
         if !self.replays.has_room(now, receipt) {
             return Err(Failure::Busy(BUSY));
         }
-        Ok(())
+        Ok(receipt)
     }
 
     /// What a right signature is worth for a request from this watcher.

@@ -42,7 +42,7 @@ struct Age {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Receipt {
     name: u64,
-    /// Microseconds since 1970.
+    /// Nanoseconds since 1970.
     at: i64,
 }
 
@@ -97,9 +97,16 @@ impl Replays {
     }
 
     /// Requests about one subscription have one name, and must be newer each time; each fetch has its
-    /// own.
-    pub(super) fn receipt(&self, request: &Request, watcher: &str, presentity: &str) -> Receipt {
-        let at = request.date_time().unix_timestamp_nanos() / 1_000;
+    /// own. Those of a watcher who is known have other names than those of whoever calls himself so: he
+    /// could send a later time ahead of the watcher's own.
+    pub(super) fn receipt(
+        &self,
+        request: &Request,
+        watcher: &str,
+        presentity: &str,
+        is_known: bool,
+    ) -> Receipt {
+        let at = request.date_time().unix_timestamp_nanos();
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         let mut hasher = self.hasher.build_hasher();
         let last = match request.token() {
@@ -112,6 +119,7 @@ impl Replays {
             hasher.write_u8(0xff);
         }
         hasher.write_u8(request.token().is_some().into());
+        hasher.write_u8(is_known.into());
         Receipt {
             name: hasher.finish(),
             at,
@@ -122,7 +130,12 @@ impl Replays {
         let ages = [&self.young, &self.old];
         let known = ages.iter().filter_map(|age| age.find(receipt.name));
         let newest = known.map(|known| known.at).max();
-        receipt.at <= self.forgotten || newest.is_some_and(|newest| receipt.at <= newest)
+        newest.is_some_and(|newest| receipt.at <= newest)
+    }
+
+    /// Whether it may be one that was accepted and is forgotten.
+    pub(super) fn is_forgotten(&self, receipt: Receipt) -> bool {
+        receipt.at <= self.forgotten
     }
 
     /// Whether a request could be remembered; one of a known subscription always can.
@@ -179,7 +192,12 @@ mod tests {
             }
             None => Request::fetch(from, to, at(seconds)),
         };
-        replays.receipt(&request.unwrap(), "ana@example.com", "bea@example.com")
+        replays.receipt(
+            &request.unwrap(),
+            "ana@example.com",
+            "bea@example.com",
+            true,
+        )
     }
 
     // SDF-36
@@ -213,9 +231,9 @@ mod tests {
         }
         assert!(replays.has_room(Timestamp::from_secs(6_200), other));
         assert_eq!(replays.len(), 0);
-        assert!(replays.is_replay(first));
-        assert!(replays.is_replay(receipt(&replays, 100, Some("c"))));
-        assert!(!replays.is_replay(receipt(&replays, 101, Some("a"))));
+        assert!(!replays.is_replay(first) && replays.is_forgotten(first));
+        assert!(replays.is_forgotten(receipt(&replays, 100, Some("c"))));
+        assert!(!replays.is_forgotten(receipt(&replays, 101, Some("a"))));
     }
 
     #[test]
@@ -234,7 +252,7 @@ mod tests {
         assert!(replays.has_room(Timestamp::from_secs(1_199), b));
         assert!(replays.has_room(Timestamp::from_secs(1_200), c));
         assert_eq!(replays.len(), 1);
-        assert!(replays.is_replay(newer) && replays.is_replay(b));
+        assert!(replays.is_replay(newer) && replays.is_forgotten(b));
     }
 
     #[test]
