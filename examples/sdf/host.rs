@@ -19,6 +19,7 @@ use tokio::time::sleep_until;
 
 use crate::carriage::{DURATION, NOTIFY_TO, PRESENTITY, TOKEN, WATCHER, encoded, value};
 use crate::clock::{Clock, utc};
+use crate::documents::plain;
 use crate::http::{Endpoint, Inbox, MAX_BODY, Posted, Reply, field};
 use crate::states::{Line, States};
 use crate::terminal::say;
@@ -48,6 +49,14 @@ impl Policy for Allowed {
     }
 }
 
+/// What was answered to a notification, or why nothing was.
+#[derive(Debug)]
+struct Delivered {
+    transaction: Option<ClientTransaction>,
+    watcher: String,
+    result: Result<Reply, String>,
+}
+
 /// The service with all that it needs from outside.
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -57,7 +66,7 @@ pub(crate) struct Host {
     /// The flow of a request is where its notifications go.
     watchers: BTreeMap<FlowId, Endpoint>,
     answers: BTreeMap<ServerTransaction, oneshot::Sender<Reply>>,
-    deliveries: JoinSet<(Option<ClientTransaction>, Result<Reply, String>)>,
+    deliveries: JoinSet<Delivered>,
     /// The number of the next request, and of its flow if it is the first one of that URL.
     next: u64,
     quiet: bool,
@@ -120,8 +129,8 @@ impl Host {
                     Some(line) => self.change(&line),
                 },
                 Some(done) = self.deliveries.join_next() => {
-                    if let Ok((transaction, result)) = done {
-                        self.delivered(transaction, result);
+                    if let Ok(delivered) = done {
+                        self.delivered(delivered);
                     }
                 }
                 () = sleep_until(wake), if deadline.is_some() => {
@@ -133,7 +142,7 @@ impl Host {
 
     fn say(&self, line: impl Display) {
         if !self.quiet {
-            say(line);
+            say(plain(&line.to_string()));
         }
     }
 
@@ -155,7 +164,7 @@ impl Host {
     fn take(&mut self, posted: Posted) {
         let flow = match self.way_back(&posted) {
             Ok(flow) => flow,
-            Err(refused) => return self.answer(posted.answer, refused),
+            Err(refused) => return self.answer(posted.answer, *refused),
         };
         let identity = claimed(&posted);
         let mut context = RequestContext::new(&identity).with_source(posted.source);
@@ -182,8 +191,11 @@ impl Host {
     }
 
     /// The flow that stands for the URL of the watcher. What asks for notifications must have one.
-    fn way_back(&mut self, posted: &Posted) -> Result<Option<FlowId>, Reply> {
-        let refused = |why: &str| Reply::new(StatusCode::BAD_REQUEST, format!("Notify-To: {why}"));
+    fn way_back(&mut self, posted: &Posted) -> Result<Option<FlowId>, Box<Reply>> {
+        let refused = |why: &str| {
+            let reply = Reply::new(StatusCode::BAD_REQUEST, format!("Notify-To: {why}"));
+            Box::new(reply)
+        };
         let Some(url) = field(&posted.headers, &NOTIFY_TO) else {
             if posted.headers.contains_key(NOTIFY_TO) {
                 return Err(refused("not one URL"));
@@ -210,7 +222,7 @@ impl Host {
             self.watchers.retain(|flow, _| used.contains(flow));
         }
         if self.watchers.len() >= MAX_WATCHERS {
-            return Err(refusal(&Failure::Busy(10)));
+            return Err(refusal(&Failure::Busy(10)).into());
         }
         let flow = FlowId(self.next);
         self.watchers.insert(flow, endpoint);
@@ -260,49 +272,50 @@ impl Host {
     }
 
     fn notify(&mut self, notification: &Notification) {
-        let transaction = notification.transaction();
-        let endpoint = notification
-            .flow()
-            .and_then(|flow| self.watchers.get(&flow))
-            .cloned();
+        let mut delivered = Delivered {
+            transaction: notification.transaction(),
+            watcher: notification.watcher().to_owned(),
+            result: Err("there is no way to it".to_owned()),
+        };
+        let flow = notification.flow();
+        let endpoint = flow.and_then(|flow| self.watchers.get(&flow)).cloned();
         let (Some(endpoint), Some(headers)) = (endpoint, fields(notification)) else {
-            return self.delivered(
-                transaction,
-                Err("there is no way to the watcher".to_owned()),
-            );
+            return self.delivered(delivered);
         };
         if self.deliveries.len() >= MAX_DELIVERIES {
-            return self.delivered(
-                transaction,
-                Err("too many notifications are under way".to_owned()),
-            );
+            delivered.result = Err("too many notifications are under way".to_owned());
+            return self.delivered(delivered);
         }
         let body = notification.body().clone();
-        self.deliveries
-            .spawn(async move { (transaction, endpoint.post(headers, body).await) });
+        self.deliveries.spawn(async move {
+            delivered.result = endpoint.post(headers, body).await;
+            delivered
+        });
     }
 
-    fn delivered(&mut self, transaction: Option<ClientTransaction>, result: Result<Reply, String>) {
-        let delivery = match result {
-            Ok(reply) if reply.status.is_success() => {
-                self.say("notified");
-                Delivery::Done
-            }
-            Ok(reply) if reply.status == StatusCode::GONE => Delivery::Unwanted,
+    fn delivered(&mut self, delivered: Delivered) {
+        let (delivery, problem) = match delivered.result {
+            Ok(reply) if reply.status.is_success() => (Delivery::Done, None),
             Ok(reply) => {
-                self.say(format_args!(
-                    "not notified: {} {}",
-                    reply.status.as_u16(),
-                    reply.text
-                ));
-                Delivery::Failed
+                let is_gone = reply.status == StatusCode::GONE;
+                let problem = format!("{} {}", reply.status.as_u16(), reply.text);
+                let delivery = if is_gone {
+                    Delivery::Unwanted
+                } else {
+                    Delivery::Failed
+                };
+                (delivery, Some(problem))
             }
-            Err(error) => {
-                self.say(format_args!("not notified: {error}"));
-                Delivery::Failed
-            }
+            Err(problem) => (Delivery::Failed, Some(problem)),
         };
-        if let Some(transaction) = transaction {
+        match problem {
+            None => self.say(format_args!("notified: {}", delivered.watcher)),
+            Some(problem) => self.say(format_args!(
+                "not notified: {}: {problem}",
+                delivered.watcher
+            )),
+        }
+        if let Some(transaction) = delivered.transaction {
             self.service
                 .handle_delivery(self.clock.now(), transaction, delivery);
         }
