@@ -113,7 +113,7 @@ pub(crate) fn show(file: &File, out: &mut impl Write) -> io::Result<bool> {
 }
 
 /// What a terminal shows and does not obey: documents are of strangers.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -2,11 +2,11 @@
 //! baresip, Linphone and pjsua2 as ordinary clients, and Kamailio as a proxy before it; and the example
 //! publisher and the example watcher, against the example server, the presence server of Kamailio, and SIPp
 //! as a server that answers as none should and a notifier that does as none should; the watcher also against
-//! baresip as the agent of its own user.
+//! baresip as the agent of its own user. And the example `sdf` as service and as watcher.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
-//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `publish` and `watch`, of which the last two need
-//! no other program; a test that needs two of them runs when both are named. They need the programs on the path
+//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `publish`, `watch` and `sdf`, of which the last
+//! three need no other program; a test that needs two of them runs when both are named. They need the programs on the path
 //! (Debian: `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`, `kamailio-presence-modules`), use
 //! 127.0.0.1 only, and end what they start. Two variables say where else to look:
 //!
@@ -43,6 +43,7 @@ mod mixed;
 mod pjsua2;
 mod process;
 mod publish;
+mod sdf;
 mod server;
 mod sipp;
 mod sipp_crowds;

@@ -153,6 +153,24 @@ fn wrong_commands_are_told_apart_from_wrong_documents() {
             "--duration",
             "1",
         ],
+        &["demo", "a"],
+        &["serve", "a"],
+        &["serve", "--listen", "0.0.0.0:0"],
+        &["serve", "--listen", "localhost"],
+        &["serve", "--allow", "nora"],
+        &["serve", "--for", "-1"],
+        &["request", "a"],
+        &["request", "--to", "http://127.0.0.1:9/"],
+        &["request", "--to", "http://example.com/", "a"],
+        &["request", "--to", "https://127.0.0.1/", "a"],
+        &[
+            "request",
+            "--to",
+            "http://127.0.0.1:9/",
+            "--listen",
+            "[::]:0",
+            "a",
+        ],
     ] {
         let (code, out, err) = run(args, "");
         assert_eq!((code, &*out), (Some(2), ""), "{args:?}");
