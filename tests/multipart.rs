@@ -10,8 +10,6 @@
 mod common;
 mod signing;
 
-use std::time::{Duration, Instant};
-
 use bytes::Bytes;
 use common::seeded;
 use presentity::mime::{
@@ -317,18 +315,9 @@ fn headers_of_a_signature_part_are_bounded() {
     assert_eq!(folded, Err(MimeError::HeaderTooLong));
 }
 
-/// The shortest of a few runs.
-fn time_of(mut run: impl FnMut()) -> Duration {
-    let mut once = || {
-        let start = Instant::now();
-        run();
-        start.elapsed()
-    };
-    (0..3).map(|_| once()).min().unwrap()
-}
-
+// In square time it would not end.
 #[test]
-fn a_large_body_takes_time_in_proportion() {
+fn a_large_body_is_read_to_its_end() {
     const MIB: usize = 1 << 20;
     // What comes closest to a delimiter all along.
     for unit in [
@@ -342,18 +331,13 @@ fn a_large_body_takes_time_in_proportion() {
         "\r\n--b --",
         "\r",
     ] {
-        let run = |len: usize| {
-            let mut content = unit.repeat(len / unit.len());
-            if unit.trim_end().ends_with('b') || unit.ends_with("--") {
-                // So that none of them is one.
-                content = content.replace("b", "bb");
-            }
-            let written = by_hand(&[&content, SIGNATURE], "b", "--b--");
-            time_of(|| assert_eq!(read(&written).unwrap().content().len(), content.len()))
-        };
-        let (small, large) = (run(MIB / 16), run(MIB));
-        let bound = small.max(Duration::from_micros(500)) * 16 * 6;
-        assert!(large < bound, "{unit:?}: {small:?}, {large:?}");
+        let mut content = unit.repeat(MIB / unit.len());
+        if unit.trim_end().ends_with('b') || unit.ends_with("--") {
+            // So that none of them is one.
+            content = content.replace("b", "bb");
+        }
+        let written = by_hand(&[&content, SIGNATURE], "b", "--b--");
+        assert_eq!(read(&written).unwrap().content().len(), content.len());
     }
     // One line that could be a delimiter until its very end.
     let padded = format!("--b{}x", " ".repeat(MIB));

@@ -85,7 +85,7 @@ impl Host {
         agent.server.notify_interval = notify_interval;
         agent.server.window = WINDOW;
         let mut config = ServiceConfig::default();
-        config.body = MAX_BODY;
+        config.intake.body = MAX_BODY;
         getrandom::fill(&mut [0; 8]).map_err(|error| error.to_string())?;
         let entropy = |buffer: &mut [u8]| {
             if getrandom::fill(buffer).is_err() {

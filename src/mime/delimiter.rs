@@ -151,7 +151,7 @@ mod tests {
 
     fn two(body: &str, boundary: &str) -> Result<[String; 2], MimeError> {
         let found = parts::<2>(body.as_bytes(), boundary)?;
-        Ok(found.map(|range| body[range].to_owned()))
+        Ok(found.map(|range| body.get(range).unwrap().to_owned()))
     }
 
     #[test]

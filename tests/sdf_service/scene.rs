@@ -131,11 +131,12 @@ impl Outputs {
     }
 
     pub fn notifications(&self) -> Vec<&Notification> {
-        let notification = |output| match output {
-            &Output::Notify(ref notification) => Some(notification),
+        let all = self.all.iter();
+        all.filter_map(|output| match output {
+            Output::Notify(notification) => Some(notification),
             _ => None,
-        };
-        self.all.iter().filter_map(notification).collect()
+        })
+        .collect()
     }
 
     /// The one notification there is.
@@ -156,19 +157,21 @@ impl Outputs {
     }
 
     pub fn ended(&self) -> Vec<(&str, EndReason)> {
-        let ended = |output| match output {
-            &Output::Ended(ref ended) => Some((ended.token.as_str(), ended.reason)),
+        let all = self.all.iter();
+        all.filter_map(|output| match output {
+            Output::Ended(ended) => Some((ended.token.as_str(), ended.reason)),
             _ => None,
-        };
-        self.all.iter().filter_map(ended).collect()
+        })
+        .collect()
     }
 
     pub fn verifications(&self) -> Vec<&Verification> {
-        let verification = |output| match output {
-            &Output::Verify(ref verification) => Some(verification),
+        let all = self.all.iter();
+        all.filter_map(|output| match output {
+            Output::Verify(verification) => Some(verification),
             _ => None,
-        };
-        self.all.iter().filter_map(verification).collect()
+        })
+        .collect()
     }
 
     pub fn verification(&self) -> &Verification {
