@@ -53,8 +53,10 @@ impl ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        let mut limits = XmlLimits::default();
-        limits.bytes = MAX_REQUEST_LEN;
+        let limits = XmlLimits {
+            bytes: MAX_REQUEST_LEN,
+            ..XmlLimits::default()
+        };
         Self {
             strictness: Strictness::Strict,
             limits,
