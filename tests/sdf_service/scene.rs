@@ -131,11 +131,13 @@ impl Outputs {
     }
 
     pub fn notifications(&self) -> Vec<&Notification> {
-        let notification = |output| match output {
-            &Output::Notify(ref notification) => Some(notification),
-            _ => None,
-        };
-        self.all.iter().filter_map(notification).collect()
+        self.all
+            .iter()
+            .filter_map(|output| match output {
+                Output::Notify(notification) => Some(notification),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The one notification there is.
@@ -156,19 +158,23 @@ impl Outputs {
     }
 
     pub fn ended(&self) -> Vec<(&str, EndReason)> {
-        let ended = |output| match output {
-            &Output::Ended(ref ended) => Some((ended.token.as_str(), ended.reason)),
-            _ => None,
-        };
-        self.all.iter().filter_map(ended).collect()
+        self.all
+            .iter()
+            .filter_map(|output| match output {
+                Output::Ended(ended) => Some((ended.token.as_str(), ended.reason)),
+                _ => None,
+            })
+            .collect()
     }
 
     pub fn verifications(&self) -> Vec<&Verification> {
-        let verification = |output| match output {
-            &Output::Verify(ref verification) => Some(verification),
-            _ => None,
-        };
-        self.all.iter().filter_map(verification).collect()
+        self.all
+            .iter()
+            .filter_map(|output| match output {
+                Output::Verify(verification) => Some(verification),
+                _ => None,
+            })
+            .collect()
     }
 
     pub fn verification(&self) -> &Verification {
@@ -180,13 +186,15 @@ impl Outputs {
     // ---- SIP --------------------------------------------------------------------------------
 
     pub fn responses(&self) -> Vec<&Response> {
-        let response = |output| match output {
-            &Output::Agent(
-                AgentOutput::Respond(ref response) | AgentOutput::Challenge(ref response),
-            ) => Some(response),
-            _ => None,
-        };
-        self.all.iter().filter_map(response).collect()
+        self.all
+            .iter()
+            .filter_map(|output| match output {
+                Output::Agent(
+                    AgentOutput::Respond(response) | AgentOutput::Challenge(response),
+                ) => Some(response),
+                _ => None,
+            })
+            .collect()
     }
 
     pub fn response(&self) -> &Response {
@@ -204,11 +212,13 @@ impl Outputs {
     }
 
     pub fn requests(&self) -> Vec<&OutgoingRequest> {
-        let request = |output| match output {
-            &Output::Agent(AgentOutput::Send(ref request)) => Some(request),
-            _ => None,
-        };
-        self.all.iter().filter_map(request).collect()
+        self.all
+            .iter()
+            .filter_map(|output| match output {
+                Output::Agent(AgentOutput::Send(request)) => Some(request),
+                _ => None,
+            })
+            .collect()
     }
 
     pub fn request(&self) -> &OutgoingRequest {
@@ -228,11 +238,13 @@ impl Outputs {
     }
 
     pub fn events(&self) -> Vec<&ServerEvent> {
-        let event = |output| match output {
-            &Output::Agent(AgentOutput::Event(ref event)) => Some(event),
-            _ => None,
-        };
-        self.all.iter().filter_map(event).collect()
+        self.all
+            .iter()
+            .filter_map(|output| match output {
+                Output::Agent(AgentOutput::Event(event)) => Some(event),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Everything but events, in few words.
