@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(replays.order.len(), 2);
         // While all room is taken, one look puts the renewed one behind and finds the other.
         assert!(replays.has_room(Timestamp::from_secs(600), c));
-        assert!(replays.is_replay(newer) && replays.is_replay(b));
+        assert!(replays.is_replay(newer) && replays.is_forgotten(b));
         assert_eq!((replays.len(), replays.order.len()), (1, 1));
     }
 }
