@@ -106,12 +106,6 @@ fn what_means_the_same_agrees() {
 #[test]
 fn contradictions_are_refused() {
     type Change = fn(&mut Scene) -> Message;
-    let with_time = |scene: &mut Scene, seconds| {
-        let at = scene.today() + Duration::seconds(seconds);
-        let request = written(NORA, EMIL, at, "a", 600);
-        carrying(scene, &request)
-    };
-    let _ = with_time;
     let cases: [(u16, &str, Change); 12] = [
         (400, "To of the subscription request", |scene| {
             let request = scene.request(NORA, RUTH, "a", 600);

@@ -159,7 +159,6 @@ fn a_subscription_cannot_be_brought_back_after_its_end() {
             );
             scene.pass(49.0);
         }
-        let _ = scene.service.agent().bodies().remembered();
         assert_eq!(
             scene.subscribe(NORA, EMIL, "a", 60).granted().operation,
             Operation::Subscribe
