@@ -274,7 +274,7 @@ impl Host {
     fn notify(&mut self, notification: &Notification) {
         let mut delivered = Delivered {
             transaction: notification.transaction(),
-            watcher: notification.watcher().to_owned(),
+            watcher: notification.watcher().into_owned(),
             result: Err("there is no way to it".to_owned()),
         };
         let flow = notification.flow();
@@ -357,7 +357,7 @@ fn fields(notification: &Notification) -> Option<HeaderMap> {
         CONTENT_TYPE,
         HeaderValue::from_static(notification.media_type()),
     );
-    fields.insert(WATCHER, value(notification.watcher())?);
+    fields.insert(WATCHER, value(&notification.watcher())?);
     fields.insert(PRESENTITY, value(notification.presentity())?);
     if let Some(token) = notification.token() {
         fields.insert(TOKEN, value(&encoded(token))?);

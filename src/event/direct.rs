@@ -4,6 +4,7 @@
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -154,36 +155,43 @@ pub enum RefusedDirect {
 /// How a watcher and its subscription are named by whoever made it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DirectName {
-    /// The watcher, then the id, in one piece.
-    text: Arc<str>,
-    watcher_len: u16,
+    /// The watcher's URI, or its canonical address of record where the URI is no more than that with
+    /// `pres:` before it: then it is shared with all that know the watcher.
+    watcher: Arc<str>,
+    id: Arc<str>,
+    is_address: bool,
 }
 
+const PRES: &str = "pres:";
+
 impl DirectName {
-    fn new(watcher: &str, id: &str) -> Option<Self> {
-        Some(Self {
-            text: [watcher, id].concat().into(),
-            watcher_len: u16::try_from(watcher.len()).ok()?,
-        })
+    fn new(watcher: &str, id: &str) -> Self {
+        Self {
+            watcher: watcher.into(),
+            id: id.into(),
+            is_address: false,
+        }
+    }
+
+    /// Lets the name take no room of its own where it can.
+    fn share(&mut self, address: &Arc<str>) {
+        if self.watcher.strip_prefix(PRES) == Some(address) {
+            self.watcher = Arc::clone(address);
+            self.is_address = true;
+        }
     }
 
     /// The URI of the watcher, as it stood in the first request.
-    pub fn watcher(&self) -> &str {
-        self.parts().0
+    pub fn watcher(&self) -> Cow<'_, str> {
+        match self.is_address {
+            true => Cow::Owned([PRES, &self.watcher].concat()),
+            false => Cow::Borrowed(&self.watcher),
+        }
     }
 
     /// The id; empty for a fetch.
     pub fn id(&self) -> &str {
-        self.parts().1
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
-    fn parts(&self) -> (&str, &str) {
-        let parts = self.text.split_at_checked(usize::from(self.watcher_len));
-        parts.unwrap_or((&self.text, ""))
+        &self.id
     }
 }
 
@@ -425,7 +433,7 @@ impl<P: Package> Server<P> {
                     }
                     None => {
                         named.request.identity.is_nobody()
-                            && Uri::parse(direct.name.watcher())
+                            && Uri::parse(&direct.name.watcher())
                                 .ok()
                                 .and_then(|uri| uri.address_of_record())
                                 .is_some_and(|name| name == named.watcher)
@@ -476,11 +484,18 @@ impl<P: Package> Server<P> {
         let bits = self.bits_of(named, id);
         self.ways.look_ahead(bits);
         let company = self.check_room(company, &context)?;
-        let name = DirectName::new(named.request.watcher, id)
-            .ok_or_else(|| Refusal::new(513, RefusalReason::TooLarge))?;
+        let name = DirectName::new(named.request.watcher, id);
         let entity = entity_of(&named.uri, named.request.resource);
         let way = Way::Direct(Direct { name, bits });
         let key = self.insert(way, &entity, 0, &context, &company, &decision);
+        let watcher = self.subscriptions.get(key).and_then(|it| it.watcher);
+        let address = watcher.and_then(|key| self.watchers.get(key));
+        if let Some(address) = address.map(|it| Arc::clone(&it.name))
+            && let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Way::Direct(direct) = &mut subscription.way
+        {
+            direct.name.share(&address);
+        }
         self.counters.subscriptions_started += 1;
         if let Some(subject) = self.subject(key) {
             let decision = decision.clone();
@@ -553,8 +568,7 @@ impl<P: Package> Server<P> {
             return Err(Refusal::malformed());
         }
         let decision = self.authorize(named, None, 0)?;
-        let name = DirectName::new(named.request.watcher, "")
-            .ok_or_else(|| Refusal::new(513, RefusalReason::TooLarge))?;
+        let name = DirectName::new(named.request.watcher, "");
         let entity: Arc<str> = entity_of(&named.uri, named.request.resource).into();
         self.counters.subscriptions_started += 1;
         self.counters.subscriptions_ended += 1;

@@ -96,7 +96,7 @@ impl Way {
     fn text(&self) -> &str {
         match self {
             Self::Dialog(dialog) => dialog.head.text(),
-            Self::Direct(direct) => direct.name.text(),
+            Self::Direct(direct) => direct.name.id(),
         }
     }
 }

@@ -31,7 +31,7 @@ fn a_subscription_is_made_extended_fetched_beside_and_cancelled() {
     let outputs = send(&mut scene, "01:00", Some("99"), 3600);
     assert_eq!(outputs.story(), ["Subscribe 3600", "nora 99: breakfast"]);
     let first = outputs.notification();
-    assert_eq!((first.watcher(), &**first.presentity()), (NORA, EMIL));
+    assert_eq!((&*first.watcher(), &**first.presentity()), (NORA, EMIL));
     assert_eq!((first.token(), first.duration()), (Some("99"), Some(3600)));
     assert_eq!(first.media_type(), "application/pidf+xml");
     assert!(first.key().is_some() && first.transaction().is_some() && !first.is_pending());
@@ -60,7 +60,7 @@ fn a_subscription_is_made_extended_fetched_beside_and_cancelled() {
     let fetched = outputs.notification();
     assert_eq!((fetched.token(), fetched.duration()), (None, None));
     assert_eq!((fetched.key(), fetched.transaction()), (None, None));
-    assert_eq!((fetched.watcher(), &**fetched.presentity()), (NORA, EMIL));
+    assert_eq!((&*fetched.watcher(), &**fetched.presentity()), (NORA, EMIL));
     let left: Vec<_> = scene
         .service
         .agent()
@@ -217,7 +217,7 @@ fn the_application_is_told_of_beginnings_and_ends() {
     assert_eq!(subject.watcher.as_deref(), Some("nora@example.org"));
     assert_eq!(&*subject.resource, "emil@example.com");
     let name = subject.direct.as_ref().expect("names");
-    assert_eq!((name.watcher(), name.id()), (NORA, "a"));
+    assert_eq!((&*name.watcher(), name.id()), (NORA, "a"));
     assert_eq!(scene.subscribe(NORA, EMIL, "a", 600).events().len(), 0);
     let outputs = scene.cancel(NORA, EMIL, "a");
     let [ServerEvent::SubscriptionEnded { reason, .. }] = outputs.events()[..] else {

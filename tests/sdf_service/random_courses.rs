@@ -182,7 +182,7 @@ impl Course {
                     let Some(token) = it.token() else {
                         continue;
                     };
-                    let name = Self::name(it.watcher(), it.presentity(), token);
+                    let name = Self::name(&it.watcher(), it.presentity(), token);
                     let live = self.live.get_mut(&name).expect("for one that lives");
                     assert_eq!(live.open, None, "{name:?} has one that is open");
                     assert!(self.millis < live.end + QUARTER, "{name:?} is over");
@@ -255,7 +255,7 @@ impl Course {
             .filter(|it| it.expires_at > self.scene.now)
             .map(|it| {
                 let direct = it.direct.expect("names");
-                Self::name(direct.watcher(), it.entity, direct.id())
+                Self::name(&direct.watcher(), it.entity, direct.id())
             })
             .collect();
         expected.sort_unstable();

@@ -251,7 +251,8 @@ fn describe(output: &Output) -> Option<String> {
             Err(failure) => format!("failed: {failure}"),
         },
         Output::Notify(it) => {
-            let name = it.watcher().trim_start_matches("pres:");
+            let watcher = it.watcher();
+            let name = watcher.trim_start_matches("pres:");
             let name = name.split('@').next().expect("a name");
             let token = it.token().unwrap_or("-");
             format!("{name} {token}: {}", shown(it.body()))

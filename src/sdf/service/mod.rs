@@ -292,7 +292,7 @@ fn ended(event: &ServerEvent) -> Option<Ended> {
             let name = subject.direct.as_ref()?;
             Some(Ended {
                 key: subject.key,
-                watcher: name.watcher().to_owned(),
+                watcher: name.watcher().into_owned(),
                 presentity: subject.resource.clone(),
                 token: name.id().to_owned(),
                 reason: *reason,

@@ -1,5 +1,6 @@
 //! What comes out of the service.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -76,7 +77,7 @@ impl Notification {
     }
 
     /// The watcher, by the From of its first request.
-    pub fn watcher(&self) -> &str {
+    pub fn watcher(&self) -> Cow<'_, str> {
         self.0.name.watcher()
     }
 
