@@ -78,13 +78,10 @@ impl Population {
         }
     }
 
-    /// A request of this watcher, made now; a millisecond passes.
+    /// A request of this watcher, made now; a tenth of a millisecond passes.
     fn request(&mut self, watcher: u64, subscriptions: u64, operation: Operation) -> Sent {
         self.tick += 1;
-        self.now = Timestamp::from_millis(self.tick);
-        let utc = OffsetDateTime::from_unix_timestamp(START).expect("a time")
-            + time::Duration::milliseconds(self.tick as i64);
-        self.service.set_wall_clock(self.now, utc);
+        let utc = self.set_clock();
         let from = format!("pres:watcher{watcher}@example.org");
         let to = presentity_uri(watcher % (subscriptions / PER_PRESENTITY));
         let token = Token::new(&format!("{watcher:026}")).expect("a token");
@@ -99,6 +96,14 @@ impl Population {
             octets: request.expect("right").octets().clone(),
             identity: Identity::of(&from, Assurance::Transport).expect("a watcher"),
         }
+    }
+
+    fn set_clock(&mut self) -> OffsetDateTime {
+        self.now = Timestamp::from_nanos(self.tick * 100_000);
+        let utc = OffsetDateTime::from_unix_timestamp(START).expect("a time")
+            + time::Duration::microseconds(self.tick as i64 * 100);
+        self.service.set_wall_clock(self.now, utc);
+        utc
     }
 
     fn carry_out(&mut self, sent: &Sent) {
@@ -226,18 +231,14 @@ fn heap(subscriptions: u64) {
     // What is remembered against replays is forgotten when its time cannot be fresh any more.
     let forgotten = allocation_counter::measure(|| {
         for _ in 0..2 {
-            population.tick += 1_300_000;
-            let late = Timestamp::from_millis(population.tick);
-            let utc = OffsetDateTime::from_unix_timestamp(START).expect("a time")
-                + time::Duration::milliseconds(population.tick as i64);
-            population.service.set_wall_clock(late, utc);
+            population.tick += 13_000_000;
+            let utc = population.set_clock();
             let identity = Identity::of("pres:late@example.org", Assurance::Transport);
             let fetch = Request::fetch("pres:late@example.org", &presentity_uri(0), utc);
             let sent = Sent {
                 octets: fetch.expect("right").octets().clone(),
                 identity: identity.expect("a watcher"),
             };
-            population.now = late;
             population.carry_out(&sent);
         }
     });

@@ -94,6 +94,9 @@ impl<P: Package> Server<P> {
         if let Some(timer) = subscription.timer {
             self.wheel.look_ahead(timer);
         }
+        if let Some(direct) = subscription.way.direct() {
+            direct.name.look_ahead();
+        }
     }
 
     /// Every limit, before anything is made; gives what is there of those concerned.

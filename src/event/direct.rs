@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::authorization::{Decision, Rejection, Signature, SubscribeQuery};
+use super::company::Company;
 use super::identity::{Identity, RequestContext};
 use super::notify::Document;
 use super::output::{Backlog, EndReason, Output, ServerEvent, SubscriptionKey};
@@ -19,7 +20,7 @@ use super::server::{OpenNotify, Server};
 use super::subscribe::{admit, entity_of};
 use super::subscription::{NotifyResult, VariantQuery, Way};
 use crate::engine::slab::Key;
-use crate::engine::{ClientTransaction, FlowId, Timestamp};
+use crate::engine::{ClientTransaction, FlowId, Timestamp, ahead};
 use crate::sip::Uri;
 
 /// A request about a subscription without dialog.
@@ -30,6 +31,8 @@ use crate::sip::Uri;
 #[derive(Debug, Clone, Copy)]
 pub struct DirectRequest<'a> {
     watcher: &'a str,
+    /// The canonical address of record of the watcher, where the caller knows it.
+    address: Option<&'a str>,
     resource: &'a str,
     id: Option<&'a str>,
     expires: u32,
@@ -45,6 +48,7 @@ impl<'a> DirectRequest<'a> {
     pub fn fetch(watcher: &'a str, resource: &'a str, identity: &'a Identity) -> Self {
         Self {
             watcher,
+            address: None,
             resource,
             id: None,
             expires: 0,
@@ -53,6 +57,12 @@ impl<'a> DirectRequest<'a> {
             flow: None,
             source: None,
         }
+    }
+
+    /// The canonical address of record of the watcher.
+    pub(crate) fn with_address(mut self, address: &'a str) -> Self {
+        self.address = Some(address);
+        self
     }
 
     /// It is about the subscription with this id, which it begins, prolongs, or ends with no
@@ -189,6 +199,12 @@ impl DirectName {
         }
     }
 
+    /// It is copied soon.
+    pub(super) fn look_ahead(&self) {
+        ahead::text(&self.watcher);
+        ahead::text(&self.id);
+    }
+
     /// The id; empty for a fetch.
     pub fn id(&self) -> &str {
         &self.id
@@ -265,7 +281,7 @@ struct Named<'r, 'a> {
     request: &'r DirectRequest<'a>,
     uri: Uri<'a>,
     resource: String,
-    watcher: String,
+    watcher: Cow<'a, str>,
     /// The sender under the watcher's name; nothing when that is its first already.
     led: Option<Identity>,
 }
@@ -301,15 +317,20 @@ impl<P: Package> Server<P> {
             }));
         }
         let result = self.name_direct(request).and_then(|named| {
-            let key = request.id.and_then(|id| self.find_direct(&named, id));
-            match (request.id, key) {
-                (None, _) => self.fetch_directly(&named),
-                (Some(_), None) if request.expires == 0 => {
+            let Some(id) = request.id else {
+                return self.fetch_directly(&named);
+            };
+            let bits = self.bits_of(&named, id);
+            self.ways.look_ahead(bits);
+            let context = named.context();
+            let company = self.company(&named.resource, &context);
+            match self.find_direct(bits) {
+                None if request.expires == 0 => {
                     Err(Refusal::new(481, RefusalReason::UnknownDialog))
                 }
-                (Some(id), None) => self.begin_directly(&named, id),
-                (Some(_), Some(key)) if request.expires == 0 => self.end_directly(key),
-                (Some(_), Some(key)) => self.prolong_directly(&named, key),
+                None => self.begin_directly(&named, id, bits, company),
+                Some(key) if request.expires == 0 => self.end_directly(key),
+                Some(key) => self.prolong_directly(&named, key),
             }
         });
         result.map_err(|refusal| {
@@ -391,10 +412,14 @@ impl<P: Package> Server<P> {
         let resource = self.package.resource(&uri).map_err(|why| match why {
             Unserved::Scheme | Unserved::NotHere => not_here(),
         })?;
-        let watcher = Uri::parse(request.watcher)
-            .ok()
-            .and_then(|uri| uri.address_of_record())
-            .ok_or_else(not_here)?;
+        let watcher: Cow<'_, str> = match request.address {
+            Some(address) => address.into(),
+            None => Uri::parse(request.watcher)
+                .ok()
+                .and_then(|uri| uri.address_of_record())
+                .ok_or_else(not_here)?
+                .into(),
+        };
         let identity = request.identity;
         if !identity.is_nobody() && !identity.includes(&watcher) {
             return Err(Refusal::new(403, RefusalReason::WrongIdentity));
@@ -409,44 +434,27 @@ impl<P: Package> Server<P> {
         })
     }
 
+    /// 64 bits under a random key that stand for the whole name: strangers cannot make two names look
+    /// the same.
     fn bits_of(&self, named: &Named<'_, '_>, id: &str) -> u64 {
         let mut hasher = self.names.build_hasher();
-        for part in [named.watcher.as_str(), &named.resource, id] {
+        for part in [&*named.watcher, named.resource.as_str(), id] {
             hasher.write(part.as_bytes());
             // No text has it within.
             hasher.write_u8(0xff);
         }
+        hasher.write_u8(named.request.identity.is_nobody().into());
         hasher.finish()
     }
 
-    fn find_direct(&self, named: &Named<'_, '_>, id: &str) -> Option<Key> {
-        let bits = self.bits_of(named, id);
+    fn find_direct(&self, bits: u64) -> Option<Key> {
         let is_it = |index| {
             self.subscriptions.at(index).is_some_and(|subscription| {
-                let Some(direct) = subscription.way.direct() else {
-                    return false;
-                };
-                let watcher = subscription.watcher.and_then(|key| self.watchers.get(key));
-                let is_watcher = match watcher {
-                    Some(watcher) => {
-                        !named.request.identity.is_nobody() && *watcher.name == *named.watcher
-                    }
-                    None => {
-                        named.request.identity.is_nobody()
-                            && Uri::parse(&direct.name.watcher())
-                                .ok()
-                                .and_then(|uri| uri.address_of_record())
-                                .is_some_and(|name| name == named.watcher)
-                    }
-                };
-                let resource = self.resources.get(subscription.resource);
+                let direct = subscription.way.direct();
                 // It may have run out, and only the clock's tick has not come yet: another one may have
                 // its name by now.
-                self.now < subscription.expires_at
-                    && is_watcher
-                    && direct.bits == bits
-                    && direct.name.id() == id
-                    && resource.is_some_and(|resource| *resource.name == *named.resource)
+                direct.is_some_and(|direct| direct.bits == bits)
+                    && self.now < subscription.expires_at
             })
         };
         self.subscriptions.key_at(self.ways.find(bits, is_it)?)
@@ -474,15 +482,14 @@ impl<P: Package> Server<P> {
         &mut self,
         named: &Named<'_, '_>,
         id: &str,
+        bits: u64,
+        company: Company<'_>,
     ) -> Result<DirectOutcome, Refusal> {
-        let context = named.context();
-        let company = self.company(&named.resource, &context);
-        let expires = self.grant(named.request.expires)?;
         self.look_for(&company);
+        let context = named.context();
+        let expires = self.grant(named.request.expires)?;
         let decision = self.authorize(named, None, expires)?;
         self.look_into(&company);
-        let bits = self.bits_of(named, id);
-        self.ways.look_ahead(bits);
         let company = self.check_room(company, &context)?;
         let name = DirectName::new(named.request.watcher, id);
         let entity = entity_of(&named.uri, named.request.resource);

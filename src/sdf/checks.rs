@@ -87,6 +87,8 @@ pub struct Checks {
 #[derive(Debug)]
 pub(super) struct Passed<'a> {
     pub(super) request: Request,
+    /// The canonical address of record in From.
+    pub(super) watcher: String,
     pub(super) identity: Cow<'a, Identity>,
     pub(super) signature: Signature,
     pub(super) receipt: Option<Receipt>,
@@ -168,6 +170,7 @@ impl Checks {
         }
         Ok(Checked::Passed(Passed {
             request,
+            watcher,
             identity,
             signature,
             receipt,
@@ -289,7 +292,7 @@ fn open(arrived: &Arrived<'_>) -> Result<(Bytes, Option<Signed>), Failure> {
         MediaType::parse(content_type).is_ok_and(|it| it.essence_eq(essence))
     };
     let outer = arrived.content_type;
-    if is(outer, MEDIA_TYPE) {
+    if outer == MEDIA_TYPE || is(outer, MEDIA_TYPE) {
         return Ok((arrived.body.clone(), None));
     }
     if !is(outer, MULTIPART_SIGNED) {

@@ -255,6 +255,7 @@ impl<P: Policy> Service<P> {
     ) -> Result<Granted, Failure> {
         let request = &passed.request;
         let mut direct = DirectRequest::fetch(request.from(), request.to(), &passed.identity)
+            .with_address(&passed.watcher)
             .with_signature(passed.signature);
         direct = match request.wish() {
             Wish::Hold { token, duration } => direct.with_subscription(token, duration),
