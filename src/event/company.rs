@@ -196,13 +196,11 @@ impl<P: Package> Server<P> {
             delivered: 0,
             last_result: NotifyResult::None,
             signature: Signature::None,
-            carrier: None,
+            rare: None,
             owed: false,
             queued: false,
             spoken: false,
             behind: false,
-            repetition: None,
-            hold: None,
         });
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live += 1;

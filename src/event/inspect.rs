@@ -115,7 +115,7 @@ impl<P: Package> Server<P> {
             expires_at: subscription.expires_at,
             flow: flow.map(|flow| flow.id),
             direct: subscription.way.direct().map(|direct| &direct.name),
-            mark: subscription.carrier.as_ref().map(|it| it.mark.as_str()),
+            mark: subscription.carrier().map(|it| it.mark.as_str()),
             last_result: subscription.last_result,
         })
     }

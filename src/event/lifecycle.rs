@@ -189,7 +189,7 @@ impl<P: Package> Server<P> {
         };
         let bits = subscription.way.bits();
         let resource = subscription.resource;
-        let timers = [subscription.timer.take(), subscription.hold.take()];
+        let timers = [subscription.timer.take(), subscription.take_hold()];
         for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }

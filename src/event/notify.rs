@@ -135,7 +135,7 @@ impl<P: Package> Server<P> {
         repetition.credentials.retain(|(other, _)| *other != name);
         repetition.credentials.push((name, value.to_owned()));
         repetition.awaited = None;
-        subscription.repetition = Some(repetition);
+        subscription.rare_mut().repetition = Some(repetition);
         // It is made when its turn has come: by then the decision may be another, or the end near.
         self.owe(open.subscription);
         true
@@ -193,7 +193,7 @@ impl<P: Package> Server<P> {
             return None;
         }
         if subscription.is_live()
-            && (subscription.hold.is_some() || self.now >= subscription.expires_at)
+            && (subscription.hold().is_some() || self.now >= subscription.expires_at)
         {
             return None;
         }
@@ -221,7 +221,7 @@ impl<P: Package> Server<P> {
             fingerprint,
             pending,
         } = document;
-        let mut repetition = subscription.repetition.take();
+        let mut repetition = subscription.take_repetition();
         if let Some(said) = repetition.as_mut().and_then(|it| it.last.take()) {
             content = said;
         }
@@ -424,7 +424,7 @@ impl<P: Package> Server<P> {
         let seconds = retry_after.seconds.min(LONGEST_HOLD);
         let patience = Duration::from_secs(seconds.into()).max(least);
         let timer = self.wheel.arm(self.now + patience, Timer::Release(key));
-        if let Some(earlier) = subscription.hold.replace(timer) {
+        if let Some(earlier) = subscription.rare_mut().hold.replace(timer) {
             self.wheel.cancel(earlier);
         }
     }
@@ -538,7 +538,7 @@ impl<P: Package> Server<P> {
                     self.subscriptions.look_ahead(third);
                 }
             }
-            let leaves_by_itself = one.owed || one.hold.is_some();
+            let leaves_by_itself = one.owed || one.hold().is_some();
             if !one.is_live() || leaves_by_itself || self.now >= one.expires_at {
                 continue;
             }

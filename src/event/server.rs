@@ -465,7 +465,7 @@ impl<P: Package> Server<P> {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
-        subscription.hold = None;
+        subscription.take_hold();
         if subscription.owed {
             self.owe(key);
         }

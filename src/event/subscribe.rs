@@ -157,11 +157,11 @@ impl<P: Package> Server<P> {
                 subscription.signature = vouched.signature;
                 let sender = vouched.identity.is_some().then(|| sender.clone());
                 let mark = vouched.mark.clone();
-                subscription.carrier = Some(Box::new(Carrier {
+                subscription.rare_mut().carrier = Some(Carrier {
                     sender,
                     watcher: vouched.identity.clone(),
                     mark,
-                }));
+                });
             }
         }
         let tag = Some(Tag::from_bits(local_tag));
@@ -203,7 +203,7 @@ impl<P: Package> Server<P> {
             let resource = self.resources.get(subscription.resource);
             let uri = Arc::clone(&seen.ok_or_else(unknown)?.name.entity);
             let name = Arc::clone(&resource.ok_or_else(unknown)?.name);
-            let carrier = subscription.carrier.as_ref();
+            let carrier = subscription.carrier();
             let mark = carrier.map_or_else(String::new, |carrier| carrier.mark.clone());
             let carried = Carried {
                 transaction,
@@ -317,7 +317,7 @@ impl<P: Package> Server<P> {
             self.arm_expiry(key, wish.expires);
             // One who comes by is there, and waits for the NOTIFY (RFC 6665 section 4.2.1.2).
             if let Some(subscription) = self.subscriptions.get_mut(key)
-                && let Some(hold) = subscription.hold.take()
+                && let Some(hold) = subscription.take_hold()
             {
                 self.wheel.cancel(hold);
             }
@@ -336,7 +336,7 @@ impl<P: Package> Server<P> {
         let Some(watcher) = subscription.watcher.and_then(|key| self.watchers.get(key)) else {
             return Ok(None);
         };
-        let carrier = subscription.carrier.as_ref();
+        let carrier = subscription.carrier();
         let sender = carrier.and_then(|it| it.sender.as_ref()?.primary());
         if who.includes(&watcher.name) {
             Ok(None)

@@ -44,13 +44,20 @@ pub(super) struct Subscription {
     pub(super) open: Option<Key>,
     /// The fingerprint of the document that the watcher has, or is being sent; 0 is none.
     pub(super) delivered: u64,
+    pub(super) timer: Option<Key>,
+    /// What few have.
+    pub(super) rare: Option<Box<Rare>>,
+    pub(super) by_watcher: Links,
+}
+
+/// What few subscriptions have.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
     /// The watcher asked for patience (Retry-After): the timer that ends it.
     pub(super) hold: Option<Key>,
     /// The NOTIFY that is owed answers a challenge.
     pub(super) repetition: Option<Box<Repetition>>,
-    pub(super) timer: Option<Key>,
-    pub(super) carrier: Option<Box<Carrier>>,
-    pub(super) by_watcher: Links,
+    pub(super) carrier: Option<Carrier>,
 }
 
 /// How a subscription came, and how its watcher is reached.
@@ -163,6 +170,27 @@ impl Subscription {
         ahead::text(self.way.text());
         ahead::field(&self.variant);
         ahead::field(&self.delivered);
+    }
+
+    /// The watcher asked for patience: the timer that ends it.
+    pub(super) fn hold(&self) -> Option<Key> {
+        self.rare.as_ref()?.hold
+    }
+
+    pub(super) fn take_hold(&mut self) -> Option<Key> {
+        self.rare.as_mut()?.hold.take()
+    }
+
+    pub(super) fn take_repetition(&mut self) -> Option<Box<Repetition>> {
+        self.rare.as_mut()?.repetition.take()
+    }
+
+    pub(super) fn carrier(&self) -> Option<&Carrier> {
+        self.rare.as_ref()?.carrier.as_ref()
+    }
+
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     pub(super) fn is_live(&self) -> bool {
