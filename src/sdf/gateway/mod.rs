@@ -7,5 +7,7 @@ mod from_sip;
 mod relay;
 mod to_sip;
 
-pub use from_sip::{FromSip, FromSipConfig, FromSipOutput, Order, OrderKey, OrderRefused};
+pub use from_sip::{
+    FromSip, FromSipConfig, FromSipOccupancy, FromSipOutput, Order, OrderKey, OrderRefused,
+};
 pub use to_sip::{RelayedState, ToSip, ToSipConfig, ToSipOutput};
