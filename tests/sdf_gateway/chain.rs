@@ -102,13 +102,22 @@ fn a_refusal_at_the_end_of_the_chain_is_told_at_its_beginning() {
 
 #[test]
 fn a_lapse_runs_through_the_chain() {
-    let mut scene = chain();
-    scene.far.sender = None;
-    scene.far.service.agent_mut().policy_mut().wants = Signature::None;
-    let request = scene.hold("a", 600);
-    scene.ask(&signed(&request));
-    let told = scene.pass(605.0);
-    assert_eq!(told.ends().len(), 1, "{:?}", told.story());
-    scene.pass(60.0);
-    scene.nothing_is_left();
+    for is_believed in [false, true] {
+        let mut scene = chain();
+        if is_believed {
+            scene.far.sender = None;
+            scene.far.service.agent_mut().policy_mut().wants = Signature::None;
+        }
+        let request = scene.hold("a", 600);
+        scene.ask(&signed(&request));
+        // Refreshes between the gateways, of which no watcher has signed any, do no harm.
+        let told = scene.pass(599.0);
+        assert_eq!(told.ends(), [], "{is_believed}: {:?}", told.story());
+        assert!(scene.subscribes.len() > 1);
+        assert_eq!(set(&mut scene, "x"), ["a: x"]);
+        let told = scene.pass(5.0);
+        assert_eq!(told.ends(), [None], "{:?}", told.story());
+        scene.pass(60.0);
+        scene.nothing_is_left();
+    }
 }

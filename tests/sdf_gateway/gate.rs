@@ -193,6 +193,9 @@ impl Gate {
                         Ok(granted.duration)
                     }
                     Err(Failure::Busy(_) | Failure::NotHere) => Err(OrderRefused::Failed),
+                    Err(Failure::WrongSender | Failure::SignatureRequired(_)) => {
+                        Err(OrderRefused::Unproven)
+                    }
                     Err(_) => Err(OrderRefused::Rejected),
                 };
                 self.gateway.complete_order(self.now, order.key, result);
@@ -288,9 +291,8 @@ impl Gate {
     /// The next NOTIFY, which stays unanswered.
     pub fn next_notify(&mut self) -> OutgoingRequest {
         loop {
-            match self.step().expect("a NOTIFY") {
-                Step::Sip(FarOutput::Send(notify)) => return notify,
-                _ => {}
+            if let Step::Sip(FarOutput::Send(notify)) = self.step().expect("a NOTIFY") {
+                return notify;
             }
         }
     }

@@ -84,7 +84,7 @@ fn the_watchers_own_documents_are_carried_on() {
     gate.nothing_is_left();
 }
 
-// SDF-31: a refresh has no document, and the gateway's own is not signed.
+/// A refresh has no document, and the gateway's own is not signed.
 #[test]
 fn a_service_that_wants_signatures_refuses_what_the_gateway_writes() {
     let mut gate = strict();
@@ -98,6 +98,26 @@ fn a_service_that_wants_signatures_refuses_what_the_gateway_writes() {
     assert_eq!(gate.ordered(), ["Subscribe", "Extend"]);
     let (_, sips) = gate.subscribe(&watch(NORA, "m"));
     assert_eq!(sips.story().last().unwrap(), "terminated;reason=rejected");
+}
+
+/// What was granted to the watcher's own signature holds until its end, whatever is made of the gateway's
+/// wish for more.
+#[test]
+fn a_refresh_that_proves_nothing_leaves_what_was_granted() {
+    let mut gate = strict();
+    let document = signed(&hold(&gate, 600));
+    let sips = gate.send_as(&bearing(watch(NORA, "n"), &document), &known(SENDER));
+    let tag = sips.responses[0].to_tag().unwrap().to_owned();
+    gate.pass(300.0);
+    let sips = gate.send_as(&watch(NORA, "n").in_dialog(&tag, 2), &known(SENDER));
+    assert_eq!((sips.status(), sips.notifies.len()), (200, 1));
+    assert!(gate.results.last().unwrap().is_err());
+    assert_eq!(gate.live(), 1);
+    assert_eq!(gate.set(state(EMIL, "x")).story(), ["active: x"]);
+    assert_eq!(gate.pass(299.0).story(), [""; 0]);
+    let sips = gate.pass(2.0);
+    assert!(sips.story()[0].starts_with("terminated"), "{sips:?}");
+    gate.nothing_is_left();
 }
 
 #[test]

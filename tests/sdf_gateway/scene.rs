@@ -150,11 +150,12 @@ impl Told {
     }
 
     pub fn states(&self) -> Vec<&RelayedState> {
-        let state = |output| match output {
-            &ToSipOutput::Notify(ref state) => Some(state),
+        let all = self.all.iter();
+        all.filter_map(|output| match output {
+            ToSipOutput::Notify(state) => Some(state),
             _ => None,
-        };
-        self.all.iter().filter_map(state).collect()
+        })
+        .collect()
     }
 
     pub fn ends(&self) -> Vec<Option<SubscriptionEnd>> {
@@ -166,11 +167,12 @@ impl Told {
     }
 
     pub fn verifications(&self) -> Vec<&Verification> {
-        let verification = |output| match output {
-            &ToSipOutput::Verify(ref verification) => Some(verification),
+        let all = self.all.iter();
+        all.filter_map(|output| match output {
+            ToSipOutput::Verify(verification) => Some(verification),
             _ => None,
-        };
-        self.all.iter().filter_map(verification).collect()
+        })
+        .collect()
     }
 
     /// All in a few words.

@@ -110,6 +110,10 @@ pub enum OrderRefused {
     /// It lets the watcher see nothing.
     #[error("the service refuses the watcher")]
     Rejected,
+    /// It asks for a signature of the watcher, or does not take the gateway's word for who that is.
+    /// What it has granted before holds until its end.
+    #[error("the service wants proof of the watcher")]
+    Unproven,
     /// It could not be reached, or could do nothing for now.
     #[error("the service has failed")]
     Failed,
@@ -657,9 +661,8 @@ impl FromSip {
         let Some(held) = self.held.get_mut(key) else {
             return;
         };
-        if let (true, Operation::Extend, OrderRefused::Failed) =
-            (held.lapses_at > self.now, operation, why)
-        {
+        let is_held = operation == Operation::Extend && held.lapses_at > self.now;
+        if is_held && why != OrderRefused::Rejected {
             // What was granted before holds until then.
             let timer = self.wheel.arm(held.lapses_at, Timer::Held(key));
             if let Some(earlier) = held.timer.replace(timer) {
@@ -678,7 +681,7 @@ impl FromSip {
             return;
         }
         match why {
-            OrderRefused::Rejected => {
+            OrderRefused::Rejected | OrderRefused::Unproven => {
                 let decision = Decision::Reject(Rejection::Forbidden);
                 let _ = self.server.decide(self.now, subscription, decision);
             }
