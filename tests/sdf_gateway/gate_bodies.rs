@@ -8,7 +8,7 @@ use crate::common::Message;
 use crate::gate::{Gate, watch};
 use crate::rules::{Document, altered};
 use crate::rules::{
-    EMIL, NORA, OTTO, authority, clock, known, milliseconds, signed, signed_by, state, token,
+    EMIL, NORA, OTTO, authority, clock, known, milliseconds, plain, signed, signed_by, state, token,
 };
 
 const SENDER: &str = "sip:phone@example.net";
@@ -177,7 +177,7 @@ fn verdicts_may_be_late_or_missing() {
 #[test]
 fn no_document_is_kept_of_what_ended_at_once() {
     let mut gate = Gate::new();
-    let document = crate::rules::plain(&hold(&gate, 600));
+    let document = plain(&hold(&gate, 600));
     let nora = known(NORA);
     gate.now = gate.now + milliseconds(1);
     gate.take_in(&bearing(watch(NORA, "n"), &document), &nora);
@@ -205,4 +205,28 @@ fn one_token_is_one_subscription() {
         (1, 1, 1)
     );
     assert_eq!(gate.gateway.occupancy().documents, 0);
+}
+
+#[test]
+fn what_is_over_leaves_its_token_and_shows_nothing_to_the_next() {
+    let mut gate = Gate::new();
+    gate.set(state(EMIL, "away"));
+    // The presentity is watched all the while.
+    gate.subscribe(&watch(OTTO, "o"));
+    let document = plain(&hold(&gate, 600));
+    let (tag, sips) = gate.subscribe(&bearing(watch(NORA, "n"), &document));
+    let mut story = sips.story();
+    story.append(&mut gate.pass(6.0).story());
+    assert_eq!(story.last().unwrap(), "active: away");
+    let document = plain(&cancel(&gate));
+    let message = watch(NORA, "n").with("Expires", "0").in_dialog(&tag, 2);
+    assert_eq!(gate.send(&bearing(message, &document)).status(), 200);
+    gate.tells = false;
+    let document = plain(&hold(&gate, 600));
+    let (_, sips) = gate.subscribe(&bearing(watch(NORA, "m"), &document));
+    let mut story = sips.story();
+    story.append(&mut gate.pass(12.0).story());
+    assert_eq!(story, ["pending", "active"]);
+    assert_eq!((gate.gateway.len(), gate.live()), (2, 2));
+    assert!(gate.results.iter().all(Result::is_ok), "{:?}", gate.results);
 }

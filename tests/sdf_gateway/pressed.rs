@@ -1,9 +1,11 @@
 //! Calls of the gateway out of their order: requests while others are open, verdicts late or twice.
 
+use presentity::engine::Entropy;
 use presentity::mime::Verify;
 use presentity::sdf::{Failure, Operation};
 
-use crate::rules::{NORA, authority, known, signed};
+use crate::common::seeded;
+use crate::rules::{EMIL, NORA, authority, known, signed, state};
 use crate::scene::{Fate, Scene};
 
 #[test]
@@ -107,4 +109,70 @@ fn time_may_stand_still_or_go_backwards() {
     scene.now = now;
     assert_eq!(scene.end("a").granted().operation, Operation::Cancel);
     scene.nothing_is_left();
+}
+
+/// Whatever becomes of SUBSCRIBEs, each request is answered once, and nothing is left in the end.
+#[test]
+fn random_courses_end_in_nothing() {
+    for seed in 0..60 {
+        let mut random = seeded(seed);
+        let mut dice = move |sides: u8| {
+            let mut byte = [0];
+            Entropy::fill(&mut random, &mut byte);
+            byte[0] % sides
+        };
+        let mut scene = Scene::new();
+        let (mut asked, mut answered) = (0, 0);
+        for _ in 0..80 {
+            let fate = match dice(16) {
+                0 => Fate::Lost,
+                1 => Fate::Unsent,
+                2 => Fate::Held,
+                3 => Fate::Answered(403, vec![]),
+                4 => Fate::Answered(481, vec![]),
+                5 => Fate::Answered(503, vec![("Retry-After", "20")]),
+                6 => Fate::Answered(423, vec![("Min-Expires", "3600")]),
+                _ => Fate::Passes,
+            };
+            scene.fates.push_back(fate);
+            let name = ["a", "b", "c"][usize::from(dice(3))];
+            let told = match dice(8) {
+                0 => {
+                    asked += 1;
+                    let request = scene.fetch();
+                    scene.ask_plainly(&request)
+                }
+                1 => {
+                    asked += 1;
+                    scene.end(name)
+                }
+                2..=4 => {
+                    asked += 1;
+                    let seconds = 61 + 3 * u32::from(dice(200));
+                    let request = scene.hold(name, seconds);
+                    // Signatures take their time.
+                    match dice(16) {
+                        0 => scene.ask(&signed(&request)),
+                        _ => scene.ask_plainly(&request),
+                    }
+                }
+                5 if !scene.held.is_empty() => scene.release(),
+                6 => scene.set(state(EMIL, name)),
+                _ => scene.pass(f64::from(dice(100))),
+            };
+            answered += told.answers().len();
+            assert!(answered <= asked, "{seed}");
+        }
+        scene.fates.clear();
+        for _ in 0..20 {
+            answered += scene.pass(100.0).answers().len();
+            while !scene.held.is_empty() {
+                answered += scene.release().answers().len();
+            }
+        }
+        assert_eq!(answered, asked, "{seed}");
+        scene.nothing_is_left_here();
+        scene.pass(3600.0);
+        scene.nothing_is_left();
+    }
 }

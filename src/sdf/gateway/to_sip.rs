@@ -212,6 +212,19 @@ impl ToSip {
         self.intake.waiting()
     }
 
+    /// Entries of all tables: subscriptions and fetches, their names on either side, requests that wait
+    /// for a verification, deadlines, outputs that wait. Those of the SIP side are told by it.
+    pub fn occupancy(&self) -> [usize; 6] {
+        [
+            self.held.len(),
+            self.by_triple.len(),
+            self.by_subscription.len(),
+            self.intake.waiting(),
+            self.lapses.len(),
+            self.outputs.len(),
+        ]
+    }
+
     /// A subscription request, as the body that some protocol has brought; `account` is on whose behalf
     /// the SUBSCRIBE is sent: that of the watcher, or the gateway's own. Answered by a
     /// [`ToSipOutput::Respond`] of the same transaction.
