@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::subscription::{Dialog, FirstNo, Phase, Turn, Wish};
+use super::subscription::{Dialog, FirstNo, Ordered, Phase, Turn, Wish};
 use super::{
     OpenSubscribe, OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent,
     SubscriberOutput, SubscriptionEnd, Within,
@@ -296,9 +296,7 @@ impl Subscriber {
             return;
         };
         dialog.turn = Turn::None;
-        if status != 423 {
-            dialog.carried_out(open);
-        }
+        dialog.carried_out(open);
         match status {
             200..300 => {
                 dialog.failures = 0;
@@ -318,9 +316,10 @@ impl Subscriber {
                 if granted > 0 {
                     self.grant(key, granted);
                     if open.ordered.is_some() && !leaving {
-                        let key = OwnSubscriptionKey(open.subscription);
-                        let result = Ok(granted);
-                        self.event(SubscriberEvent::Prolonged { key, result });
+                        if let Some(subscription) = self.subscriptions.get_mut(open.subscription) {
+                            subscription.expires = open.asked;
+                        }
+                        self.prolonged(open.subscription, Ok(granted));
                     }
                 } else {
                     // The last NOTIFY ends it, or Timer N.
@@ -332,7 +331,10 @@ impl Subscriber {
             _ if ends_subscription(status) => {
                 self.end_dialog(key, SubscriptionEnd::Unknown { status });
             }
-            423 if !leaving && self.ask_for_more(open.subscription, response) => {
+            423 if !leaving
+                && open.ordered.is_none()
+                && self.ask_for_more(open.subscription, response) =>
+            {
                 self.end_timer_n(key);
                 self.queue_dialog(key);
             }
@@ -418,20 +420,28 @@ impl Subscriber {
         let retry_in = wait.unwrap_or_default().max(own);
         let until = self.now + retry_in;
         let spread = self.spread(wait, until);
+        // What the application has sent meanwhile waits for no refresh: it leaves, or has failed as well.
+        let mut waits = false;
+        let mut has_failed = open.ordered.is_some();
         if let Some(dialog) = self.dialogs.get_mut(key) {
             dialog.refresh_at = Some(until + spread);
+            match wait {
+                Some(_) => has_failed |= dialog.ordered.take().is_some(),
+                None => waits = dialog.ordered.is_some(),
+            }
         }
         self.set_dialog_alarm(key);
-        if open.ordered.is_some() {
-            let key = OwnSubscriptionKey(open.subscription);
-            let result = Err(failure);
-            self.event(SubscriberEvent::Prolonged { key, result });
+        if has_failed {
+            self.prolonged(open.subscription, Err(failure));
+        }
+        if waits {
+            self.queue_dialog(key);
         }
         self.event(SubscriberEvent::Failed {
             key: OwnSubscriptionKey(open.subscription),
             is_refresh: true,
             failure,
-            retry_in: Some(retry_in),
+            retry_in: Some(if waits { Duration::ZERO } else { retry_in }),
         });
     }
 
@@ -454,9 +464,9 @@ impl Subscriber {
 impl Dialog {
     /// What was sent with a SUBSCRIBE is not sent with another one.
     fn carried_out(&mut self, open: &OpenSubscribe) {
-        let is_it = |ordered: &mut Arc<_>| {
+        let is_it = |ordered: &mut Ordered| {
             let sent = open.ordered.as_ref();
-            sent.is_some_and(|sent| Arc::ptr_eq(ordered, sent))
+            sent.is_some_and(|sent| Arc::ptr_eq(&ordered.content, sent))
         };
         self.ordered.take_if(is_it);
     }

@@ -419,6 +419,14 @@ impl Subscriber {
         let Some(dialog) = self.dialogs.get_mut(dialog_key) else {
             return;
         };
+        // A NOTIFY may come before the response to what it follows.
+        let asked = match dialog.turn {
+            Turn::Open(open) => self
+                .open
+                .about(open)
+                .map_or(asked, |it| it.asked.max(asked)),
+            Turn::None | Turn::Queued => asked,
+        };
         dialog.state = state;
         if dialog.is_ending {
             return;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::subscription::Wish;
-use super::{OwnSubscriptionKey, SubscribeError, Subscriber};
+use super::subscription::{Ordered, Wish};
+use super::{OwnSubscriptionKey, SubscribeError, SubscribeFailure, Subscriber, SubscriberEvent};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 use crate::sip::{Content, MediaType};
@@ -13,8 +13,11 @@ use crate::sip::{Content, MediaType};
 impl Subscriber {
     /// Asks for another duration, counted from now, by a SUBSCRIBE of its own within the subscription,
     /// which carries this body: media type and octets. Repetitions after a challenge carry it as well,
-    /// refreshes do not. [`SubscriberEvent::Prolonged`] tells what has become of it; the subscription
-    /// goes on all the same.
+    /// refreshes do not. [`SubscriberEvent::Prolonged`] tells what has become of it, unless the
+    /// subscription itself is over; else that goes on as it was where there is no more time to be had.
+    /// A 423 is such a refusal: the body is not for another duration.
+    ///
+    /// It waits for a SUBSCRIBE that is under way. Another call before it has left takes its place.
     ///
     /// False when no notifier has it yet: then nothing has happened.
     ///
@@ -29,18 +32,18 @@ impl Subscriber {
     ) -> Result<bool, SubscribeError> {
         self.advance(now);
         let content = self.content(Some(body))?;
-        let subscription = self.subscriptions.get_mut(key.0);
+        let subscription = self.subscriptions.get(key.0);
         let subscription = subscription.filter(|it| it.wish == Wish::Watch);
         let subscription = subscription.ok_or(SubscribeError::Unknown)?;
         if subscription.dialogs.is_empty() {
             return Ok(false);
         }
-        subscription.expires = expires.max(1);
-        self.order_all(key.0, content);
+        self.order_all(key.0, content, expires.max(1));
         Ok(true)
     }
 
-    /// The same as [`end`](Self::end), with a body for the SUBSCRIBE that ends it.
+    /// The same as [`end`](Self::end), with a body for the SUBSCRIBE that ends it, where a notifier has
+    /// it.
     ///
     /// # Errors
     /// As of [`prolong`](Self::prolong).
@@ -57,19 +60,25 @@ impl Subscriber {
             return Ok(());
         }
         self.end(now, key)?;
-        self.order_all(key.0, content);
+        self.order_all(key.0, content, 0);
         Ok(())
     }
 
     /// The next SUBSCRIBE of each dialog has this body.
-    fn order_all(&mut self, key: Key, content: Option<Arc<Content>>) {
+    fn order_all(&mut self, key: Key, content: Option<Arc<Content>>, expires: u32) {
         for dialog_key in self.dialogs_of(key) {
             if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
-                dialog.ordered.clone_from(&content);
+                dialog.ordered = content.clone().map(|content| Ordered { content, expires });
                 dialog.state_only = false;
                 self.queue_dialog(dialog_key);
             }
         }
+    }
+
+    /// What has become of the wish for another duration.
+    pub(super) fn prolonged(&mut self, key: Key, result: Result<u32, SubscribeFailure>) {
+        let key = OwnSubscriptionKey(key);
+        self.event(SubscriberEvent::Prolonged { key, result });
     }
 
     pub(super) fn content(

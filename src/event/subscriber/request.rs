@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::subscription::{Phase, Turn, Way};
 use super::{
-    OpenSubscribe, OwnSubscriptionKey, Subscriber, SubscriberEvent, SubscriptionEnd, Within,
+    OpenSubscribe, OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent,
+    SubscriptionEnd, Within,
 };
 use crate::engine::slab::Key;
 use crate::engine::{FlowId, Timestamp};
@@ -116,10 +117,17 @@ impl Subscriber {
             } else {
                 let latest = dialog.expires_at.max(until);
                 let spread = self.jitter(until);
+                let mut ordered = None;
                 if let Some(dialog) = self.dialogs.get_mut(key) {
                     dialog.refresh_at = Some((until + spread).min(latest));
+                    ordered = dialog.ordered.take().map(|_| dialog.subscription);
                 }
                 self.set_dialog_alarm(key);
+                if let Some(subscription) = ordered {
+                    // Who has sent it waits for an answer.
+                    let busy = SubscribeFailure::Refused { status: 503 };
+                    self.prolonged(subscription, Err(busy));
+                }
             }
             return None;
         }
@@ -128,13 +136,15 @@ impl Subscriber {
             self.end_dialog(key, SubscriptionEnd::Expired);
             return None;
         }
-        let asked = match (leaving, dialog.state_only) {
-            (true, _) => 0,
-            (false, true) => dialog.seconds_left(self.now).max(1),
-            (false, false) => subscription.expires,
+        let asked = match (leaving, dialog.state_only, &dialog.ordered) {
+            (true, _, _) => 0,
+            (false, true, _) => dialog.seconds_left(self.now).max(1),
+            (false, false, Some(ordered)) => ordered.expires,
+            (false, false, None) => subscription.expires,
         };
         let attempt = subscription.attempt?;
         let hop = hop.into();
+        let content = (dialog.ordered.as_ref()).map(|ordered| Arc::clone(&ordered.content));
         dialog.local_cseq += 1;
         dialog.state_only = false;
         dialog.notify_by = Some(self.now + self.config.timer_n);
@@ -145,12 +155,12 @@ impl Subscriber {
                 within: Within::Dialog(key),
                 asked,
                 hop,
-                ordered: dialog.ordered.clone(),
+                ordered: content.clone(),
             },
             cseq: dialog.local_cseq,
             credentials: core::mem::take(&mut dialog.credentials),
             flow: subscription.account.flow(),
-            content: dialog.ordered.clone(),
+            content,
         };
         let routes = dialog.routes.iter().map(AsRef::as_ref);
         let (request_uri, routes, _) = way(routes, &dialog.target);

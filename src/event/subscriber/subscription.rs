@@ -163,7 +163,15 @@ pub(super) struct Dialog {
     pub(super) challenges: Challenges,
     pub(super) credentials: Credentials,
     /// What the application sends with the next SUBSCRIBE, until that has its outcome.
-    pub(super) ordered: Option<Arc<Content>>,
+    pub(super) ordered: Option<Ordered>,
+}
+
+/// A SUBSCRIBE of the application's.
+#[derive(Debug, Clone)]
+pub(super) struct Ordered {
+    pub(super) content: Arc<Content>,
+    /// The seconds to ask for, unless it ends the subscription.
+    pub(super) expires: u32,
 }
 
 /// Where the SUBSCRIBE of a dialog is.

@@ -13,9 +13,9 @@ use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::wall_clock::WallClock;
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
-    Backlog, Decision, Failure as SipFailure, Output, Reason, Rejection, RequestContext, Server,
-    ServerConfig, ServerEvent, Subject, SubscriptionKey, Termination, Verdict, VerificationKey,
-    View,
+    Backlog, Decision, Failure as SipFailure, Occupancy, Output, Reason, Rejection, RequestContext,
+    Server, ServerConfig, ServerEvent, Subject, SubscriptionKey, Termination, Verdict,
+    VerificationKey, View,
 };
 use crate::sip::{RequestRef, ResponseRef, Uri};
 
@@ -81,6 +81,24 @@ pub struct Order {
     pub deadline: Timestamp,
 }
 
+/// How full the tables are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct FromSipOccupancy {
+    /// Those of the SIP side.
+    pub server: Occupancy,
+    /// Subscriptions, those included whose end the service has yet to confirm.
+    pub subscriptions: usize,
+    /// Orders that wait for an answer.
+    pub orders: usize,
+    /// Watchers' own documents that are yet to be sent on.
+    pub documents: usize,
+    /// Deadlines beside those of the SIP side.
+    pub timers: usize,
+    /// Orders that wait to be taken.
+    pub outputs: usize,
+}
+
 /// Names an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderKey(Key);
@@ -92,6 +110,10 @@ pub enum OrderRefused {
     /// It lets the watcher see nothing.
     #[error("the service refuses the watcher")]
     Rejected,
+    /// It asks for a signature of the watcher, or does not take the gateway's word for who that is.
+    /// What it has granted before holds until its end.
+    #[error("the service wants proof of the watcher")]
+    Unproven,
     /// It could not be reached, or could do nothing for now.
     #[error("the service has failed")]
     Failed,
@@ -109,6 +131,10 @@ struct Held {
     is_over: bool,
     /// What is to be asked for next: seconds, and the watcher's own document.
     next: Option<(u32, Option<Document>)>,
+    /// The seconds granted last.
+    granted: u32,
+    /// What time the last document has that was written here.
+    written_at: Option<OffsetDateTime>,
     /// When the service lets it end.
     lapses_at: Timestamp,
     timer: Option<Key>,
@@ -194,6 +220,19 @@ impl FromSip {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.held.len() == 0
+    }
+
+    /// How full the tables are.
+    pub fn occupancy(&self) -> FromSipOccupancy {
+        let bodies = &self.server.package().bodies;
+        FromSipOccupancy {
+            server: self.server.occupancy(),
+            subscriptions: self.held.len(),
+            orders: self.orders.len(),
+            documents: bodies.accepted.len(),
+            timers: self.wheel.len(),
+            outputs: self.outputs.len(),
+        }
     }
 
     /// See [`Server::accepts`].
@@ -286,7 +325,7 @@ impl FromSip {
         result: Result<u32, OrderRefused>,
     ) -> bool {
         self.now = self.now.max(now);
-        self.finish_order(key.0, result)
+        self.finish_order(key.0, Some(result))
     }
 
     /// What the service tells a watcher: a presence document, which is passed on unchanged. False when
@@ -304,19 +343,39 @@ impl FromSip {
         self.now = self.now.max(now);
         let is_known = crate::sip::MediaType::parse(content_type)
             .is_ok_and(|it| it.essence_eq("application/pidf+xml"));
-        let name = |uri: &str| Uri::parse(uri).ok().and_then(|it| it.address_of_record());
-        let (Some(watcher), Some(presentity)) = (name(watcher), name(presentity)) else {
+        let found = self.find(watcher, presentity, token);
+        let Some(held) = found.and_then(|key| self.held.get(key)) else {
             return false;
         };
-        let name = (watcher, presentity, token.to_owned());
-        let held = self.by_name.get(&name).and_then(|key| self.held.get(*key));
-        if !is_known || held.is_none_or(|held| held.is_over) {
+        if !is_known || held.is_over {
             return false;
         }
-        let (_, presentity, token) = name;
+        let (_, presentity, token) = held.name.clone();
         self.server.update_state(now, &presentity, |views| {
             views.0.insert(token, body.clone()).as_ref() != Some(body)
         });
+        true
+    }
+
+    /// The service has ended a subscription by itself: its watcher is told, with this reason. False when
+    /// there is no such subscription (any more).
+    pub fn handle_end(
+        &mut self,
+        now: Timestamp,
+        watcher: &str,
+        presentity: &str,
+        token: &str,
+        reason: Reason,
+    ) -> bool {
+        self.now = self.now.max(now);
+        let found = self.find(watcher, presentity, token);
+        let held = found.and_then(|key| self.held.get_mut(key));
+        let Some(held) = held.filter(|held| !held.is_over) else {
+            return false;
+        };
+        held.is_known = false;
+        let subscription = held.subscription;
+        self.end_for(subscription, reason);
         true
     }
 
@@ -331,7 +390,7 @@ impl FromSip {
                     if let Some(order) = self.orders.get_mut(key) {
                         order.timer = None;
                     }
-                    self.finish_order(key, Err(OrderRefused::Failed));
+                    self.finish_order(key, None);
                 }
                 Timer::Held(key) => self.held_is_due(key),
             }
@@ -349,7 +408,11 @@ impl FromSip {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
-        let output = self.server.poll_output()?;
+        let Some(output) = self.server.poll_output() else {
+            // What is there still was for subscriptions that were over before they were looked at.
+            self.server.package_mut().bodies.accepted.clear();
+            return None;
+        };
         if let Output::Event(event) = &output {
             self.heed(event);
         }
@@ -357,6 +420,12 @@ impl FromSip {
     }
 
     // ---- the SIP side -----------------------------------------------------------------------
+
+    fn find(&self, watcher: &str, presentity: &str, token: &str) -> Option<Key> {
+        let name = |uri: &str| Uri::parse(uri).ok().and_then(|it| it.address_of_record());
+        let name = (name(watcher)?, name(presentity)?, token.to_owned());
+        self.by_name.get(&name).copied()
+    }
 
     fn heed(&mut self, event: &ServerEvent) {
         match event {
@@ -371,8 +440,7 @@ impl FromSip {
             // A fetch, or over by now.
             return;
         };
-        let left = info.expires_at.saturating_since(self.now);
-        let expires = u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1);
+        let expires = seconds(info.expires_at.saturating_since(self.now)).max(1);
         let mark = info.mark.filter(|mark| !mark.is_empty()).map(str::to_owned);
         let Some(watcher) = subject.watcher.as_ref() else {
             return;
@@ -395,6 +463,8 @@ impl FromSip {
             is_known: false,
             is_over: false,
             next: Some((expires, document)),
+            granted: 0,
+            written_at: None,
             lapses_at: Timestamp::MAX,
             timer: None,
         });
@@ -483,7 +553,7 @@ impl FromSip {
         let [watcher, presentity] = [watcher, presentity].map(|name| format!("pres:{name}"));
         let written = match document {
             Some(document) => Some(document),
-            None => self.write(&watcher, &presentity, &token, expires),
+            None => self.write(key, [&watcher, &presentity, &token], expires),
         };
         let Some((content_type, body)) = written else {
             self.refused(key, operation, OrderRefused::Failed);
@@ -514,8 +584,14 @@ impl FromSip {
         }));
     }
 
-    fn write(&self, from: &str, to: &str, token: &str, expires: u32) -> Option<Document> {
-        let at = self.clock.at(self.now)?;
+    fn write(&mut self, key: Key, [from, to, token]: [&str; 3], expires: u32) -> Option<Document> {
+        let held = self.held.get_mut(key)?;
+        let mut at = self.clock.at(self.now)?;
+        // Each is newer than the one before, or it is taken for a replay.
+        if let Some(earlier) = held.written_at {
+            at = at.max(earlier.checked_add(time::Duration::MILLISECOND)?);
+        }
+        held.written_at = Some(at);
         let token = Token::new(token).ok()?;
         let request = match expires {
             0 => Request::cancel(from, to, at, &token),
@@ -524,7 +600,8 @@ impl FromSip {
         Some((MEDIA_TYPE.to_owned(), request.ok()?.octets().clone()))
     }
 
-    fn finish_order(&mut self, key: Key, result: Result<u32, OrderRefused>) -> bool {
+    /// Without a result the service has said nothing.
+    fn finish_order(&mut self, key: Key, result: Option<Result<u32, OrderRefused>>) -> bool {
         let Some(order) = self.orders.remove(key) else {
             return false;
         };
@@ -540,9 +617,16 @@ impl FromSip {
                 self.forget(order.held);
                 return true;
             }
-            (_, Ok(0)) => self.refused(order.held, order.operation, OrderRefused::Failed),
-            (_, Ok(granted)) => self.granted(order.held, granted),
-            (operation, Err(why)) => self.refused(order.held, operation, why),
+            (_, Some(Ok(0))) => self.refused(order.held, order.operation, OrderRefused::Failed),
+            (_, Some(Ok(granted))) => self.granted(order.held, granted),
+            (operation, Some(Err(why))) => self.refused(order.held, operation, why),
+            (operation, None) => {
+                self.refused(order.held, operation, OrderRefused::Failed);
+                if let Some(held) = self.held.get_mut(order.held) {
+                    // It may have it all the same, and is told the end.
+                    held.is_known = true;
+                }
+            }
         }
         self.go_on(order.held);
         true
@@ -555,11 +639,15 @@ impl FromSip {
         let granted = Duration::from_secs(seconds.into());
         let first = !held.is_known;
         held.is_known = true;
+        held.granted = seconds;
         held.lapses_at = self.now + granted;
-        // In time to ask for more.
-        let timer = self
-            .wheel
-            .arm(self.now + granted.mul_f64(0.8), Timer::Held(key));
+        let info = self.server.subscription(held.subscription);
+        let due = match info.is_some_and(|info| info.expires_at > held.lapses_at) {
+            // In time to ask for more.
+            true => self.now + granted.mul_f64(0.8),
+            false => held.lapses_at,
+        };
+        let timer = self.wheel.arm(due, Timer::Held(key));
         if let Some(earlier) = held.timer.replace(timer) {
             self.wheel.cancel(earlier);
         }
@@ -573,9 +661,8 @@ impl FromSip {
         let Some(held) = self.held.get_mut(key) else {
             return;
         };
-        if let (true, Operation::Extend, OrderRefused::Failed) =
-            (held.lapses_at > self.now, operation, why)
-        {
+        let is_held = operation == Operation::Extend && held.lapses_at > self.now;
+        if is_held && why != OrderRefused::Rejected {
             // What was granted before holds until then.
             let timer = self.wheel.arm(held.lapses_at, Timer::Held(key));
             if let Some(earlier) = held.timer.replace(timer) {
@@ -587,10 +674,14 @@ impl FromSip {
         held.is_known = false;
         let (subscription, is_over) = (held.subscription, held.is_over);
         if is_over {
+            if held.open.is_none() && operation == Operation::Cancel {
+                // It could not even be written.
+                self.forget(key);
+            }
             return;
         }
         match why {
-            OrderRefused::Rejected => {
+            OrderRefused::Rejected | OrderRefused::Unproven => {
                 let decision = Decision::Reject(Rejection::Forbidden);
                 let _ = self.server.decide(self.now, subscription, decision);
             }
@@ -613,9 +704,10 @@ impl FromSip {
         if held.next.is_none() && !held.is_over {
             let info = self.server.subscription(held.subscription);
             let left = info.map(|info| info.expires_at.saturating_since(self.now));
-            let left = left.map_or(0, |left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
+            let left = left.map_or(0, seconds);
             if left > 0 {
-                held.next = Some((left, None));
+                // As much as was granted before is not too brief, and given back if it is too much.
+                held.next = Some((left.max(held.granted), None));
             }
         }
         self.go_on(key);
@@ -631,4 +723,10 @@ impl FromSip {
         self.by_name.remove(&held.name);
         self.carried(&held.name);
     }
+}
+
+/// A fraction counts as one.
+fn seconds(time: Duration) -> u32 {
+    let more = u64::from(time.subsec_nanos() > 0);
+    u32::try_from(time.as_secs().saturating_add(more)).unwrap_or(u32::MAX)
 }

@@ -18,9 +18,9 @@ use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::{Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
-    Account, Backlog, Identity, NotifiedState, OwnSubscriptionKey, SubscribeFailure,
-    SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent, SubscriberOutput,
-    SubscriptionEnd, Verdict,
+    Account, Backlog, Identity, NotifiedState, OwnSubscriptionKey, SubscribeError,
+    SubscribeFailure, SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent,
+    SubscriberOutput, SubscriptionEnd, Verdict,
 };
 use crate::presence::UriPreference;
 use crate::sip::Reason;
@@ -121,6 +121,8 @@ struct Held {
     flow: Option<FlowId>,
     /// The request that is to be answered when the SIP side has spoken.
     open: Option<OpenRequest>,
+    /// A decision is awaited, by the last NOTIFY.
+    pending: bool,
     lapses_at: Timestamp,
     timer: Option<Key>,
 }
@@ -208,6 +210,19 @@ impl ToSip {
     /// Requests that wait for a verification.
     pub fn waiting(&self) -> usize {
         self.intake.waiting()
+    }
+
+    /// Entries of all tables: subscriptions and fetches, their names on either side, requests that wait
+    /// for a verification, deadlines, outputs that wait. Those of the SIP side are told by it.
+    pub fn occupancy(&self) -> [usize; 6] {
+        [
+            self.held.len(),
+            self.by_triple.len(),
+            self.by_subscription.len(),
+            self.intake.waiting(),
+            self.lapses.len(),
+            self.outputs.len(),
+        ]
     }
 
     /// A subscription request, as the body that some protocol has brought; `account` is on whose behalf
@@ -360,10 +375,11 @@ impl ToSip {
         match (request.wish(), known.and_then(|key| self.held.get_mut(key))) {
             (Wish::Cancel { .. }, None) => Err(Failure::UnknownSubscription),
             (Wish::Cancel { .. }, Some(held)) => {
-                held.open = Some(open(Operation::Cancel));
                 let subscription = held.subscription;
                 let ended = self.subscriber.end_with(self.now, subscription, body);
-                ended.map_err(|_| Failure::UnknownSubscription)
+                ended.map_err(|_| Failure::UnknownSubscription)?;
+                held.open = Some(open(Operation::Cancel));
+                Ok(())
             }
             (Wish::Hold { duration, .. }, Some(held)) => {
                 let subscription = held.subscription;
@@ -410,7 +426,11 @@ impl ToSip {
                 self.subscriber.subscribe(self.now, order)
             }
         };
-        let subscription = subscription.map_err(|_| Failure::NotHere)?;
+        let subscription = subscription.map_err(|error| match error {
+            SubscribeError::TooMany { .. } => Failure::Busy(self.intake.config.retry_after),
+            SubscribeError::TooLarge { .. } => Failure::TooLarge,
+            _ => Failure::NotHere,
+        })?;
         let key = self.held.insert(Held {
             subscription,
             watcher: request.from().into(),
@@ -418,6 +438,7 @@ impl ToSip {
             token: request.token().map(Into::into),
             flow,
             open: Some(open),
+            pending: false,
             lapses_at: Timestamp::MAX,
             timer: None,
         });
@@ -443,12 +464,14 @@ impl ToSip {
                 let Some(key) = self.by_subscription.get(&key).copied() else {
                     return;
                 };
-                let is_first = self.held.get(key).and_then(|held| held.open.as_ref());
-                let is_first = is_first.map(|open| open.operation);
-                match is_first {
-                    Some(Operation::Fetch) => self.grant(key, 0, state),
+                let Some(held) = self.held.get_mut(key) else {
+                    return;
+                };
+                held.pending = state == NotifiedState::Pending;
+                match held.open.as_ref().map(|open| open.operation) {
+                    Some(Operation::Fetch) => self.grant(key, 0),
                     Some(Operation::Subscribe) if state != NotifiedState::Terminated => {
-                        self.grant(key, expires, state);
+                        self.grant(key, expires);
                     }
                     _ => {}
                 }
@@ -459,7 +482,10 @@ impl ToSip {
                     return;
                 };
                 let is_fetch = held.token.is_none();
-                let left = held.lapses_at.saturating_since(self.now).as_secs();
+                let left = match state {
+                    NotifiedState::Terminated => 0,
+                    _ => held.lapses_at.saturating_since(self.now).as_secs(),
+                };
                 let left = u32::try_from(left).unwrap_or(u32::MAX);
                 self.outputs.push_back(ToSipOutput::Notify(RelayedState {
                     watcher: Arc::clone(&held.watcher),
@@ -478,7 +504,7 @@ impl ToSip {
                     return;
                 };
                 match result {
-                    Ok(expires) => self.grant(key, expires, NotifiedState::Active),
+                    Ok(expires) => self.grant(key, expires),
                     Err(failure) => self.fail(key, failure),
                 }
             }
@@ -522,7 +548,7 @@ impl ToSip {
         }
     }
 
-    fn grant(&mut self, key: Key, expires: u32, state: NotifiedState) {
+    fn grant(&mut self, key: Key, expires: u32) {
         let Some(held) = self.held.get_mut(key) else {
             return;
         };
@@ -541,7 +567,7 @@ impl ToSip {
         let granted = Granted {
             operation: open.operation,
             duration,
-            pending: state == NotifiedState::Pending,
+            pending: held.pending && open.operation != Operation::Cancel,
         };
         self.respond(open.transaction, Ok(granted));
     }
@@ -569,7 +595,11 @@ impl ToSip {
                 self.drop(key, None);
             }
             Some(Operation::Extend) => {
-                self.fail(key, SubscribeFailure::Refused { status: 481 });
+                let status = match end {
+                    SubscriptionEnd::Unknown { status } => status,
+                    _ => 481,
+                };
+                self.fail(key, SubscribeFailure::Refused { status });
                 self.drop(key, Some(Some(end)));
             }
             None => self.drop(key, Some(Some(end))),
@@ -580,8 +610,8 @@ impl ToSip {
     fn over(&mut self, key: Key, confirmed: bool) {
         let operation = self.held.get(key).and_then(|held| held.open.as_ref());
         match operation.map(|open| open.operation) {
-            Some(Operation::Cancel) => self.grant(key, 0, NotifiedState::Terminated),
-            Some(_) if confirmed => self.grant(key, 0, NotifiedState::Terminated),
+            Some(Operation::Cancel) => self.grant(key, 0),
+            Some(_) if confirmed => self.grant(key, 0),
             Some(_) => self.fail(key, SubscribeFailure::Silent),
             None => {}
         }
