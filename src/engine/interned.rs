@@ -36,6 +36,16 @@ impl<N: Copy> Hashed<N> {
     }
 }
 
+impl<N> Hashed<N> {
+    /// What is left to look ahead with when the name itself is gone.
+    pub(crate) fn without_name(self) -> Hashed<&'static str> {
+        Hashed {
+            name: "",
+            bits: self.bits,
+        }
+    }
+}
+
 impl<T: Named> Interned<T> {
     pub(crate) fn new() -> Self {
         Self {

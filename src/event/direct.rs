@@ -19,6 +19,7 @@ use super::refusal::{Refusal, RefusalReason};
 use super::server::{OpenNotify, Server};
 use super::subscribe::{admit, entity_of};
 use super::subscription::{NotifyResult, VariantQuery, Way};
+use crate::engine::interned::Hashed;
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, FlowId, Timestamp, ahead};
 use crate::sip::Uri;
@@ -275,6 +276,14 @@ pub enum Delivery {
     Unwanted,
 }
 
+/// The names of a direct request, hashed before it is known whether it will be carried out.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    bits: Option<u64>,
+    resource: Hashed<&'static str>,
+    watcher: Hashed<&'static str>,
+}
+
 /// A direct request with what its names mean.
 #[derive(Debug)]
 struct Named<'r, 'a> {
@@ -320,7 +329,8 @@ impl<P: Package> Server<P> {
             let Some(id) = request.id else {
                 return self.fetch_directly(&named);
             };
-            let bits = self.bits_of(&named, id);
+            let is_nobody = request.identity.is_nobody();
+            let bits = self.bits_of(&named.watcher, &named.resource, id, is_nobody);
             self.ways.look_ahead(bits);
             let context = named.context();
             let company = self.company(&named.resource, &context);
@@ -338,6 +348,38 @@ impl<P: Package> Server<P> {
             super::trace::refusal(refusal.status, refusal.reason);
             self.told(&refusal)
         })
+    }
+
+    /// A direct request is likely to come, of this watcher for this resource, both named canonically:
+    /// asks for where it leads to. Nothing but the time that it takes depends on it.
+    pub(crate) fn look_ahead_direct(
+        &self,
+        watcher: &str,
+        resource: &str,
+        id: Option<&str>,
+        is_nobody: bool,
+    ) -> Ahead {
+        let ahead = Ahead {
+            bits: id.map(|id| self.bits_of(watcher, resource, id, is_nobody)),
+            resource: self.resources.hash(resource).without_name(),
+            watcher: self.watchers.hash(watcher).without_name(),
+        };
+        if let Some(bits) = ahead.bits {
+            self.ways.look_ahead(bits);
+        }
+        self.resources.look_for(&ahead.resource);
+        self.watchers.look_for(&ahead.watcher);
+        ahead
+    }
+
+    /// The second step of that.
+    pub(crate) fn look_closer_direct(&self, ahead: &Ahead) {
+        let known = ahead.bits.and_then(|bits| self.ways.find(bits, |_| true));
+        match known {
+            Some(index) => self.subscriptions.look_ahead(index),
+            None => self.watchers.look_at(&ahead.watcher),
+        }
+        self.resources.look_at(&ahead.resource);
     }
 
     /// What became of a notification; repeated, late and foreign reports have no effect. One that is
@@ -436,14 +478,14 @@ impl<P: Package> Server<P> {
 
     /// 64 bits under a random key that stand for the whole name: strangers cannot make two names look
     /// the same.
-    fn bits_of(&self, named: &Named<'_, '_>, id: &str) -> u64 {
+    fn bits_of(&self, watcher: &str, resource: &str, id: &str, is_nobody: bool) -> u64 {
         let mut hasher = self.names.build_hasher();
-        for part in [&*named.watcher, named.resource.as_str(), id] {
+        for part in [watcher, resource, id] {
             hasher.write(part.as_bytes());
             // No text has it within.
             hasher.write_u8(0xff);
         }
-        hasher.write_u8(named.request.identity.is_nobody().into());
+        hasher.write_u8(is_nobody.into());
         hasher.finish()
     }
 

@@ -39,6 +39,7 @@ pub use authorization::{
 pub use body::{BodyQuery, BodyReading, BodyRefusal, NoBodies, SubscribeBodies, Verdict};
 pub use config::{Limits, ReplacePublications, ServerConfig};
 pub use credentials::NeedCredentials;
+pub(crate) use direct::Ahead;
 pub use direct::{
     Delivery, DirectName, DirectNotification, DirectOperation, DirectOutcome, DirectRequest,
     DirectState, RefusedDirect,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
-    Backlog, Counters, Decision, Delivery, DirectOutcome, DirectRequest, Failure, JobKey,
+    Ahead, Backlog, Counters, Decision, Delivery, DirectOutcome, DirectRequest, Failure, JobKey,
     JobOutcome, NoBodies, Occupancy, Output, PublicationInfo, RefusedDirect, RequestContext,
     Server, SubscribeBodies, SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription,
     Verdict, VerificationKey,
@@ -178,6 +178,20 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         request: &DirectRequest<'_>,
     ) -> Result<DirectOutcome, RefusedDirect> {
         self.server.handle_direct(now, request)
+    }
+
+    pub(crate) fn look_ahead_direct(
+        &self,
+        watcher: &str,
+        presentity: &str,
+        id: Option<&str>,
+        is_nobody: bool,
+    ) -> Ahead {
+        (self.server).look_ahead_direct(watcher, presentity, id, is_nobody)
+    }
+
+    pub(crate) fn look_closer_direct(&self, ahead: &Ahead) {
+        self.server.look_closer_direct(ahead);
     }
 
     /// See [`Server::handle_delivery`].

@@ -94,6 +94,16 @@ pub(super) struct Passed<'a> {
     pub(super) receipt: Option<Receipt>,
 }
 
+/// A request that was read, and what is signed of it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) request: Request,
+    /// The canonical addresses of record in From and To.
+    pub(super) watcher: String,
+    pub(super) presentity: String,
+    signed: Option<Signed>,
+}
+
 #[derive(Debug)]
 pub(super) enum Checked<'a> {
     Passed(Passed<'a>),
@@ -143,10 +153,37 @@ impl Checks {
         now: Timestamp,
         arrived: &Arrived<'a>,
     ) -> Result<Checked<'a>, Failure> {
+        let opened = self.read_arrived(arrived)?;
+        self.judge(now, arrived, opened)
+    }
+
+    /// The first half: what it says.
+    pub(super) fn read_arrived(&self, arrived: &Arrived<'_>) -> Result<Opened, Failure> {
         let (document, signed) = open(arrived)?;
         let (request, _) = Request::read_with(&document, &self.config.read)?;
         let (watcher, presentity) = (request.watcher(), request.presentity());
         check_target(arrived, &presentity)?;
+        Ok(Opened {
+            request,
+            watcher,
+            presentity,
+            signed,
+        })
+    }
+
+    /// The second half: whether that is to be believed.
+    pub(super) fn judge<'a>(
+        &mut self,
+        now: Timestamp,
+        arrived: &Arrived<'a>,
+        opened: Opened,
+    ) -> Result<Checked<'a>, Failure> {
+        let Opened {
+            request,
+            watcher,
+            presentity,
+            signed,
+        } = opened;
         let is_signed = signed.is_some();
         let is_looked_at = is_signed || self.config.freshness == Freshness::Every;
         // Before a signature is verified it passes for right.

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::checks::{Arrived, Checked};
-use super::{Checks, Failure};
+use super::Failure;
+use super::checks::Arrived;
 use crate::engine::jobs::Jobs;
 use crate::engine::slab::Key;
 use crate::engine::timer_wheel::TimerWheel;
@@ -169,31 +169,25 @@ impl<X> Intake<X> {
         }
     }
 
-    /// A request that passed, or why it does not, or what is to be verified first: then `keep` makes
-    /// what is kept of it.
-    pub(super) fn check<'a>(
+    /// A request as it came, unless it is too large to be looked at.
+    pub(super) fn arrived<'a>(
         &self,
-        checks: &mut Checks,
-        now: Timestamp,
         content_type: &'a str,
         body: &'a Bytes,
         context: &RequestContext<'a>,
         verdict: Option<&'a Verdict>,
-    ) -> Result<Checked<'a>, Failure> {
+    ) -> Result<Arrived<'a>, Failure> {
         if body.len() > self.config.body {
             return Err(Failure::TooLarge);
         }
-        checks.check(
-            now,
-            &Arrived {
-                content_type,
-                body,
-                addressed: context.addressed,
-                resource: None,
-                identity: context.identity,
-                verdict,
-            },
-        )
+        Ok(Arrived {
+            content_type,
+            body,
+            addressed: context.addressed,
+            resource: None,
+            identity: context.identity,
+            verdict,
+        })
     }
 
     pub(super) fn wait(

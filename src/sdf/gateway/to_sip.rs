@@ -316,10 +316,9 @@ impl ToSip {
         let (transaction, body) = (waiting.transaction, waiting.body.clone());
         let content_type = waiting.content_type.clone();
         let context = waiting.context();
-        let checks = &mut self.checks;
-        let checked =
-            (self.intake).check(checks, self.now, &content_type, &body, &context, verdict);
-        let result = match checked {
+        let (checks, now) = (&mut self.checks, self.now);
+        let arrived = (self.intake).arrived(&content_type, &body, &context, verdict);
+        let result = match arrived.and_then(|arrived| checks.check(now, &arrived)) {
             Ok(Checked::Passed(passed)) => {
                 let flow = context.flow;
                 let content = (content_type.as_str(), body.clone());

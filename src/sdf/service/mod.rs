@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 pub use output::{Ended, Granted, Notification, Operation, Output};
 
-use super::checks::{Checked, Passed};
+use super::checks::{Arrived, Checked, Passed};
 use super::intake::{Intake, Waiting};
 use super::{Checks, ChecksConfig, Failure, IntakeConfig, RequestContext, VerificationKey, Wish};
 use crate::engine::{ClientTransaction, Entropy, ServerTransaction, Timestamp};
@@ -229,9 +229,8 @@ impl<P: Policy> Service<P> {
         context: &RequestContext<'_>,
         verdict: Option<&Verdict>,
     ) {
-        let checks = self.agent.bodies_mut();
-        let checked = (self.intake).check(checks, self.now, content_type, body, context, verdict);
-        let result = match checked {
+        let arrived = (self.intake).arrived(content_type, body, context, verdict);
+        let result = match arrived.and_then(|arrived| self.check(&arrived)) {
             Ok(Checked::Passed(passed)) => self.carry_out(&passed, context),
             Ok(Checked::Verify(signed)) => {
                 let waiting = Waiting::of(transaction, content_type, body, context, ());
@@ -246,6 +245,21 @@ impl<P: Policy> Service<P> {
             Err(failure) => Err(failure),
         };
         self.respond(transaction, result);
+    }
+
+    fn check<'a>(&mut self, arrived: &Arrived<'a>) -> Result<Checked<'a>, Failure> {
+        let opened = self.agent.bodies().read_arrived(arrived)?;
+        // Among a million subscriptions what it is about lies somewhere in memory that is far: it is
+        // asked for while the rest is checked.
+        let ahead = self.agent.look_ahead_direct(
+            &opened.watcher,
+            &opened.presentity,
+            opened.request.token(),
+            arrived.identity.is_nobody(),
+        );
+        let checked = (self.agent.bodies_mut()).judge(self.now, arrived, opened);
+        self.agent.look_closer_direct(&ahead);
+        checked
     }
 
     fn carry_out(
