@@ -13,12 +13,15 @@ mod buddies;
 mod common;
 #[path = "common/documents.rs"]
 mod documents;
+#[path = "common/requests.rs"]
+mod requests;
 
 use allocation_counter::{AllocationInfo, measure};
 use buddies::{Buddies, written};
 use common::{Dialog, Population, REFERENCE, VIA};
 use presentity::event::Output;
 use presentity::pidf::Presence;
+use presentity::sdf::Operation;
 
 /// Runs something and tells what it gave and what it took.
 fn measured<T>(run: impl FnOnce() -> T) -> (T, AllocationInfo) {
@@ -181,8 +184,44 @@ fn of_documents() {
     println!();
 }
 
+/// What subscriptions take that documents have made, with what is remembered of these documents, and
+/// later without.
+fn of_requests() {
+    println!(
+        "Octets of heap for each subscription of the service: at first, later, and requests remembered"
+    );
+    for count in [1_000, 100_000, 1_000_000] {
+        let mut population = requests::Population::new(count);
+        let all: Vec<_> = (0..count)
+            .map(|watcher| population.request(watcher, count, Operation::Subscribe))
+            .collect();
+        let ((), first) = measured(|| {
+            for sent in &all {
+                population.carry_out(sent);
+            }
+        });
+        let remembered = population.service.agent().bodies().remembered();
+        let ((), later) = measured(|| {
+            for _ in 0..2 {
+                // More than they are remembered for.
+                population.tick += 13_000_000;
+                let fetch = population.request(0, count, Operation::Fetch);
+                population.carry_out(&fetch);
+            }
+        });
+        let per = |octets: i64| octets as f64 / count as f64;
+        println!(
+            "{count:>13} {:>8.1} {:>8.1} {remembered:>10}",
+            per(first.bytes_current),
+            per(first.bytes_current + later.bytes_current),
+        );
+    }
+    println!();
+}
+
 fn main() {
     of_documents();
+    of_requests();
     watchers();
     println!("Allocations for");
     allocations();

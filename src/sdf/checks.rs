@@ -87,8 +87,6 @@ pub struct Checks {
 #[derive(Debug)]
 pub(super) struct Passed<'a> {
     pub(super) request: Request,
-    /// The canonical address of record in From.
-    pub(super) watcher: String,
     pub(super) identity: Cow<'a, Identity>,
     pub(super) signature: Signature,
     pub(super) receipt: Option<Receipt>,
@@ -98,9 +96,6 @@ pub(super) struct Passed<'a> {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) request: Request,
-    /// The canonical addresses of record in From and To.
-    pub(super) watcher: String,
-    pub(super) presentity: String,
     signed: Option<Signed>,
 }
 
@@ -161,14 +156,8 @@ impl Checks {
     pub(super) fn read_arrived(&self, arrived: &Arrived<'_>) -> Result<Opened, Failure> {
         let (document, signed) = open(arrived)?;
         let (request, _) = Request::read_with(&document, &self.config.read)?;
-        let (watcher, presentity) = (request.watcher(), request.presentity());
-        check_target(arrived, &presentity)?;
-        Ok(Opened {
-            request,
-            watcher,
-            presentity,
-            signed,
-        })
+        check_target(arrived, request.presentity())?;
+        Ok(Opened { request, signed })
     }
 
     /// The second half: whether that is to be believed.
@@ -178,19 +167,14 @@ impl Checks {
         arrived: &Arrived<'a>,
         opened: Opened,
     ) -> Result<Checked<'a>, Failure> {
-        let Opened {
-            request,
-            watcher,
-            presentity,
-            signed,
-        } = opened;
+        let Opened { request, signed } = opened;
         let is_signed = signed.is_some();
         let is_looked_at = is_signed || self.config.freshness == Freshness::Every;
         // Before a signature is verified it passes for right.
         let is_known = is_signed || !arrived.identity.is_nobody();
         let mut receipt = None;
         if is_looked_at {
-            receipt = Some(self.check_time(now, &request, [&watcher, &presentity], is_known)?);
+            receipt = Some(self.check_time(now, &request, is_known)?);
         }
         let signers = match (signed, arrived.verdict) {
             (Some(signed), None) => return Ok(Checked::Verify(signed)),
@@ -201,13 +185,12 @@ impl Checks {
             Some(signers) => self.worth(signers, request.from())?,
             None => Signature::None,
         };
-        let identity = identify(&request, &watcher, arrived.identity, signature)?;
+        let identity = identify(&request, arrived.identity, signature)?;
         if is_looked_at && is_known && identity.is_nobody() {
-            receipt = Some(self.check_time(now, &request, [&watcher, &presentity], false)?);
+            receipt = Some(self.check_time(now, &request, false)?);
         }
         Ok(Checked::Passed(Passed {
             request,
-            watcher,
             identity,
             signature,
             receipt,
@@ -224,10 +207,9 @@ impl Checks {
         &mut self,
         now: Timestamp,
         request: &Request,
-        [watcher, presentity]: [&str; 2],
         is_known: bool,
     ) -> Result<Receipt, Failure> {
-        let receipt = (self.replays).receipt(request, watcher, presentity, is_known);
+        let receipt = self.replays.receipt(request, is_known);
         let today = self.clock.at(now).ok_or(Failure::NoClock)?;
         let apart = (today - request.date_time()).abs().unsigned_abs();
         if apart > self.config.window || self.replays.is_forgotten(receipt) {
@@ -374,10 +356,10 @@ fn binds(signer: &Signer, from: &str) -> bool {
 /// known to have sent it.
 fn identify<'a>(
     request: &Request,
-    watcher: &str,
     sender: &'a Identity,
     signature: Signature,
 ) -> Result<Cow<'a, Identity>, Failure> {
+    let watcher = request.watcher();
     let is_sender = sender.includes(watcher);
     if signature == Signature::Bound {
         let signer = if is_sender {

@@ -89,8 +89,8 @@ impl<'a> Reader<'a> {
         }
         self.attributes()?;
 
-        let from = self.uri(Field::From)?;
-        let to = self.uri(Field::To)?;
+        let (from, watcher) = self.uri(Field::From)?;
+        let (to, presentity) = self.uri(Field::To)?;
         self.expect(Field::DateTime)?;
         let date_time = self.trimmed(Field::DateTime)?;
         let Some(moment) = timestamp::parse(&date_time.text) else {
@@ -121,17 +121,19 @@ impl<'a> Reader<'a> {
         if let other @ Some(_) = self.child()? {
             return Err(self.unexpected("the end of Subscribe", other));
         }
-        let texts = [&from, &to, &*date_time.text, token.as_deref().unwrap_or("")];
+        let token = token.as_deref().unwrap_or("");
+        let texts = [&from, &to, &*date_time.text, token, &watcher, &presentity];
         Ok(Request::of(octets.clone(), texts, moment, seconds))
     }
 
-    fn uri(&mut self, field: Field) -> Result<Cow<'a, str>, ReadError> {
+    /// A URI, and whom it means.
+    fn uri(&mut self, field: Field) -> Result<(Cow<'a, str>, String), ReadError> {
         self.expect(field)?;
         let value = self.trimmed(field)?;
-        if request::is_pres(&value.text) {
-            return Ok(value.text);
+        match request::meant(&value.text) {
+            Some(name) => Ok((value.text, name)),
+            None => Err(self.wrong(field, &value)),
         }
-        Err(self.wrong(field, &value))
     }
 
     /// Reads up to and with the start tag of the element that has to come.

@@ -99,13 +99,7 @@ impl Replays {
     /// Requests about one subscription have one name, and must be newer each time; each fetch has its
     /// own. Those of a watcher who is known have other names than those of whoever calls himself so: he
     /// could send a later time ahead of the watcher's own.
-    pub(super) fn receipt(
-        &self,
-        request: &Request,
-        watcher: &str,
-        presentity: &str,
-        is_known: bool,
-    ) -> Receipt {
+    pub(super) fn receipt(&self, request: &Request, is_known: bool) -> Receipt {
         let at = request.date_time().unix_timestamp_nanos();
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         let mut hasher = self.hasher.build_hasher();
@@ -113,6 +107,7 @@ impl Replays {
             Some(token) => token.as_bytes(),
             None => request.octets(),
         };
+        let (watcher, presentity) = (request.watcher(), request.presentity());
         for part in [watcher.as_bytes(), presentity.as_bytes(), last] {
             hasher.write(part);
             // It ends the part: no URI has it within, and the last part needs no end.
@@ -192,12 +187,7 @@ mod tests {
             }
             None => Request::fetch(from, to, at(seconds)),
         };
-        replays.receipt(
-            &request.unwrap(),
-            "ana@example.com",
-            "bea@example.com",
-            true,
-        )
+        replays.receipt(&request.unwrap(), true)
     }
 
     // SDF-36

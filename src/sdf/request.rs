@@ -21,10 +21,10 @@ use crate::xml::excerpt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     octets: Bytes,
-    /// From, To, DateTime and Token, one behind the other.
+    /// From, To, DateTime and Token, and whom From and To mean, one behind the other.
     texts: String,
-    /// Where each of the first three ends.
-    ends: [usize; 3],
+    /// Where each of them ends but the last.
+    ends: [usize; 5],
     date_time: OffsetDateTime,
     duration: u32,
 }
@@ -120,14 +120,13 @@ impl Request {
         token: Option<&Token>,
         duration: u32,
     ) -> Result<Self, InvalidRequest> {
-        for (field, uri) in [(Field::From, from), (Field::To, to)] {
-            if !is_pres(uri) {
-                return Err(InvalidRequest::Uri {
-                    field,
-                    found: excerpt(uri),
-                });
-            }
-        }
+        let named = |field, uri: &str| {
+            meant(uri).ok_or_else(|| InvalidRequest::Uri {
+                field,
+                found: excerpt(uri),
+            })
+        };
+        let (watcher, presentity) = (named(Field::From, from)?, named(Field::To, to)?);
         let utc = at.checked_to_offset(UtcOffset::UTC);
         let (Some(moment), Some(date_time)) = (utc, timestamp::format(at)) else {
             let found = at.to_string();
@@ -149,7 +148,7 @@ impl Request {
         }
         Ok(Self::of(
             octets,
-            [from, to, &date_time, token],
+            [from, to, &date_time, token, &watcher, &presentity],
             moment,
             duration,
         ))
@@ -158,16 +157,19 @@ impl Request {
     /// Of values that were checked: From, To, DateTime and Token, the last one empty if there is none.
     pub(super) fn of(
         octets: Bytes,
-        texts: [&str; 4],
+        texts: [&str; 6],
         date_time: OffsetDateTime,
         duration: u32,
     ) -> Self {
-        let [from, to, at, _] = texts;
-        let to_end = from.len().saturating_add(to.len());
+        let mut end = 0_usize;
+        let [from, to, at, token, watcher, _] = texts;
         Self {
             octets,
             texts: texts.concat(),
-            ends: [from.len(), to_end, to_end.saturating_add(at.len())],
+            ends: [from, to, at, token, watcher].map(|text| {
+                end = end.saturating_add(text.len());
+                end
+            }),
             date_time,
             duration,
         }
@@ -181,19 +183,19 @@ impl Request {
     /// The pres URI of the watcher, as written.
     pub fn from(&self) -> &str {
         let [end, ..] = self.ends;
-        self.texts.get(..end).unwrap_or_default()
+        self.text(0, end)
     }
 
     /// The pres URI of the presentity, as written.
     pub fn to(&self) -> &str {
-        let [start, end, _] = self.ends;
-        self.texts.get(start..end).unwrap_or_default()
+        let [start, end, ..] = self.ends;
+        self.text(start, end)
     }
 
     /// When the request was made, as written.
     pub fn date_time_text(&self) -> &str {
-        let [_, start, end] = self.ends;
-        self.texts.get(start..end).unwrap_or_default()
+        let [_, start, end, ..] = self.ends;
+        self.text(start, end)
     }
 
     /// When the request was made, with the offset that is written. A leap second reads as the last
@@ -205,8 +207,8 @@ impl Request {
     /// The token, if there is one. It has 1 to [`MAX_TOKEN_LEN`](super::MAX_TOKEN_LEN) characters and is
     /// compared as it is.
     pub fn token(&self) -> Option<&str> {
-        let [.., start] = self.ends;
-        self.texts.get(start..).filter(|token| !token.is_empty())
+        let [_, _, start, end, _] = self.ends;
+        Some(self.text(start, end)).filter(|token| !token.is_empty())
     }
 
     /// The duration asked for, in seconds: 0 to [`MAX_DURATION`].
@@ -228,13 +230,19 @@ impl Request {
     /// ([`address_of_record`](Uri::address_of_record)).
     ///
     /// It is what the document says, and no evidence.
-    pub fn watcher(&self) -> String {
-        address_of_record(self.from())
+    pub fn watcher(&self) -> &str {
+        let [_, _, _, start, end] = self.ends;
+        self.text(start, end)
     }
 
     /// Who is asked for: likewise the key of the presentity.
-    pub fn presentity(&self) -> String {
-        address_of_record(self.to())
+    pub fn presentity(&self) -> &str {
+        let [.., start] = self.ends;
+        self.text(start, self.texts.len())
+    }
+
+    fn text(&self, start: usize, end: usize) -> &str {
+        self.texts.get(start..end).unwrap_or_default()
     }
 }
 
@@ -251,13 +259,10 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Whether the text is a pres URI that names somebody.
-pub(super) fn is_pres(text: &str) -> bool {
-    matches!(Uri::parse(text), Ok(Uri::Pres(_)))
-}
-
-fn address_of_record(uri: &str) -> String {
-    let uri = Uri::parse(uri).ok();
-    uri.and_then(|uri| uri.address_of_record())
-        .unwrap_or_default()
+/// Whom a pres URI means: the canonical address of record; nothing for any other text.
+pub(super) fn meant(text: &str) -> Option<String> {
+    match Uri::parse(text) {
+        Ok(uri @ Uri::Pres(_)) => uri.address_of_record(),
+        Ok(_) | Err(_) => None,
+    }
 }

@@ -359,7 +359,8 @@ impl ToSip {
         };
         let triple = request.token().map(|token| {
             let token = token.to_owned();
-            (request.watcher(), request.presentity(), token)
+            let (watcher, presentity) = (request.watcher(), request.presentity());
+            (watcher.to_owned(), presentity.to_owned(), token)
         });
         let known = triple
             .as_ref()

@@ -252,8 +252,8 @@ impl<P: Policy> Service<P> {
         // Among a million subscriptions what it is about lies somewhere in memory that is far: it is
         // asked for while the rest is checked.
         let ahead = self.agent.look_ahead_direct(
-            &opened.watcher,
-            &opened.presentity,
+            opened.request.watcher(),
+            opened.request.presentity(),
             opened.request.token(),
             arrived.identity.is_nobody(),
         );
@@ -269,7 +269,7 @@ impl<P: Policy> Service<P> {
     ) -> Result<Granted, Failure> {
         let request = &passed.request;
         let mut direct = DirectRequest::fetch(request.from(), request.to(), &passed.identity)
-            .with_address(&passed.watcher)
+            .with_address(request.watcher())
             .with_signature(passed.signature);
         direct = match request.wish() {
             Wish::Hold { token, duration } => direct.with_subscription(token, duration),

@@ -114,6 +114,11 @@ pub(super) fn push_user(out: &mut String, user: &str) {
 /// Likewise a part whose reserved characters mean the same with and without escape, with escapes for
 /// all that `plain` has not.
 pub(super) fn push_decoded(out: &mut String, part: &str, plain: &ByteSet) {
+    if plain.covers(part) && !part.contains('%') {
+        // Most are written so already.
+        out.push_str(part);
+        return;
+    }
     for unit in units(part) {
         push_byte(out, unit.byte, false, plain);
     }
