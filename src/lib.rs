@@ -7,7 +7,7 @@
 //! | room | what it holds |
 //! | --- | --- |
 //! | [`presence`] | the presence agent (RFC 3856): policy, views, composition; watcher and publisher |
-//! | [`sdf`] | the CPIM subscription data format: requests as documents |
+//! | [`sdf`] | the CPIM subscription data format: requests as documents, their service, and the gateway to SIP |
 //! | [`event`] | subscriptions (RFC 6665) and publications (RFC 3903) for any event package |
 //! | [`pidf`] | the presence document (RFC 3863), the data model, rich presence, capabilities, `certs` |
 //! | [`xml`] | the strict XML that documents stand on |
@@ -149,6 +149,8 @@
 //! - [x] RFC 3903, the event state compositor and the event publication agent
 //! - [x] RFC 3863, 4479, 4480, 4482, 5196: presence documents, read and written
 //! - [x] RFC 3840, Contact parameters to and from capabilities in documents
+//! - [x] RFC 1847, `multipart/signed`; cryptography is the host's
+//! - [x] the CPIM Subscription Data Format (Internet-Draft, September 2002), served and carried to SIP
 //! - [ ] RFC 3857 and 3858, 4660, 5025, 5262, 5839, 6446
 //!
 //! `tests/conformance/table.txt` goes requirement by requirement.

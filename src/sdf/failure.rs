@@ -86,7 +86,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The status code of SIP, which is that of HTTP as well but for 489 and above, that comes closest.
+    /// The status code of SIP that comes closest. HTTP means the same by most of them; there 401 wants a
+    /// WWW-Authenticate, and 423 another name.
     pub fn status(&self) -> u16 {
         match self {
             Self::MediaType { .. } => 415,

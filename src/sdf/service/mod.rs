@@ -114,7 +114,8 @@ impl<P: Policy> Service<P> {
     }
 
     /// Says what time of day it is, without which no request is known to be fresh. To be said again
-    /// when the clock was set.
+    /// when the clock was set. After a clock that was ahead is set back, requests older than those that
+    /// were accepted and forgotten in between are [`Failure::Stale`] until it has caught up.
     pub fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
         self.agent.bodies_mut().set_wall_clock(now, utc);
     }

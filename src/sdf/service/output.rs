@@ -1,5 +1,6 @@
 //! What comes out of the service.
 
+use core::fmt;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -48,6 +49,24 @@ pub enum Operation {
     Cancel,
 }
 
+impl Operation {
+    /// The name in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Subscribe => "subscribe",
+            Self::Extend => "extend",
+            Self::Fetch => "fetch",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A request was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -66,7 +85,7 @@ pub struct Notification(pub(super) DirectNotification);
 
 impl Notification {
     /// Names it in [`handle_delivery`](super::Service::handle_delivery); nothing for a fetch, of which
-    /// no report is awaited.
+    /// no report is awaited: those are not counted against the window, and the host bounds them itself.
     pub fn transaction(&self) -> Option<ClientTransaction> {
         self.0.transaction
     }
@@ -92,7 +111,8 @@ impl Notification {
         (!token.is_empty()).then_some(token)
     }
 
-    /// The connection or path of the watcher's last request.
+    /// The connection or path of the watcher's last request; nothing when none was told, or it was lost
+    /// ([`handle_flow_lost`](crate::presence::Agent::handle_flow_lost)).
     pub fn flow(&self) -> Option<FlowId> {
         self.0.flow
     }
