@@ -11,7 +11,7 @@ use presentity::event::{Assurance, Authorization, Decision, Delivery, Identity, 
 use presentity::event::{SubscribeQuery, View};
 use presentity::mime::VerifyError;
 use presentity::presence::{AgentConfig, Policy};
-use presentity::sdf::{Failure, Granted, Notification, Operation, Output, Request, Wish};
+use presentity::sdf::{Failure, Granted, Notification, Output, Request, Wish};
 use presentity::sdf::{RequestContext, Service, ServiceConfig};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -330,14 +330,7 @@ fn claimed(posted: &Posted) -> Identity {
 }
 
 fn granted(granted: Granted) -> Reply {
-    let operation = match granted.operation {
-        Operation::Subscribe => "subscribe",
-        Operation::Extend => "extend",
-        Operation::Fetch => "fetch",
-        Operation::Cancel => "cancel",
-        _ => "done",
-    };
-    Reply::new(StatusCode::OK, operation).with(DURATION, granted.duration)
+    Reply::new(StatusCode::OK, granted.operation.as_str()).with(DURATION, granted.duration)
 }
 
 fn refusal(failure: &Failure) -> Reply {
