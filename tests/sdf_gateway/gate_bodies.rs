@@ -13,7 +13,7 @@ use crate::rules::{
 
 const SENDER: &str = "sip:phone@example.net";
 
-fn bearing(message: Message, document: &Document) -> Message {
+pub fn bearing(message: Message, document: &Document) -> Message {
     let mut message = message.with("Content-Type", &document.0);
     message.body = document.1.clone();
     message

@@ -344,15 +344,15 @@ impl FromSip {
         let is_known = crate::sip::MediaType::parse(content_type)
             .is_ok_and(|it| it.essence_eq("application/pidf+xml"));
         let found = self.find(watcher, presentity, token);
-        let Some(held) = found.and_then(|key| self.held.get(key)) else {
+        let Some((key, held)) = found.and_then(|key| Some((key, self.held.get(key)?))) else {
             return false;
         };
         if !is_known || held.is_over {
             return false;
         }
-        let (_, presentity, token) = held.name.clone();
-        self.server.update_state(now, &presentity, |views| {
-            views.0.insert(token, body.clone()).as_ref() != Some(body)
+        let (_, presentity, _) = &held.name;
+        self.server.update_state(now, presentity, |views| {
+            views.0.insert(view_of(key), body.clone()).as_ref() != Some(body)
         });
         true
     }
@@ -481,10 +481,9 @@ impl FromSip {
             return;
         };
         held.is_over = true;
-        let (_, presentity, token) = held.name.clone();
         let (now, name) = (self.now, held.name.clone());
-        self.server.update_state(now, &presentity, |views| {
-            views.0.remove(&token);
+        self.server.update_state(now, &name.1, |views| {
+            views.0.remove(&view_of(key));
             false
         });
         let document = self.carried(&name);
@@ -652,7 +651,7 @@ impl FromSip {
             self.wheel.cancel(earlier);
         }
         if first && !held.is_over {
-            let decision = Decision::Allow(View::named(&held.name.2));
+            let decision = Decision::Allow(View::named(&view_of(key)));
             let _ = self.server.decide(self.now, held.subscription, decision);
         }
     }
@@ -723,6 +722,11 @@ impl FromSip {
         self.by_name.remove(&held.name);
         self.carried(&held.name);
     }
+}
+
+/// What a subscription sees has a name of its own: tokens of different watchers may be the same.
+fn view_of(key: Key) -> String {
+    format!("{}.{}", key.index, key.generation)
 }
 
 /// A fraction counts as one.
