@@ -219,7 +219,13 @@ impl<P: Package> Server<P> {
             };
             let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
             let identity = vouched.identity.as_ref().unwrap_or(context.identity);
-            self.check_sender(subscription, identity)?;
+            if let Some(watcher) = self.check_sender(subscription, identity)?.cloned() {
+                if vouched.identity.is_some() {
+                    // Who carries it asks for itself here.
+                    return Err(Refusal::new(403, RefusalReason::WrongIdentity));
+                }
+                vouched.identity = Some(watcher);
+            }
         }
         let context = &RequestContext {
             identity: vouched.identity.as_ref().unwrap_or(context.identity),

@@ -128,6 +128,26 @@ fn a_refresh_by_the_gateway_is_the_watchers() {
     scene.empty();
 }
 
+// To bring the watcher's requests is not to be the watcher.
+#[test]
+fn a_request_of_the_gateways_own_is_not_the_watchers() {
+    let mut scene = Scene::new();
+    let mut dialog = brought(&mut scene, &known(GATEWAY));
+    let gateway = GATEWAY.replace("sip:", "pres:");
+    for seconds in [900, 0] {
+        let request = scene.request(&gateway, EMIL, "a", seconds);
+        let refresh = dialog.around(&request);
+        assert_eq!(scene.sip(&refresh, &known(GATEWAY)).status(), 403);
+        assert_eq!(scene.live(), 1);
+    }
+    let request = scene.request(NORA, EMIL, "a", 900);
+    let refresh = dialog.around(&request);
+    assert_eq!(scene.sip(&refresh, &known(SIP_NORA)).status(), 200);
+    let end = dialog.next().with("Expires", "0");
+    assert_eq!(scene.sip(&end, &known(GATEWAY)).status(), 200);
+    scene.empty();
+}
+
 // Whoever it was, nobody is no proof.
 #[test]
 fn who_was_brought_by_nobody_signs_again() {
