@@ -39,7 +39,7 @@ struct Age {
 }
 
 /// What is remembered of a request once it is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Receipt {
     name: u64,
     /// Nanoseconds since 1970.
