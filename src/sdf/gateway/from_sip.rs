@@ -13,9 +13,9 @@ use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::wall_clock::WallClock;
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
-    Backlog, Decision, Failure as SipFailure, Occupancy, Output, Reason, Rejection, RequestContext,
-    Server, ServerConfig, ServerEvent, Subject, SubscriptionKey, Termination, Verdict,
-    VerificationKey, View,
+    Backlog, Decision, Failure as SipFailure, Occupancy, Output, Package as _, Reason, Rejection,
+    RequestContext, Server, ServerConfig, ServerEvent, Subject, SubscriptionKey, Termination,
+    Verdict, VerificationKey, View,
 };
 use crate::sip::{RequestRef, ResponseRef, Uri};
 
@@ -330,7 +330,7 @@ impl FromSip {
 
     /// What the service tells a watcher: a presence document, which is passed on unchanged. False when
     /// there is no such subscription (any more), or the document is of another type than
-    /// `application/pidf+xml`.
+    /// `application/pidf+xml` or, by its older name, `application/cpim-pidf+xml`.
     pub fn handle_notification(
         &mut self,
         now: Timestamp,
@@ -341,8 +341,9 @@ impl FromSip {
         body: &Bytes,
     ) -> bool {
         self.now = self.now.max(now);
+        let media_types = self.server.package().profile().media_types;
         let is_known = crate::sip::MediaType::parse(content_type)
-            .is_ok_and(|it| it.essence_eq("application/pidf+xml"));
+            .is_ok_and(|it| media_types.iter().any(|known| it.essence_eq(known)));
         let found = self.find(watcher, presentity, token);
         let Some((key, held)) = found.and_then(|key| Some((key, self.held.get(key)?))) else {
             return false;
@@ -451,9 +452,15 @@ impl FromSip {
         };
         let name = (watcher.to_string(), subject.resource.to_string(), token);
         let document = self.carried(&name);
-        if self.by_name.contains_key(&name) {
+        if let Some(known) = self.by_name.get(&name) {
             // The same document by two ways cannot be: it is a replay. The same token can.
-            self.end_for(subject.key, Reason::Rejected);
+            let is_over = self.held.get(*known).is_some_and(|held| held.is_over);
+            // The service has yet to confirm the end of the one before.
+            let reason = match is_over {
+                true => Reason::Probation,
+                false => Reason::Rejected,
+            };
+            self.end_for(subject.key, reason);
             return;
         }
         let key = self.held.insert(Held {
