@@ -23,7 +23,8 @@ use crate::sip::{RequestRef, ResponseRef, Uri};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FromSipConfig {
-    /// Settings of the SIP side.
+    /// Settings of the SIP side. Its limit of all subscriptions counts those as well whose end the
+    /// service has yet to confirm; over it a watcher is told to come again.
     pub server: ServerConfig,
     /// How documents in SUBSCRIBEs are checked.
     pub checks: ChecksConfig,
@@ -174,6 +175,7 @@ pub struct FromSip {
     now: Timestamp,
     patience: Duration,
     retry_after: u32,
+    limit: usize,
     held: Slab<Held>,
     by_subscription: HashMap<SubscriptionKey, Key>,
     by_name: HashMap<Name, Key>,
@@ -190,6 +192,7 @@ impl FromSip {
     pub fn new(config: FromSipConfig, entropy: impl Entropy + Send + 'static) -> Self {
         let relay = Relay::new(Checks::new(config.checks), &config.domains);
         Self {
+            limit: config.server.limits.subscriptions,
             server: Server::new(relay, config.server, entropy),
             clock: WallClock::default(),
             now: Timestamp::ZERO,
@@ -461,6 +464,10 @@ impl FromSip {
                 false => Reason::Rejected,
             };
             self.end_for(subject.key, reason);
+            return;
+        }
+        if self.held.len() >= self.limit {
+            self.end_for(subject.key, Reason::Probation);
             return;
         }
         let key = self.held.insert(Held {
