@@ -89,6 +89,8 @@ pub(super) struct Passed<'a> {
     pub(super) request: Request,
     /// The canonical address of record in From.
     pub(super) watcher: String,
+    /// That in To.
+    pub(super) presentity: String,
     pub(super) identity: Cow<'a, Identity>,
     pub(super) signature: Signature,
     pub(super) receipt: Option<Receipt>,
@@ -171,10 +173,26 @@ impl Checks {
         Ok(Checked::Passed(Passed {
             request,
             watcher,
+            presentity,
             identity,
             signature,
             receipt,
         }))
+    }
+
+    /// The presentity in To has another name, by which all that are about it are remembered.
+    pub(super) fn rename(
+        &mut self,
+        now: Timestamp,
+        passed: &mut Passed<'_>,
+        presentity: &str,
+    ) -> Result<(), Failure> {
+        if passed.receipt.is_some() && passed.presentity != presentity {
+            let is_known = !passed.identity.is_nobody();
+            let names = [passed.watcher.as_str(), presentity];
+            passed.receipt = Some(self.check_time(now, &passed.request, names, is_known)?);
+        }
+        Ok(())
     }
 
     pub(super) fn record(&mut self, now: Timestamp, receipt: Option<Receipt>) {
@@ -248,10 +266,11 @@ impl Checks {
             identity: query.identity,
             verdict: query.verdict,
         };
-        let passed = match self.check(query.now, &arrived)? {
+        let mut passed = match self.check(query.now, &arrived)? {
             Checked::Verify(signed) => return Ok(BodyReading::Verify(signed)),
             Checked::Passed(passed) => passed,
         };
+        self.rename(query.now, &mut passed, query.resource)?;
         Self::check_carrier(&passed.request, query)?;
         if passed.identity.is_nobody() {
             // From alone is not evidence, and a dialog has no other place for it.

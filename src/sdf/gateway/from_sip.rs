@@ -331,7 +331,8 @@ impl FromSip {
         self.finish_order(key.0, Some(result))
     }
 
-    /// What the service tells a watcher: a presence document, which is passed on unchanged. False when
+    /// What the service tells a watcher: a presence document, which is passed on unchanged. That it is the
+    /// service who tells it is for the host to know; watchers choose tokens that can be guessed. False when
     /// there is no such subscription (any more), or the document is of another type than
     /// `application/pidf+xml` or, by its older name, `application/cpim-pidf+xml`.
     pub fn handle_notification(
@@ -361,7 +362,8 @@ impl FromSip {
         true
     }
 
-    /// The service has ended a subscription by itself: its watcher is told, with this reason. False when
+    /// The service has ended a subscription by itself, as the host knows for sure: its watcher is told, with
+    /// this reason. False when
     /// there is no such subscription (any more).
     pub fn handle_end(
         &mut self,

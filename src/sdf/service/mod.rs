@@ -232,7 +232,7 @@ impl<P: Policy> Service<P> {
         let checks = self.agent.bodies_mut();
         let checked = (self.intake).check(checks, self.now, content_type, body, context, verdict);
         let result = match checked {
-            Ok(Checked::Passed(passed)) => self.carry_out(&passed, context),
+            Ok(Checked::Passed(mut passed)) => self.carry_out(&mut passed, context),
             Ok(Checked::Verify(signed)) => {
                 let waiting = Waiting::of(transaction, content_type, body, context, ());
                 match self.intake.wait(self.now, waiting, signed) {
@@ -250,9 +250,13 @@ impl<P: Policy> Service<P> {
 
     fn carry_out(
         &mut self,
-        passed: &Passed<'_>,
+        passed: &mut Passed<'_>,
         context: &RequestContext<'_>,
     ) -> Result<Granted, Failure> {
+        if let Some(name) = self.agent.policy().alias(&passed.presentity) {
+            let checks = self.agent.bodies_mut();
+            checks.rename(self.now, passed, &name)?;
+        }
         let request = &passed.request;
         let mut direct = DirectRequest::fetch(request.from(), request.to(), &passed.identity)
             .with_address(&passed.watcher)
