@@ -197,7 +197,7 @@ pub(super) struct Vouched {
 /// How the first request of a dialog came whose body told something of it.
 #[derive(Debug)]
 pub(super) struct Carrier {
-    /// Who has sent it, where the body told who asks.
+    /// Who has sent it, where the body told that somebody else asks.
     pub(super) sender: Option<Identity>,
     /// Who asks, as the body told: the sender may refresh for it without a body.
     pub(super) watcher: Option<Identity>,

@@ -155,7 +155,10 @@ impl<P: Package> Server<P> {
             self.accept_body();
             if let Some(subscription) = self.subscriptions.get_mut(key) {
                 subscription.signature = vouched.signature;
-                let sender = vouched.identity.is_some().then(|| sender.clone());
+                let watcher = vouched.identity.as_ref().and_then(Identity::primary);
+                // Other names of the watcher itself may be those of many.
+                let is_another = watcher.is_some_and(|watcher| !sender.includes(watcher));
+                let sender = is_another.then(|| sender.clone());
                 let mark = vouched.mark.clone();
                 subscription.rare_mut().carrier = Some(Carrier {
                     sender,
@@ -195,7 +198,7 @@ impl<P: Package> Server<P> {
         let mut vouched = Vouched::default();
         if request.body().is_empty() || !self.has_body(request)? {
             // Who carries it for the watcher is not the one to be judged.
-            vouched.identity = self.check_sender(subscription, context.identity)?.cloned();
+            vouched.identity = self.check_sender(subscription, context.identity)?;
         } else {
             // The body may tell who asks.
             let wish = self.read_wish(request)?;
@@ -219,7 +222,13 @@ impl<P: Package> Server<P> {
             };
             let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
             let identity = vouched.identity.as_ref().unwrap_or(context.identity);
-            self.check_sender(subscription, identity)?;
+            if let Some(watcher) = self.check_sender(subscription, identity)? {
+                if vouched.identity.is_some() {
+                    // Who carries it asks for itself here, or the watcher by another name.
+                    return Err(Refusal::new(403, RefusalReason::WrongIdentity));
+                }
+                vouched.identity = Some(watcher);
+            }
         }
         let context = &RequestContext {
             identity: vouched.identity.as_ref().unwrap_or(context.identity),
@@ -326,22 +335,24 @@ impl<P: Package> Server<P> {
         Ok(())
     }
 
-    /// Who refreshes a subscription is its watcher, or carries the watcher's requests as at first: then
-    /// it tells who the watcher is.
-    fn check_sender<'a>(
+    /// Who refreshes a subscription is its watcher, or carries the watcher's requests as at first. Gives
+    /// the watcher where `who` is not listed under its name.
+    fn check_sender(
         &self,
-        subscription: &'a Subscription,
+        subscription: &Subscription,
         who: &Identity,
-    ) -> Result<Option<&'a Identity>, Refusal> {
+    ) -> Result<Option<Identity>, Refusal> {
         let Some(watcher) = subscription.watcher.and_then(|key| self.watchers.get(key)) else {
             return Ok(None);
         };
         let carrier = subscription.carrier();
         let sender = carrier.and_then(|it| it.sender.as_ref()?.primary());
-        if who.includes(&watcher.name) {
+        if who.primary() == Some(&*watcher.name) {
             Ok(None)
+        } else if who.includes(&watcher.name) {
+            Ok(Some(who.led_by(&watcher.name)))
         } else if sender.is_some_and(|sender| who.includes(sender)) {
-            Ok(carrier.and_then(|it| it.watcher.as_ref()))
+            Ok(carrier.and_then(|it| it.watcher.clone()))
         } else if who.is_nobody() {
             Err(Refusal::new(401, RefusalReason::Challenged))
         } else {

@@ -174,7 +174,7 @@ impl Checks {
         let is_known = is_signed || !arrived.identity.is_nobody();
         let mut receipt = None;
         if is_looked_at {
-            receipt = Some(self.check_time(now, &request, is_known)?);
+            receipt = Some(self.check_time(now, &request, request.presentity(), is_known)?);
         }
         let signers = match (signed, arrived.verdict) {
             (Some(signed), None) => return Ok(Checked::Verify(signed)),
@@ -187,7 +187,7 @@ impl Checks {
         };
         let identity = identify(&request, arrived.identity, signature)?;
         if is_looked_at && is_known && identity.is_nobody() {
-            receipt = Some(self.check_time(now, &request, false)?);
+            receipt = Some(self.check_time(now, &request, request.presentity(), false)?);
         }
         Ok(Checked::Passed(Passed {
             request,
@@ -195,6 +195,21 @@ impl Checks {
             signature,
             receipt,
         }))
+    }
+
+    /// The presentity in To has another name, by which all that are about it are remembered.
+    pub(super) fn rename(
+        &mut self,
+        now: Timestamp,
+        passed: &mut Passed<'_>,
+        presentity: &str,
+    ) -> Result<(), Failure> {
+        if passed.receipt.is_some() && passed.request.presentity() != presentity {
+            let is_known = !passed.identity.is_nobody();
+            let receipt = self.check_time(now, &passed.request, presentity, is_known)?;
+            passed.receipt = Some(receipt);
+        }
+        Ok(())
     }
 
     pub(super) fn record(&mut self, now: Timestamp, receipt: Option<Receipt>) {
@@ -207,9 +222,10 @@ impl Checks {
         &mut self,
         now: Timestamp,
         request: &Request,
+        presentity: &str,
         is_known: bool,
     ) -> Result<Receipt, Failure> {
-        let receipt = self.replays.receipt(request, is_known);
+        let receipt = self.replays.receipt(request, presentity, is_known);
         let today = self.clock.at(now).ok_or(Failure::NoClock)?;
         let apart = (today - request.date_time()).abs().unsigned_abs();
         if apart > self.config.window || self.replays.is_forgotten(receipt) {
@@ -267,10 +283,11 @@ impl Checks {
             identity: query.identity,
             verdict: query.verdict,
         };
-        let passed = match self.check(query.now, &arrived)? {
+        let mut passed = match self.check(query.now, &arrived)? {
             Checked::Verify(signed) => return Ok(BodyReading::Verify(signed)),
             Checked::Passed(passed) => passed,
         };
+        self.rename(query.now, &mut passed, query.resource)?;
         Self::check_carrier(&passed.request, query)?;
         if passed.identity.is_nobody() {
             // From alone is not evidence, and a dialog has no other place for it.

@@ -39,7 +39,7 @@ struct Age {
 }
 
 /// What is remembered of a request once it is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Receipt {
     name: u64,
     /// Nanoseconds since 1970.
@@ -99,7 +99,7 @@ impl Replays {
     /// Requests about one subscription have one name, and must be newer each time; each fetch has its
     /// own. Those of a watcher who is known have other names than those of whoever calls himself so: he
     /// could send a later time ahead of the watcher's own.
-    pub(super) fn receipt(&self, request: &Request, is_known: bool) -> Receipt {
+    pub(super) fn receipt(&self, request: &Request, presentity: &str, is_known: bool) -> Receipt {
         let at = request.date_time().unix_timestamp_nanos();
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         let mut hasher = self.hasher.build_hasher();
@@ -107,7 +107,7 @@ impl Replays {
             Some(token) => token.as_bytes(),
             None => request.octets(),
         };
-        let (watcher, presentity) = (request.watcher(), request.presentity());
+        let watcher = request.watcher();
         for part in [watcher.as_bytes(), presentity.as_bytes(), last] {
             hasher.write(part);
             // It ends the part: no URI has it within, and the last part needs no end.
@@ -187,7 +187,7 @@ mod tests {
             }
             None => Request::fetch(from, to, at(seconds)),
         };
-        replays.receipt(&request.unwrap(), true)
+        replays.receipt(&request.unwrap(), "bea@example.com", true)
     }
 
     // SDF-36

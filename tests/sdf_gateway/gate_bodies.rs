@@ -13,7 +13,7 @@ use crate::rules::{
 
 const SENDER: &str = "sip:phone@example.net";
 
-fn bearing(message: Message, document: &Document) -> Message {
+pub fn bearing(message: Message, document: &Document) -> Message {
     let mut message = message.with("Content-Type", &document.0);
     message.body = document.1.clone();
     message
@@ -229,4 +229,26 @@ fn what_is_over_leaves_its_token_and_shows_nothing_to_the_next() {
     assert_eq!(story, ["pending", "active"]);
     assert_eq!((gate.gateway.len(), gate.live()), (2, 2));
     assert!(gate.results.iter().all(Result::is_ok), "{:?}", gate.results);
+}
+
+/// The service has yet to confirm the end: the watcher is asked to come again, and not told that it may
+/// not watch.
+#[test]
+fn a_token_whose_end_is_not_confirmed_is_taken_again_later() {
+    let mut gate = Gate::new();
+    let document = plain(&hold(&gate, 600));
+    let (tag, _) = gate.subscribe(&bearing(watch(NORA, "n"), &document));
+    gate.carries = false;
+    let document = plain(&cancel(&gate));
+    let message = watch(NORA, "n").with("Expires", "0").in_dialog(&tag, 2);
+    assert_eq!(gate.send(&bearing(message, &document)).status(), 200);
+    let document = plain(&hold(&gate, 600));
+    let (_, sips) = gate.subscribe(&bearing(watch(NORA, "m"), &document));
+    let last = crate::common::state_of(sips.notifies.last().unwrap()).to_owned();
+    assert_eq!(last, "terminated;reason=probation;retry-after=60");
+    gate.carries = true;
+    gate.release();
+    let document = plain(&hold(&gate, 600));
+    gate.subscribe(&bearing(watch(NORA, "o"), &document));
+    assert_eq!((gate.gateway.len(), gate.live()), (1, 1));
 }

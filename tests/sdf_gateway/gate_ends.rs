@@ -332,3 +332,26 @@ fn a_request_by_another_does_not_extend_it() {
     assert_eq!(gate.ordered(), ["Subscribe"]);
     assert_eq!((gate.live(), gate.gateway.len()), (1, 1));
 }
+
+/// Watchers that come and go faster than the service answers do not fill the gateway.
+#[test]
+fn ends_that_are_not_confirmed_count_as_subscriptions() {
+    let mut config = FromSipConfig::default();
+    config.server.limits.subscriptions = 3;
+    let mut gate = Gate::with(config, |_| ());
+    gate.carries = false;
+    for round in 0..10 {
+        let message = watch(NORA, &format!("n{round}"));
+        let (tag, sips) = gate.subscribe(&message);
+        if round >= 3 {
+            let told = "terminated;reason=probation;retry-after=60";
+            assert_eq!(sips.story().last().unwrap(), told);
+        } else {
+            let bye = message.with("Expires", "0").in_dialog(&tag, 2);
+            assert_eq!(gate.send(&bye).status(), 200);
+        }
+        assert_eq!(gate.gateway.len(), 3.min(round + 1));
+    }
+    gate.pass(100.0);
+    gate.nothing_is_left();
+}

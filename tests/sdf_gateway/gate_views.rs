@@ -138,7 +138,8 @@ fn what_is_told_before_the_answer_is_shown_after_it() {
     assert_eq!(sips.story(), ["pending"]);
     let order = gate.waiting.pop_front().unwrap();
     let body = bytes::Bytes::from_static(b"<presence/>");
-    let pidf = "application/pidf+xml";
+    // By its older name.
+    let pidf = "application/cpim-pidf+xml";
     assert!((gate.gateway).handle_notification(gate.now, NORA, EMIL, &order.token, pidf, &body));
     let early = gate.pass(6.0);
     assert!(early.notifies.iter().all(|it| it.body().is_empty()));

@@ -27,3 +27,4 @@ mod gate_ends;
 mod gate_views;
 mod ordered;
 mod pressed;
+mod shared_tokens;

@@ -1,11 +1,12 @@
 //! Calls of the gateway out of their order: requests while others are open, verdicts late or twice.
 
-use presentity::engine::Entropy;
+use presentity::engine::{Entropy, FlowId, ServerTransaction};
+use presentity::event::Identity;
 use presentity::mime::Verify;
-use presentity::sdf::{Failure, Operation};
+use presentity::sdf::{Failure, Operation, RequestContext};
 
 use crate::common::seeded;
-use crate::rules::{EMIL, NORA, authority, known, signed, state};
+use crate::rules::{Document, EMIL, NORA, authority, known, signed, state};
 use crate::scene::{Fate, Scene};
 
 #[test]
@@ -80,6 +81,62 @@ fn the_same_signed_request_twice_at_once_is_one_subscription() {
         .complete_verification(now, first.key, &verdict);
     assert_eq!(scene.settle().failure(), Failure::Replayed);
     assert_eq!((scene.gateway.len(), scene.live()), (1, 1));
+}
+
+#[test]
+fn the_same_fetch_twice_at_once_is_carried_on_once() {
+    let mut scene = Scene::of_strangers();
+    let document = signed(&scene.fetch());
+    scene.fates.push_back(Fate::Held);
+    assert_eq!(scene.ask(&document).story(), [""; 0]);
+    assert_eq!(scene.ask(&document).failure(), Failure::Busy(10));
+    // Another one is not held up.
+    let other = signed(&scene.fetch());
+    assert_eq!(scene.ask(&other).granted().operation, Operation::Fetch);
+    assert_eq!(scene.release().granted().operation, Operation::Fetch);
+    assert_eq!(scene.ask(&document).failure(), Failure::Replayed);
+    assert_eq!(scene.subscribes.len(), 2);
+
+    // What has failed may come again.
+    let document = signed(&scene.fetch());
+    scene.fates.push_back(Fate::Answered(403, Vec::new()));
+    scene.ask(&document).failure();
+    assert_eq!(scene.ask(&document).granted().operation, Operation::Fetch);
+    scene.pass(40.0);
+    scene.nothing_is_left();
+}
+
+/// Whoever repeats what the far end has refused is not told the watcher's news instead of the watcher.
+#[test]
+fn what_is_refused_leaves_the_way_of_notifications_as_it_was() {
+    let mut scene = Scene::of_strangers();
+    let ways = [FlowId(1), FlowId(2)];
+    let ask = |scene: &mut Scene<_>, document: &Document, way: FlowId| {
+        let nobody = Identity::nobody();
+        let context = RequestContext::new(&nobody).with_flow(way);
+        let (now, (content_type, body)) = (scene.now, document);
+        let account = scene.account.clone();
+        let transaction = ServerTransaction(1_000);
+        (scene.gateway)
+            .handle_request(now, transaction, content_type, body, &context, &account)
+            .unwrap();
+        scene.settle()
+    };
+    let begun = signed(&scene.hold("a", 600));
+    assert!(ask(&mut scene, &begun, ways[0]).answers()[0].is_ok());
+    scene.pass(6.0);
+    let longer = signed(&scene.hold("a", 900));
+    for way in ways {
+        scene.fates.push_back(Fate::Answered(403, Vec::new()));
+        ask(&mut scene, &longer, way).failure();
+    }
+    let told = scene.set(state(EMIL, "away"));
+    assert_eq!(told.states()[0].flow, Some(ways[0]));
+    scene.pass(6.0);
+    assert!(ask(&mut scene, &longer, ways[1]).answers()[0].is_ok());
+    scene.pass(6.0);
+    let told = scene.set(state(EMIL, "back"));
+    assert_eq!(told.states()[0].flow, Some(ways[1]));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod common;
 #[path = "../signing/mod.rs"]
 mod signing;
 
+mod aliases;
 mod carried;
 mod deliveries;
 mod durations;

@@ -128,6 +128,56 @@ fn a_refresh_by_the_gateway_is_the_watchers() {
     scene.empty();
 }
 
+// To bring the watcher's requests is not to be the watcher.
+#[test]
+fn a_request_of_the_gateways_own_is_not_the_watchers() {
+    let mut scene = Scene::new();
+    let mut dialog = brought(&mut scene, &known(GATEWAY));
+    let gateway = GATEWAY.replace("sip:", "pres:");
+    for seconds in [900, 0] {
+        let request = scene.request(&gateway, EMIL, "a", seconds);
+        let refresh = dialog.around(&request);
+        assert_eq!(scene.sip(&refresh, &known(GATEWAY)).status(), 403);
+        assert_eq!(scene.live(), 1);
+    }
+    let request = scene.request(NORA, EMIL, "a", 900);
+    let refresh = dialog.around(&request);
+    assert_eq!(scene.sip(&refresh, &known(SIP_NORA)).status(), 200);
+    let end = dialog.next().with("Expires", "0");
+    assert_eq!(scene.sip(&end, &known(GATEWAY)).status(), 200);
+    scene.empty();
+}
+
+// Of several names of a sender it is the one in From that counts from then on.
+#[test]
+fn other_names_of_the_watcher_are_not_the_watchers() {
+    let mut scene = Scene::new();
+    let both = known(GATEWAY).and(NORA, Assurance::Asserted).unwrap();
+    let request = scene.request(NORA, EMIL, "a", 600);
+    let message = carrying(&mut scene, &request);
+    let outputs = scene.sip(&message, &both);
+    let mut dialog = Dialog::begun(message, &outputs);
+    let refresh = dialog.next();
+    assert_eq!(scene.sip(&refresh, &both).status(), 200);
+    for asked in &scene.rules().asked {
+        assert_eq!(asked.watcher.as_deref(), Some("nora@example.org"));
+    }
+    // Many may share the other one.
+    let refresh = dialog.next().with("Expires", "0");
+    assert_eq!(scene.sip(&refresh, &known(GATEWAY)).status(), 403);
+    let others = known(GATEWAY).and(OTTO, Assurance::Asserted).unwrap();
+    let refresh = dialog.next().with("Expires", "0");
+    assert_eq!(scene.sip(&refresh, &others).status(), 403);
+    // Its owner asks for itself by it, and not for the watcher.
+    let request = scene.request(&GATEWAY.replace("sip:", "pres:"), EMIL, "a", 0);
+    let end = dialog.around(&request);
+    assert_eq!(scene.sip(&end, &both).status(), 403);
+    assert_eq!(scene.live(), 1);
+    let end = dialog.next().with("Expires", "0");
+    assert_eq!(scene.sip(&end, &both).status(), 200);
+    scene.empty();
+}
+
 // Whoever it was, nobody is no proof.
 #[test]
 fn who_was_brought_by_nobody_signs_again() {

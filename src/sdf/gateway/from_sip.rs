@@ -13,9 +13,9 @@ use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::wall_clock::WallClock;
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
-    Backlog, Decision, Failure as SipFailure, Occupancy, Output, Reason, Rejection, RequestContext,
-    Server, ServerConfig, ServerEvent, Subject, SubscriptionKey, Termination, Verdict,
-    VerificationKey, View,
+    Backlog, Decision, Failure as SipFailure, Occupancy, Output, Package as _, Reason, Rejection,
+    RequestContext, Server, ServerConfig, ServerEvent, Subject, SubscriptionKey, Termination,
+    Verdict, VerificationKey, View,
 };
 use crate::sip::{RequestRef, ResponseRef, Uri};
 
@@ -23,7 +23,8 @@ use crate::sip::{RequestRef, ResponseRef, Uri};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FromSipConfig {
-    /// Settings of the SIP side.
+    /// Settings of the SIP side. Its limit of all subscriptions counts those as well whose end the
+    /// service has yet to confirm; over it a watcher is told to come again.
     pub server: ServerConfig,
     /// How documents in SUBSCRIBEs are checked.
     pub checks: ChecksConfig,
@@ -174,6 +175,7 @@ pub struct FromSip {
     now: Timestamp,
     patience: Duration,
     retry_after: u32,
+    limit: usize,
     held: Slab<Held>,
     by_subscription: HashMap<SubscriptionKey, Key>,
     by_name: HashMap<Name, Key>,
@@ -190,6 +192,7 @@ impl FromSip {
     pub fn new(config: FromSipConfig, entropy: impl Entropy + Send + 'static) -> Self {
         let relay = Relay::new(Checks::new(config.checks), &config.domains);
         Self {
+            limit: config.server.limits.subscriptions,
             server: Server::new(relay, config.server, entropy),
             clock: WallClock::default(),
             now: Timestamp::ZERO,
@@ -328,9 +331,10 @@ impl FromSip {
         self.finish_order(key.0, Some(result))
     }
 
-    /// What the service tells a watcher: a presence document, which is passed on unchanged. False when
+    /// What the service tells a watcher: a presence document, which is passed on unchanged. That it is the
+    /// service who tells it is for the host to know; watchers choose tokens that can be guessed. False when
     /// there is no such subscription (any more), or the document is of another type than
-    /// `application/pidf+xml`.
+    /// `application/pidf+xml` or, by its older name, `application/cpim-pidf+xml`.
     pub fn handle_notification(
         &mut self,
         now: Timestamp,
@@ -341,23 +345,25 @@ impl FromSip {
         body: &Bytes,
     ) -> bool {
         self.now = self.now.max(now);
+        let media_types = self.server.package().profile().media_types;
         let is_known = crate::sip::MediaType::parse(content_type)
-            .is_ok_and(|it| it.essence_eq("application/pidf+xml"));
+            .is_ok_and(|it| media_types.iter().any(|known| it.essence_eq(known)));
         let found = self.find(watcher, presentity, token);
-        let Some(held) = found.and_then(|key| self.held.get(key)) else {
+        let Some((key, held)) = found.and_then(|key| Some((key, self.held.get(key)?))) else {
             return false;
         };
         if !is_known || held.is_over {
             return false;
         }
-        let (_, presentity, token) = held.name.clone();
-        self.server.update_state(now, &presentity, |views| {
-            views.0.insert(token, body.clone()).as_ref() != Some(body)
+        let (_, presentity, _) = &held.name;
+        self.server.update_state(now, presentity, |views| {
+            views.0.insert(view_of(key), body.clone()).as_ref() != Some(body)
         });
         true
     }
 
-    /// The service has ended a subscription by itself: its watcher is told, with this reason. False when
+    /// The service has ended a subscription by itself, as the host knows for sure: its watcher is told, with
+    /// this reason. False when
     /// there is no such subscription (any more).
     pub fn handle_end(
         &mut self,
@@ -451,9 +457,19 @@ impl FromSip {
         };
         let name = (watcher.to_string(), subject.resource.to_string(), token);
         let document = self.carried(&name);
-        if self.by_name.contains_key(&name) {
+        if let Some(known) = self.by_name.get(&name) {
             // The same document by two ways cannot be: it is a replay. The same token can.
-            self.end_for(subject.key, Reason::Rejected);
+            let is_over = self.held.get(*known).is_some_and(|held| held.is_over);
+            // The service has yet to confirm the end of the one before.
+            let reason = match is_over {
+                true => Reason::Probation,
+                false => Reason::Rejected,
+            };
+            self.end_for(subject.key, reason);
+            return;
+        }
+        if self.held.len() >= self.limit {
+            self.end_for(subject.key, Reason::Probation);
             return;
         }
         let key = self.held.insert(Held {
@@ -481,10 +497,9 @@ impl FromSip {
             return;
         };
         held.is_over = true;
-        let (_, presentity, token) = held.name.clone();
         let (now, name) = (self.now, held.name.clone());
-        self.server.update_state(now, &presentity, |views| {
-            views.0.remove(&token);
+        self.server.update_state(now, &name.1, |views| {
+            views.0.remove(&view_of(key));
             false
         });
         let document = self.carried(&name);
@@ -652,7 +667,7 @@ impl FromSip {
             self.wheel.cancel(earlier);
         }
         if first && !held.is_over {
-            let decision = Decision::Allow(View::named(&held.name.2));
+            let decision = Decision::Allow(View::named(&view_of(key)));
             let _ = self.server.decide(self.now, held.subscription, decision);
         }
     }
@@ -723,6 +738,11 @@ impl FromSip {
         self.by_name.remove(&held.name);
         self.carried(&held.name);
     }
+}
+
+/// What a subscription sees has a name of its own: tokens of different watchers may be the same.
+fn view_of(key: Key) -> String {
+    format!("{}.{}", key.index, key.generation)
 }
 
 /// A fraction counts as one.

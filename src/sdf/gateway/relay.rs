@@ -28,7 +28,7 @@ pub(super) struct Relay {
     pub(super) refreshed: Vec<(SubscriptionKey, u32)>,
 }
 
-/// What each watcher of a presentity sees, by the token of its subscription.
+/// What each watcher of a presentity sees, by the name of its subscription's view.
 #[derive(Debug, Default)]
 pub(super) struct Views(pub(super) HashMap<String, Bytes>);
 

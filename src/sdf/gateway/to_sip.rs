@@ -1,7 +1,7 @@
 //! Watchers whose requests are documents, presentities that SIP knows.
 
 use core::time::Duration;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -118,6 +118,8 @@ struct Held {
     presentity: Arc<str>,
     /// Nothing for a fetch.
     token: Option<Arc<str>>,
+    /// Of a fetch, where its time is looked at.
+    fetch: Option<Receipt>,
     flow: Option<FlowId>,
     /// The request that is to be answered when the SIP side has spoken.
     open: Option<OpenRequest>,
@@ -134,6 +136,7 @@ struct OpenRequest {
     /// Seconds asked for.
     asked: u32,
     receipt: Option<Receipt>,
+    flow: Option<FlowId>,
 }
 
 /// Watcher, presentity, token: the first two as canonical addresses of record.
@@ -158,6 +161,8 @@ pub struct ToSip {
     held: Slab<Held>,
     by_triple: HashMap<Triple, Key>,
     by_subscription: HashMap<OwnSubscriptionKey, Key>,
+    /// Under way, so that none is carried on twice before the far end has answered.
+    fetches: HashSet<Receipt>,
     lapses: TimerWheel<Key>,
     outputs: VecDeque<ToSipOutput>,
 }
@@ -180,6 +185,7 @@ impl ToSip {
             held: Slab::default(),
             by_triple: HashMap::new(),
             by_subscription: HashMap::new(),
+            fetches: HashSet::new(),
             lapses: TimerWheel::new(),
             outputs: VecDeque::new(),
         }
@@ -217,7 +223,7 @@ impl ToSip {
     pub fn occupancy(&self) -> [usize; 6] {
         [
             self.held.len(),
-            self.by_triple.len(),
+            self.by_triple.len() + self.fetches.len(),
             self.by_subscription.len(),
             self.intake.waiting(),
             self.lapses.len(),
@@ -356,6 +362,7 @@ impl ToSip {
             operation,
             asked: request.duration(),
             receipt: passed.receipt,
+            flow,
         };
         let triple = request.token().map(|token| {
             let token = token.to_owned();
@@ -389,17 +396,17 @@ impl ToSip {
                 if asked != Ok(true) {
                     return Err(Failure::Busy(self.intake.config.retry_after));
                 }
-                held.flow = flow.or(held.flow);
                 held.open = Some(open(Operation::Extend));
                 Ok(())
             }
             (Wish::Hold { .. }, None) => {
-                let open = open(Operation::Subscribe);
-                self.ask(request, body, open, flow, account, triple)
+                self.ask(request, body, open(Operation::Subscribe), account, triple)
             }
             (Wish::Fetch, _) => {
-                let open = open(Operation::Fetch);
-                self.ask(request, body, open, flow, account, None)
+                if (passed.receipt.as_ref()).is_some_and(|it| self.fetches.contains(it)) {
+                    return Err(Failure::Busy(self.intake.config.retry_after));
+                }
+                self.ask(request, body, open(Operation::Fetch), account, None)
             }
         }
     }
@@ -409,7 +416,6 @@ impl ToSip {
         request: &Request,
         body: (&str, Bytes),
         open: OpenRequest,
-        flow: Option<FlowId>,
         account: &Account,
         triple: Option<Triple>,
     ) -> Result<(), Failure> {
@@ -431,12 +437,15 @@ impl ToSip {
             SubscribeError::TooLarge { .. } => Failure::TooLarge,
             _ => Failure::NotHere,
         })?;
+        let fetch = open.receipt.filter(|_| triple.is_none());
+        self.fetches.extend(fetch);
         let key = self.held.insert(Held {
             subscription,
             watcher: request.from().into(),
             presentity: request.to().into(),
             token: request.token().map(Into::into),
-            flow,
+            fetch,
+            flow: open.flow,
             open: Some(open),
             pending: false,
             lapses_at: Timestamp::MAX,
@@ -557,6 +566,7 @@ impl ToSip {
         };
         let duration = expires.min(open.asked);
         if let Operation::Subscribe | Operation::Extend = open.operation {
+            held.flow = open.flow.or(held.flow);
             held.lapses_at = self.now + Duration::from_secs(duration.into());
             let timer = self.lapses.arm(held.lapses_at, key);
             if let Some(earlier) = held.timer.replace(timer) {
@@ -659,6 +669,9 @@ impl ToSip {
             self.lapses.cancel(timer);
         }
         self.by_subscription.remove(&held.subscription);
+        if let Some(fetch) = held.fetch {
+            self.fetches.remove(&fetch);
+        }
         let Some(token) = held.token else {
             return;
         };

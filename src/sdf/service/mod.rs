@@ -232,7 +232,7 @@ impl<P: Policy> Service<P> {
     ) {
         let arrived = (self.intake).arrived(content_type, body, context, verdict);
         let result = match arrived.and_then(|arrived| self.check(&arrived)) {
-            Ok(Checked::Passed(passed)) => self.carry_out(&passed, context),
+            Ok(Checked::Passed(mut passed)) => self.carry_out(&mut passed, context),
             Ok(Checked::Verify(signed)) => {
                 let waiting = Waiting::of(transaction, content_type, body, context, ());
                 match self.intake.wait(self.now, waiting, signed) {
@@ -265,9 +265,13 @@ impl<P: Policy> Service<P> {
 
     fn carry_out(
         &mut self,
-        passed: &Passed<'_>,
+        passed: &mut Passed<'_>,
         context: &RequestContext<'_>,
     ) -> Result<Granted, Failure> {
+        if let Some(name) = self.agent.policy().alias(passed.request.presentity()) {
+            let checks = self.agent.bodies_mut();
+            checks.rename(self.now, passed, &name)?;
+        }
         let request = &passed.request;
         let mut direct = DirectRequest::fetch(request.from(), request.to(), &passed.identity)
             .with_address(request.watcher())
