@@ -143,6 +143,7 @@ impl Course {
         for operation in operations.chunks_exact(WIDTH).take(MOST) {
             let [kind, a, b, c, d, e] = <[u8; WIDTH]>::try_from(operation).expect("so wide");
             self.step += 1;
+            self.is_bound = false;
             self.take_step(kind, [a, b, c, d, e]);
             // The host may be late.
             match kind / 32 {
