@@ -223,7 +223,7 @@ impl Course {
         assert_eq!(found, expected.as_slice(), "{:?}", info.decision);
         let left = info.expires_at.saturating_since(self.now).as_secs();
         assert!(u64::from(it.duration().expect("seconds")) >= left, "{it:?}");
-        let now = self.now;
+        let now = self.told;
         let known = self.known.entry(key).or_insert_with(Known::default);
         if let Some((_, since)) = known.open {
             assert!(now.saturating_since(since) >= FORGOTTEN, "two are open");

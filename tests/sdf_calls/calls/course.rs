@@ -55,6 +55,8 @@ pub struct Course {
     pub now: Timestamp,
     /// The host says times that are this much behind.
     behind: Duration,
+    /// The latest time that the service was told.
+    pub told: Timestamp,
     pub wall: OffsetDateTime,
     pub step: u64,
     pub transactions: u64,
@@ -110,6 +112,7 @@ impl Course {
             config: agent,
             checks,
             now: BEGIN,
+            told: Timestamp::ZERO,
             behind: Duration::ZERO,
             wall: OffsetDateTime::from_unix_timestamp(1_770_000_000).unwrap(),
             step: 0,
@@ -163,7 +166,9 @@ impl Course {
     pub fn said(&mut self) -> Timestamp {
         let behind = std::mem::take(&mut self.behind);
         let elapsed = self.now.saturating_since(Timestamp::ZERO);
-        Timestamp::from_elapsed(elapsed.saturating_sub(behind))
+        let said = Timestamp::from_elapsed(elapsed.saturating_sub(behind));
+        self.told = self.told.max(said);
+        said
     }
 
     fn take_step(&mut self, kind: u8, [a, b, c, d, e]: [u8; 5]) {

@@ -44,7 +44,8 @@ impl Course {
         self.bring();
         while let Some(deadline) = self.service.poll_timeout().filter(|it| *it <= end) {
             self.advance(deadline.saturating_since(self.now));
-            self.service.handle_timeout(self.now);
+            let now = self.said();
+            self.service.handle_timeout(now);
             self.bring();
             rounds += 1;
             assert!(rounds < 20_000, "time stands still");
@@ -54,9 +55,9 @@ impl Course {
 
     pub fn end(&mut self) {
         self.step += 1;
-        self.said();
         // What was on its way for long is given up first.
-        self.service.handle_timeout(self.now);
+        let now = self.said();
+        self.service.handle_timeout(now);
         self.pass_quietly(Duration::from_secs(130));
         assert!(self.asked.is_empty(), "not answered: {:?}", self.asked);
         assert!(self.carried.is_empty(), "not answered: {:?}", self.carried);
