@@ -1,5 +1,7 @@
 //! A watcher that subscribes by documents.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use presentity::event::Delivery;
 use presentity::sdf::{Failure, Granted, Operation, Request, Token};
@@ -36,6 +38,8 @@ pub struct Watcher {
     ask_at: u64,
     replayed: u32,
     pub silent_until: u64,
+    /// Tokens of documents that it may have dated later than newer ones.
+    pub set_back: BTreeSet<String>,
     tokens: u64,
     serials: u64,
     /// What it was shown last, with the number of the notification.
@@ -56,6 +60,7 @@ impl Watcher {
             ask_at: 0,
             replayed: 0,
             silent_until: 0,
+            set_back: BTreeSet::new(),
             tokens: 0,
             serials: 0,
             held: None,
@@ -151,7 +156,9 @@ impl Watcher {
             }
             Err(Failure::UnknownSubscription) => self.cancelling = None,
             Err(Failure::Stale) => {
-                // Somebody sets its clock.
+                // Somebody sets its clock, maybe back: what is still on its way counts as newer.
+                let tokens = self.token.iter().chain(&self.cancelling);
+                self.set_back.extend(tokens.cloned());
                 self.skew = 0;
                 self.last = i64::MIN;
             }

@@ -502,7 +502,10 @@ impl World {
                 self.course.ended += 1;
                 if let (Some(name), EndReason::Unsubscribed) = (&subject.direct, reason) {
                     let name = (name.watcher().into_owned(), name.id().to_owned());
-                    self.cancelled.insert(name);
+                    let watcher = self.watchers.iter().find(|it| it.uri() == name.0);
+                    if !watcher.unwrap().set_back.contains(&name.1) {
+                        self.cancelled.insert(name);
+                    }
                 }
             }
             _ => {}
