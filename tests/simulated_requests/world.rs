@@ -183,6 +183,15 @@ impl World {
         // Everybody asks again within it, and what a bad way has held up is given up.
         self.pass(15 * MINUTE);
         self.check_everybody();
+        // The second change comes while the first is on its way, and nobody needs to ask for it.
+        for presentity in [0, 1] {
+            for wait in [20, 20 * SECOND] {
+                self.marks += 1;
+                self.set(presentity, Some(self.marks));
+                self.pass(wait);
+            }
+        }
+        self.check_everybody();
         self.finish();
         self.course
     }
@@ -553,6 +562,12 @@ impl World {
     // ---- what must be true ----------------------------------------------------------------------
 
     fn check_everybody(&mut self) {
+        // Somebody may have asked just now.
+        for _ in 0..20 {
+            if !self.open.is_empty() || !self.queue.is_empty() {
+                self.pass(25);
+            }
+        }
         assert!(self.asked.is_empty() && self.calling.is_empty() && self.open.is_empty());
         let agent = self.service.agent();
         for watcher in &self.watchers {
