@@ -39,7 +39,7 @@ pub struct ChecksConfig {
     /// passes, as [`Signature::Valid`], which says nothing of who asks. Default: no, it is refused.
     pub unbound_signatures: bool,
     /// Accepted requests that are remembered, each for two to four times the window. Default 1,048,576,
-    /// some 40 MB; when as many were accepted lately, others get [`Failure::Busy`].
+    /// some 40 MB, and twice that at worst; when as many were accepted lately, others get [`Failure::Busy`].
     pub remembered: usize,
 }
 
