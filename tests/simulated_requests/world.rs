@@ -563,8 +563,8 @@ impl World {
 
     fn check_everybody(&mut self) {
         // Somebody may have asked just now.
-        for _ in 0..20 {
-            if !self.open.is_empty() || !self.queue.is_empty() {
+        for _ in 0..40 {
+            if !self.open.is_empty() {
                 self.pass(25);
             }
         }

@@ -8,7 +8,7 @@ use presentity::pidf::Presence;
 use presentity::sdf::{Failure, Notification, Operation, Output};
 use presentity::sip::Response;
 
-use super::course::{Course, FORGOTTEN, Known};
+use super::course::{Course, FORGOTTEN};
 use super::rules::{NOBODY, PRESENTITIES, WATCHERS, place_of};
 use crate::common;
 
@@ -224,7 +224,7 @@ impl Course {
         let left = info.expires_at.saturating_since(self.now).as_secs();
         assert!(u64::from(it.duration().expect("seconds")) >= left, "{it:?}");
         let now = self.told;
-        let known = self.known.entry(key).or_insert_with(Known::default);
+        let known = self.known.entry(key).or_default();
         if let Some((_, since)) = known.open {
             assert!(now.saturating_since(since) >= FORGOTTEN, "two are open");
         }
