@@ -31,7 +31,8 @@ pub struct ChecksConfig {
     /// How requests are read. Default: strictly.
     pub read: ReadOptions,
     /// How far the time of a request may be from now, in either direction. Default 300 s; at most a
-    /// day.
+    /// day. A request from further ahead is refused and not remembered: a copy that comes when its time
+    /// has come is taken for new. A watcher that sets its clock back by more uses new tokens.
     pub window: Duration,
     /// Whose time is looked at. Default: that of every request.
     pub freshness: Freshness,
