@@ -81,7 +81,7 @@ fn requests_ask_for_what_they_were_made_for() {
     assert_eq!(made.wish(), Wish::Cancel { token: "balcony" });
     assert_eq!(
         (made.watcher(), made.presentity()),
-        ("nora@example.org".into(), "emil@example.com".into())
+        ("nora@example.org", "emil@example.com")
     );
 }
 
