@@ -164,11 +164,15 @@ impl Course {
 
     /// What the host says the time is.
     pub fn said(&mut self) -> Timestamp {
-        let behind = std::mem::take(&mut self.behind);
-        let elapsed = self.now.saturating_since(Timestamp::ZERO);
-        let said = Timestamp::from_elapsed(elapsed.saturating_sub(behind));
+        let said = self.read_clock();
         self.told = self.told.max(said);
         said
+    }
+
+    fn read_clock(&mut self) -> Timestamp {
+        let behind = std::mem::take(&mut self.behind);
+        let elapsed = self.now.saturating_since(Timestamp::ZERO);
+        Timestamp::from_elapsed(elapsed.saturating_sub(behind))
     }
 
     fn take_step(&mut self, kind: u8, [a, b, c, d, e]: [u8; 5]) {
@@ -216,7 +220,8 @@ impl Course {
 
     pub fn set_clock(&mut self, by: i64) {
         self.wall += time::Duration::seconds(by);
-        let now = self.said();
+        // The time of day at some moment: no subscription grows older by it.
+        let now = self.read_clock();
         self.service.set_wall_clock(now, self.wall);
     }
 
