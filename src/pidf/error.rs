@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::extension::ValueError;
-use crate::xml::{Location, XmlError, XmlErrorKind, XmlLimit, XmlWriteError};
+use crate::xml::{Location, XmlError, XmlWriteError};
 
 /// A departure from RFC 3863 that a tolerant reader puts up with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum Fault {
     OldNamespace,
     /// The document says that it is in an encoding other than UTF-8 and US-ASCII. Read all the same
     /// when that makes no difference: it has no octet but those of ASCII, and the encoding has
-    /// ASCII in it. Strict reading refuses it as [`XmlErrorKind::Encoding`].
+    /// ASCII in it. Strict reading refuses it as [`XmlErrorKind::Encoding`](crate::xml::XmlErrorKind::Encoding).
     #[error("expected the encoding UTF-8 or US-ASCII, found {name}")]
     Encoding {
         /// The encoding, as it was named.
@@ -244,17 +244,7 @@ impl ReadError {
     /// 400 for all else.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Xml(error)
-                if matches!(
-                    error.kind(),
-                    XmlErrorKind::Limit {
-                        limit: XmlLimit::Bytes,
-                        ..
-                    }
-                ) =>
-            {
-                413
-            }
+            Self::Xml(error) if error.is_of_size() => 413,
             _ => 400,
         }
     }

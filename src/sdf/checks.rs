@@ -63,8 +63,8 @@ pub enum Freshness {
     /// Every request must be fresh and newer than the last one.
     #[default]
     Every,
-    /// Those with a signature must: where the others come by a way that lets nobody repeat them, and
-    /// from clocks that nobody sets.
+    /// Those with a signature must: where the others come by a way on which nobody can repeat them, or
+    /// from machines whose clocks nobody keeps.
     Signed,
 }
 
@@ -359,7 +359,7 @@ fn check_target(arrived: &Arrived<'_>, presentity: &str) -> Result<(), Failure> 
     }
 }
 
-/// Whether From is among the names in the certificate (facts of the draft's section 6; RFC 5280
+/// Whether From is among the names in the certificate (section 6 of the draft; RFC 5280
 /// section 4.2.1.6).
 fn binds(signer: &Signer, from: &str) -> bool {
     let Ok(from) = Uri::parse(from) else {

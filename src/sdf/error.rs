@@ -4,14 +4,14 @@ use core::fmt;
 
 use super::field::Field;
 use super::{MAX_DURATION, MAX_REQUEST_LEN, MAX_TOKEN_LEN};
-use crate::xml::{Location, XmlError, XmlErrorKind, XmlLimit};
+use crate::xml::{Location, XmlError};
 
 /// A departure from the format that a tolerant reader puts up with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// A document type declaration without internal subset stands before the root. Passed over, and
-    /// what it refers to is not looked at. Strict reading refuses it as [`XmlErrorKind::Doctype`].
+    /// what it refers to is not looked at. Strict reading refuses it as [`XmlErrorKind::Doctype`](crate::xml::XmlErrorKind::Doctype).
     #[error("expected no document type declaration")]
     Doctype,
     /// White space surrounds a value. Left out.
@@ -105,17 +105,7 @@ impl ReadError {
     /// 400 for all else.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Xml(error)
-                if matches!(
-                    error.kind(),
-                    XmlErrorKind::Limit {
-                        limit: XmlLimit::Bytes,
-                        ..
-                    }
-                ) =>
-            {
-                413
-            }
+            Self::Xml(error) if error.is_of_size() => 413,
             _ => 400,
         }
     }

@@ -177,6 +177,17 @@ impl XmlError {
         &self.0.kind
     }
 
+    /// Whether the document has more octets than it may have.
+    pub(crate) fn is_of_size(&self) -> bool {
+        matches!(
+            self.kind(),
+            XmlErrorKind::Limit {
+                limit: XmlLimit::Bytes,
+                ..
+            }
+        )
+    }
+
     /// Where it was found.
     pub fn location(&self) -> &Location {
         &self.0.location

@@ -363,8 +363,7 @@ impl FromSip {
     }
 
     /// The service has ended a subscription by itself, as the host knows for sure: its watcher is told, with
-    /// this reason. False when
-    /// there is no such subscription (any more).
+    /// this reason. False when there is no such subscription (any more).
     pub fn handle_end(
         &mut self,
         now: Timestamp,
