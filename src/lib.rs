@@ -8,10 +8,11 @@
 //! | --- | --- |
 //! | [`presence`] | the presence agent (RFC 3856): policy, views, composition; watcher and publisher |
 //! | [`sdf`] | the CPIM subscription data format: requests as documents, their service, and the gateway to SIP |
+//! | [`certs`] | certificates of others: found by `certs`, retrieved, judged, kept; and their service (RFC 6072) |
 //! | [`event`] | subscriptions (RFC 6665) and publications (RFC 3903) for any event package |
 //! | [`pidf`] | the presence document (RFC 3863), the data model, rich presence, capabilities, `certs` |
 //! | [`xml`] | the strict XML that documents stand on |
-//! | [`mime`] | MIME entities, `multipart/signed`, and the traits by which the host signs and verifies |
+//! | [`mime`] | MIME entities, signed and encrypted ones, the traits of who has keys, and S/MIME itself by a feature |
 //! | [`sip`] | views of messages, typed header fields, URIs |
 //! | [`engine`] | time, names of transactions, entropy |
 //!
@@ -117,6 +118,9 @@
 //! - It sends a request by [`flow`](sip::OutgoingRequest::flow) if it still has that, else to the
 //!   next hop; above 1300 octets not over UDP. It tries its other hops before it reports
 //!   [`Failure::Transport`](event::Failure::Transport).
+//! - It signs, verifies, encrypts, decrypts and reads certificates where a policy or a demand asks for that:
+//!   [`Output::Protect`](event::Output::Protect), [`Output::Open`](event::Output::Open),
+//!   [`RetrieverOutput::Inspect`](certs::RetrieverOutput::Inspect) are jobs that it does where nobody waits.
 //! - It looks up names: those of next hops by RFC 3263, and for a watcher of pres URIs the SRV records that
 //!   [`WatcherOutput::Resolve`](presence::WatcherOutput::Resolve) names.
 //! - It never repeats a challenged request by itself, since that takes a new CSeq: it gives the
@@ -149,7 +153,9 @@
 //! - [x] RFC 3903, the event state compositor and the event publication agent
 //! - [x] RFC 3863, 4479, 4480, 4482, 5196: presence documents, read and written
 //! - [x] RFC 3840, Contact parameters to and from capabilities in documents
-//! - [x] RFC 1847, `multipart/signed`; cryptography is the host's
+//! - [x] RFC 1847 and 8551: signed and encrypted bodies both ways; keys are the host's, or the feature `smime`'s
+//! - [x] RFC 6072 section 6, the `certificate` package, both sides, and draft-schubert-simple-pidf-cert-00
+//! - [x] RFC 6072, the event package `certificate`: subscriber and state agent; reading certificates is the host's
 //! - [x] the CPIM Subscription Data Format (Internet-Draft, September 2002), served and carried to SIP
 //! - [ ] RFC 3857 and 3858, 4660, 5025, 5262, 5839, 6446
 //!
@@ -159,7 +165,9 @@
 //!
 //! - `tracing`: events about what the state machines decide, subscriptions named by their key and
 //!   URIs left out.
+//! - `smime`: signatures, encryption and certificates for [`mime`], on the OpenSSL of the system.
 
+pub mod certs;
 pub mod engine;
 pub mod event;
 pub mod mime;

@@ -37,6 +37,8 @@ const ENCLOSED: &[(&str, &str)] = &[
     ("quick_xml", "xml"),
     ("nom", "sip"),
     ("prefetch_index", "engine"),
+    ("openssl", "mime"),
+    ("x509_cert", "mime"),
 ];
 
 /// What a library without I/O has no use for.

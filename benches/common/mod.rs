@@ -17,7 +17,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, Entropy, ServerTransaction, Timestamp};
 use presentity::event::{
-    Assurance, Authorization, Decision, Identity, Output, RequestContext, SubscribeQuery, View,
+    Assurance, Authorization, Decision, Identity, Output, Protection, ProtectionJob,
+    ProtectionQuery, RequestContext, SubscribeQuery, View,
 };
 use presentity::pidf::{Note, Presence, Tuple};
 use presentity::presence::{Agent, AgentConfig, Policy};
@@ -29,6 +30,8 @@ const STEP: Duration = Duration::from_millis(10);
 const DAY: u32 = 86_400;
 /// Octets of the reference NOTIFY.
 pub const REFERENCE: usize = 862;
+/// What most watchers take.
+const PIDF: &str = "application/pidf+xml";
 /// The host's line in front of each NOTIFY.
 pub const VIA: &str = "Via: SIP/2.0/UDP pa.example.com:5060;branch=z9hG4bK7f3a19c2d45be608\r\n";
 
@@ -39,6 +42,14 @@ pub struct Open;
 impl Policy for Open {
     fn subscribe(&mut self, _: &SubscribeQuery<'_>) -> Authorization {
         Decision::Allow(View::full()).into()
+    }
+
+    /// Whoever takes signed documents gets them.
+    fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
+        match query.accepts_signed {
+            true => Protection::Signed,
+            false => Protection::None,
+        }
     }
 }
 
@@ -112,7 +123,7 @@ impl Subscribe {
                 format!("<sip:watcher-{watcher:07}@192.0.2.9:5062>"),
             ),
             ("Event", "presence".into()),
-            ("Accept", "application/pidf+xml".into()),
+            ("Accept", dialog.accept.into()),
             ("Expires", expires.to_string()),
             ("Supported", "replaces, outbound".into()),
             ("User-Agent", "Desk phone 7.1".into()),
@@ -164,11 +175,13 @@ pub struct Dialog {
     presentity: u64,
     tag: [u8; 13],
     cseq: u32,
+    accept: &'static str,
 }
 
 impl Dialog {
     fn new(watcher: u64, presentity: u64) -> Self {
         Self {
+            accept: PIDF,
             watcher,
             presentity,
             tag: [0; 13],
@@ -332,6 +345,31 @@ impl Population {
         let mut dialog = self.newcomer(presentity);
         self.join(&mut dialog);
         self.dialogs.push(dialog);
+    }
+
+    /// The same, of one that takes signed documents. `sign` is called for those that have to be made.
+    pub fn grow_signed(
+        &mut self,
+        presentity: u64,
+        sign: &mut impl FnMut(&mut Agent<Open>, ProtectionJob),
+    ) {
+        let mut dialog = self.newcomer(presentity);
+        dialog.accept = "application/pidf+xml, multipart/signed";
+        let subscribe = Self::initial(&dialog);
+        let now = self.step();
+        let context = RequestContext::new(&subscribe.identity, "sip:pa.example.com:5060");
+        self.agent
+            .handle_request(now, ServerTransaction(1), &subscribe.view(), &context)
+            .expect("no backlog");
+        let mut transaction = None;
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                Output::Protect(job) => sign(&mut self.agent, job),
+                Output::Send(request) => transaction = Some(request.transaction()),
+                _ => {}
+            }
+        }
+        self.answer(transaction.expect("a NOTIFY"));
     }
 
     /// The end of a subscription with all that belongs to it.

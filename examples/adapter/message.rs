@@ -89,7 +89,7 @@ pub(crate) fn uri_text(uri: &Uri) -> String {
 /// A URI that the stack writes as it is, for the same reason.
 ///
 /// Nothing reads its parts: where the request goes is told apart from it.
-fn uri_as_is(text: &str) -> Uri {
+pub(crate) fn uri_as_is(text: &str) -> Uri {
     Uri {
         host_with_port: Domain::from(text).into(),
         ..Uri::default()

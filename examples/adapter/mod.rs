@@ -14,6 +14,8 @@
 //!   what is repeated and repeats what is not answered, [`udp`] has the sockets, which [`bind`] makes,
 //!   and [`exchange`] passes requests and responses between them and the agent. A small appliance with
 //!   UDP alone takes these and the loop.
+//! - [`workers`] has threads for what takes long: to sign and encrypt documents, where a policy asks for
+//!   it, and to open what others have signed or encrypted.
 //!
 //! Datagrams go past the stack, which would spend some 100 µs on a SUBSCRIBE and its NOTIFY, several
 //! times what the agent takes. A server lives by its datagrams, so that these go from socket to agent
@@ -33,6 +35,7 @@ pub(crate) mod message;
 pub(crate) mod transactions;
 pub(crate) mod transport;
 pub(crate) mod udp;
+pub(crate) mod workers;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -41,18 +44,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
 use presentity::event::{
-    Failure, Identity, Output, Reason, RequestContext, ServerEvent, Termination,
+    Failure, Identity, Opening, OpeningKey, OpeningOutcome, Output, ProtectError, ProtectionJob,
+    ProtectionKey, Reason, RequestContext, ServerEvent, Termination,
 };
+use presentity::mime::{OpenError, SignError, Written};
 use presentity::presence::{Agent, Policy};
 use presentity::sip::{self, RequestRef};
 use rsipstack::sip::Header;
 use rsipstack::transaction::{Transaction, TransactionReceiver};
+use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use datagram::Echo;
 use transactions::Route;
 use transport::{Arrival, Opened, Path, Stack, Way};
+use workers::Workers;
 
 /// How many outputs and datagrams are taken in turns.
 const BURST: usize = 32;
@@ -63,6 +70,8 @@ const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(33);
 /// How long the last NOTIFYs of subscriptions that end at shutdown may take.
 const CLOSING_LIMIT: Duration = Duration::from_secs(2);
+/// How often the agent is told the time of day: somebody may set the clock.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What the server around the agent has to know and decide.
 pub(crate) trait Host<P: Policy> {
@@ -74,6 +83,28 @@ pub(crate) trait Host<P: Policy> {
     fn answer(&mut self, request: &RequestRef<'_>, caller: &Caller, agent: &Agent<P>) -> Reply;
     /// Hears what happened to subscriptions and publications.
     fn event(&mut self, event: &ServerEvent);
+    /// What signs or encrypts a document, to be done elsewhere; for a policy that asks for it.
+    fn protect(&mut self, job: ProtectionJob) -> Protect {
+        drop(job);
+        Box::new(|| Err(SignError::NoKey.into()))
+    }
+    /// What opens a signed or encrypted body, to be done elsewhere; for an agent that is told to have it
+    /// opened.
+    fn open(&mut self, opening: Opening) -> Open {
+        drop(opening);
+        Box::new(|| Err(OpenError::Unsupported))
+    }
+}
+
+/// Work that protects a document.
+pub(crate) type Protect = Box<dyn FnOnce() -> Result<Written, ProtectError> + Send>;
+/// Work that opens a body.
+pub(crate) type Open = Box<dyn FnOnce() -> OpeningOutcome + Send>;
+
+/// Work that is done.
+enum Done {
+    Protected(ProtectionKey, Result<Written, ProtectError>),
+    Opened(OpeningKey, OpeningOutcome),
 }
 
 /// Who sent a request.
@@ -150,6 +181,9 @@ pub(crate) struct Adapter<P: Policy, H: Host<P>> {
     under_way: usize,
     outcomes: Outcomes,
     commands: Commands<P, H>,
+    workers: Workers<Done>,
+    /// When the agent is told the time of day.
+    clock_due: Instant,
 }
 
 type Outcomes = (
@@ -160,16 +194,19 @@ type Commands<P, H> = (mpsc::Sender<Command<P, H>>, mpsc::Receiver<Command<P, H>
 
 impl<P: Policy, H: Host<P>> Adapter<P, H> {
     pub(crate) fn new(agent: Agent<P>, host: H, stack: Stack) -> Self {
+        let epoch = Instant::now();
         Self {
             agent,
             host,
             stack,
-            epoch: Instant::now(),
+            epoch,
             unanswered: HashMap::new(),
             next: 0,
             under_way: 0,
             outcomes: mpsc::unbounded_channel(),
             commands: mpsc::channel(16),
+            workers: Workers::new(),
+            clock_due: epoch,
         }
     }
 
@@ -195,6 +232,7 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         let mut buffer = vec![0; udp::MAX_LEN];
         let mut turns = 0_usize;
         loop {
+            self.tell_time();
             // The drain rule: nothing may be left in the agent before this task sleeps. What has come
             // is read in between, so that the answers to many NOTIFYs need no room in the system.
             let mut idle = true;
@@ -221,7 +259,8 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             }
             self.stack.udp.flush();
             self.handle_due();
-            if idle && closing.is_some() && self.under_way == 0 {
+            let open = self.under_way + self.workers.under_way();
+            if idle && closing.is_some() && open == 0 {
                 break;
             }
             let deadline = self
@@ -246,6 +285,17 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
                 }
                 Some((transaction, outcome)) = self.outcomes.1.recv() => {
                     self.handle_outcome(transaction, outcome);
+                }
+                done = self.workers.result() => {
+                    let now = self.now();
+                    match done {
+                        Done::Protected(key, result) => {
+                            self.agent.complete_protection(now, key, result);
+                        }
+                        Done::Opened(key, outcome) => {
+                            self.agent.complete_opening(now, key, outcome);
+                        }
+                    }
                 }
                 closed = self.stack.changed() => {
                     let now = self.now();
@@ -274,6 +324,16 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             }
         }
         self.stack.close();
+    }
+
+    fn tell_time(&mut self) {
+        let now = Instant::now();
+        if now >= self.clock_due {
+            let elapsed = now.saturating_duration_since(self.epoch);
+            let now_here = Timestamp::from_elapsed(elapsed);
+            self.agent.set_wall_clock(now_here, wall_clock());
+            self.clock_due = now + CLOCK_INTERVAL;
+        }
     }
 
     /// How a request came in; nothing when its sender does not read the responses it has got.
@@ -359,6 +419,16 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             Output::NeedCredentials(need) => {
                 let now = self.now();
                 self.agent.decline_credentials(now, need.transaction());
+            }
+            Output::Protect(job) => {
+                let key = job.key;
+                let work = self.host.protect(job);
+                self.workers.start(move || Done::Protected(key, work()));
+            }
+            Output::Open(opening) => {
+                let key = opening.key;
+                let work = self.host.open(opening);
+                self.workers.start(move || Done::Opened(key, work()));
             }
             // Jobs come only from a policy that defers publications.
             _ => {}
@@ -492,4 +562,13 @@ pub(crate) fn entropy() -> Result<impl FnMut(&mut [u8]) + Send + 'static, getran
             std::process::abort();
         }
     })
+}
+
+/// The time of day, which the library does not read.
+pub(crate) fn wall_clock() -> OffsetDateTime {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the library reads no clock; a program does"
+    )]
+    OffsetDateTime::now_utc()
 }

@@ -12,7 +12,7 @@ use presentity::event::Failure;
 use presentity::sip::{self, OutgoingRequest};
 use rsipstack::EndpointBuilder;
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::{Header, Response, Transport};
+use rsipstack::sip::{Header, Request, Response, Transport};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::{Transaction, TransactionReceiver};
@@ -96,6 +96,16 @@ impl Endpoint {
         let ipv4 = sockets(Ipv4Addr::UNSPECIFIED.into()).await;
         let ipv6 = sockets(Ipv6Addr::UNSPECIFIED.into()).await;
         Self::on(ipv4, ipv6, unnamed, token)
+    }
+
+    /// The same on 127.0.0.1 alone, for what stays on this machine.
+    pub(crate) async fn on_loopback(unnamed: Transport) -> Started {
+        let token = CancellationToken::new();
+        let (udp, tcp) = bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let child = Some(token.child_token());
+        let udp = UdpConnection::from_socket(Arc::new(udp), None, child).await?;
+        let unasked = Err("not asked for".into());
+        Self::on(Ok((udp, Some(tcp))), unasked, unnamed, token)
     }
 
     fn on(
@@ -203,6 +213,26 @@ impl Endpoint {
         });
     }
 
+    /// Sends a request of the application's own, which has no Via yet, towards a URI: what becomes of it.
+    pub(crate) fn ask(
+        &self,
+        request: Request,
+        next_hop: String,
+    ) -> impl Future<Output = Outcome> + Send + use<> {
+        let stack = self.stack.clone();
+        let len = request.to_bytes().len() + VIA_LEN;
+        let message = move |via| {
+            let mut request = request.clone();
+            request.headers.push_front(via);
+            Some(request)
+        };
+        async move {
+            let sent = stack.exchange(&next_hop, len > MAX_DATAGRAM, message);
+            let sent = timeout(REQUEST_LIMIT, sent).await;
+            sent.unwrap_or(Err(Failure::Timeout))
+        }
+    }
+
     /// Waits for what became of a request.
     pub(crate) async fn outcome(&mut self) -> (ClientTransaction, Outcome) {
         match self.outcomes.1.recv().await {
@@ -222,7 +252,19 @@ impl Endpoint {
 
 impl Sockets {
     async fn send(&self, request: &OutgoingRequest) -> Outcome {
-        let transaction = self.open(request).await.ok_or(Failure::Transport)?;
+        let large = request.encoded_len(VIA_LEN) > MAX_DATAGRAM;
+        let message = |via| message::request(request, via);
+        self.exchange(request.next_hop(), large, message).await
+    }
+
+    async fn exchange(
+        &self,
+        next_hop: &str,
+        large: bool,
+        message: impl Fn(Header) -> Option<Request>,
+    ) -> Outcome {
+        let opened = self.open(next_hop, large, message).await;
+        let transaction = opened.ok_or(Failure::Transport)?;
         let connection = match &transaction.connection {
             Some(SipConnection::Tcp(connection)) => connection.cancel_token(),
             _ => None,
@@ -242,10 +284,14 @@ impl Sockets {
     }
 
     /// Finds the way of a request and opens a client transaction on it.
-    async fn open(&self, request: &OutgoingRequest) -> Option<Transaction> {
-        let hop = next_hop(request.next_hop(), self.unnamed)?;
+    async fn open(
+        &self,
+        towards: &str,
+        large: bool,
+        message: impl Fn(Header) -> Option<Request>,
+    ) -> Option<Transaction> {
+        let hop = next_hop(towards, self.unnamed)?;
         let reliable = hop.r#type == Some(Transport::Tcp);
-        let large = request.encoded_len(VIA_LEN) > MAX_DATAGRAM;
         for address in addresses(&hop).await? {
             let connection = if reliable {
                 self.connect(address).await
@@ -257,7 +303,7 @@ impl Sockets {
                 self.socket(address)
             };
             if let Some(connection) = connection
-                && let Some(transaction) = self.transaction(request, connection, address)
+                && let Some(transaction) = self.transaction(&message, connection, address)
             {
                 return Some(transaction);
             }
@@ -286,13 +332,13 @@ impl Sockets {
 
     fn transaction(
         &self,
-        request: &OutgoingRequest,
+        message: impl Fn(Header) -> Option<Request>,
         connection: SipConnection,
         peer: SocketAddr,
     ) -> Option<Transaction> {
         let local = local_address(&connection, peer).ok()?;
         let via = self.endpoint.get_via(Some(local), None).ok()?;
-        let message = message::request(request, Header::Via(via.into()))?;
+        let message = message(Header::Via(via.into()))?;
         let key = TransactionKey::from_request(&message, TransactionRole::Client).ok()?;
         let destination = sip_address(connection.transport(), peer);
         let endpoint = self.endpoint.clone();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use lexopt::prelude::*;
 
 use crate::algorithm::Algorithm;
+use crate::smime::Files;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -32,10 +33,18 @@ Usage: presence_server (--accounts FILE | --no-auth) [OPTIONS]
   --max-expires SECONDS      Longest ones [default: 3600]
   --notify-interval SECONDS  Least time between two rounds of notifications about
                              one presentity [default: 5]
+  --sign-with KEY,CERT       Sign documents for watchers who take that (S/MIME), with
+                             this key; CERT, for the domain, may have a chain below it
+  --encrypt-for DIR          Encrypt documents for watchers who take that, and whose
+                             certificates are there, as user@domain.pem
+  --trust FILE               Open what clients have signed; these are the authorities
+                             whose word counts
+  --open-with KEY,CERT       Open what clients have encrypted for this key
   --quiet                    Print no line for each change
   --help                     Print this
 
-Commands are read from standard input; `help` lists them.
+Keys and certificates are files in PEM; they take the Cargo feature smime. Commands
+are read from standard input; `help` lists them.
 ";
 
 /// What a watcher gets of whom nothing was decided.
@@ -65,6 +74,7 @@ pub(crate) struct Args {
     pub(crate) min_expires: u32,
     pub(crate) max_expires: u32,
     pub(crate) notify_interval: Duration,
+    pub(crate) files: Files,
     pub(crate) quiet: bool,
 }
 
@@ -81,6 +91,7 @@ pub(crate) fn parse(
     let mut min_expires = 60;
     let mut max_expires = 3600;
     let mut notify_interval = Duration::from_secs(5);
+    let mut files = Files::default();
     let mut quiet = false;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
@@ -96,6 +107,10 @@ pub(crate) fn parse(
             Long("notify-interval") => {
                 notify_interval = Duration::from_secs(parser.value()?.parse::<u32>()?.into());
             }
+            Long("sign-with") => files.sign_with = Some(parser.value()?.parse()?),
+            Long("encrypt-for") => files.encrypt_for = Some(PathBuf::from(parser.value()?)),
+            Long("trust") => files.trust = Some(PathBuf::from(parser.value()?)),
+            Long("open-with") => files.decrypt_with = Some(parser.value()?.parse()?),
             Long("quiet") | Short('q') => quiet = true,
             Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
@@ -133,6 +148,7 @@ pub(crate) fn parse(
         min_expires,
         max_expires,
         notify_interval,
+        files,
         quiet,
     };
     Ok(Some(args))

@@ -1,13 +1,17 @@
 //! What the server does beside presence: tells who asks, registers phones, answers the rest.
 
-use presentity::event::{Assurance, Identity, ServerEvent};
+use std::sync::Arc;
+
+use presentity::event::{Assurance, Identity, Opening, ProtectionJob, ServerEvent};
+use presentity::mime::{OpenError, SignError};
 use presentity::presence::Agent;
 use presentity::sip::{HeaderName, NameAddr, RequestRef, Uri};
 
-use crate::adapter::{Caller, Host, Reply};
+use crate::adapter::{Caller, Host, Open, Protect, Reply};
 use crate::digest::{Authenticator, Credentials};
 use crate::policy::{ServerPolicy, without_port};
 use crate::registrar::Registrar;
+use crate::smime::Keys;
 use crate::terminal::say;
 
 /// The server around the agent.
@@ -20,6 +24,8 @@ pub(crate) struct Server {
     pub(crate) ports: Vec<u16>,
     pub(crate) registrar: Registrar,
     pub(crate) max_expires: u32,
+    /// For documents that leave signed or encrypted.
+    pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) quiet: bool,
 }
 
@@ -131,13 +137,18 @@ impl Host<ServerPolicy> for Server {
         caller: &Caller,
         agent: &Agent<ServerPolicy>,
     ) -> Reply {
+        let opens = self.keys.as_ref().is_some_and(|keys| keys.opens());
+        let accept = match opens {
+            true => "application/pidf+xml, multipart/signed, application/pkcs7-mime",
+            false => "application/pidf+xml",
+        };
         let allow = format!("{}, REGISTER, OPTIONS", agent.allow());
         match request.method() {
             "REGISTER" => self.register(request, caller),
             "OPTIONS" => Reply::new(200)
                 .with("Allow", allow)
                 .with("Allow-Events", agent.allow_events())
-                .with("Accept", "application/pidf+xml"),
+                .with("Accept", accept),
             // No dialog of ours has these.
             "NOTIFY" | "BYE" | "PRACK" | "UPDATE" | "INFO" => Reply::new(481),
             _ => Reply::new(405).with("Allow", allow),
@@ -148,5 +159,15 @@ impl Host<ServerPolicy> for Server {
         if !self.quiet {
             say(event);
         }
+    }
+
+    fn protect(&mut self, job: ProtectionJob) -> Protect {
+        let keys = self.keys.clone();
+        Box::new(move || keys.ok_or(SignError::NoKey)?.protect(&job))
+    }
+
+    fn open(&mut self, opening: Opening) -> Open {
+        let keys = self.keys.clone();
+        Box::new(move || keys.ok_or(OpenError::Unsupported)?.open(&opening))
     }
 }

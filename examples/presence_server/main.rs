@@ -4,14 +4,23 @@
 //! cargo run --example presence_server -- --no-auth --listen 127.0.0.1:5060
 //! ```
 //!
+//! Built with the feature `smime` it signs documents for watchers who take that:
+//!
+//! ```text
+//! cargo run --features smime --example presence_server -- --accounts accounts --domain example.com \
+//!     --sign-with example.com.key,example.com.pem
+//! ```
+//!
 //! Presence itself is the library's; `../adapter` joins it to the stack. What is here is what any
-//! server has of its own: a command line, accounts, a policy, a console, and a registrar that keeps
-//! phones content.
+//! server has of its own: a command line, accounts, a policy, a console, keys (`../smime`), and a registrar
+//! that keeps phones content.
 
 #[path = "../adapter/mod.rs"]
 mod adapter;
 #[path = "../digest/algorithm.rs"]
 mod algorithm;
+#[path = "../smime/mod.rs"]
+mod smime;
 #[path = "../terminal/mod.rs"]
 mod terminal;
 
@@ -25,6 +34,7 @@ mod registrar;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use presentity::event::ReplacePublications;
 use presentity::presence::{Agent, AgentConfig};
@@ -37,6 +47,7 @@ use digest::Authenticator;
 use host::Server;
 use policy::ServerPolicy;
 use registrar::Registrar;
+use smime::Keys;
 use terminal::{say, told_to_stop};
 
 fn main() -> ExitCode {
@@ -64,12 +75,19 @@ fn main() -> ExitCode {
             None
         }
     };
+    let keys = match args.files.keys() {
+        Ok(keys) => keys,
+        Err(error) => {
+            eprintln!("presence_server: {error}");
+            return ExitCode::from(2);
+        }
+    };
     // One thread: tasks start in the order they are spawned (see the adapter).
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve(args, accounts)),
+        Ok(runtime) => runtime.block_on(serve(args, accounts, keys)),
         Err(error) => Err(error.into()),
     };
     match served {
@@ -84,6 +102,7 @@ fn main() -> ExitCode {
 async fn serve(
     args: Args,
     accounts: Option<HashMap<String, String>>,
+    keys: Option<Arc<Keys>>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let told_to_stop = told_to_stop()?;
     let (stack, requests, bound) = Stack::start(&args.listen).await?;
@@ -101,8 +120,16 @@ async fn serve(
     config.server.window = 1024;
     // Phones forget their entity-tags; what came through a proxy has no flow here and is left alone.
     config.server.replace_publications = ReplacePublications::SameFlow;
-    let policy = ServerPolicy::new(args.policy, ports.clone());
+    config.server.opens_bodies = keys.as_ref().is_some_and(|keys| keys.opens());
+    let policy = ServerPolicy::new(args.policy, ports.clone(), keys.clone());
     let agent = Agent::new(config, policy, adapter::entropy()?);
+
+    if let Some((signer, is_over)) = keys.as_ref().and_then(|keys| keys.signs_as()) {
+        say(format_args!("signing as {signer}"));
+        if is_over {
+            eprintln!("presence_server: WARNING: the certificate has run out");
+        }
+    }
 
     let realm = args
         .domains
@@ -121,6 +148,7 @@ async fn serve(
         ports,
         registrar: Registrar::default(),
         max_expires: args.max_expires,
+        keys,
         quiet: args.quiet,
     };
     let adapter = Adapter::new(agent, server, stack);

@@ -1,13 +1,16 @@
 //! Who may see and publish what.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use presentity::event::{
-    Authorization, Decision, PublishDecision, PublishQuery, Rejection, SubscribeQuery, View,
+    Authorization, Decision, Protection, ProtectionQuery, PublishDecision, PublishQuery, Rejection,
+    SubscribeQuery, View,
 };
 use presentity::presence::Policy;
 
 use crate::args::DefaultPolicy;
+use crate::smime::Keys;
 
 /// Decisions that are remembered; more are made for the moment only.
 const MAX_DECISIONS: usize = 100_000;
@@ -19,15 +22,17 @@ pub(crate) struct ServerPolicy {
     ports: Vec<u16>,
     /// By presentity and watcher.
     decisions: BTreeMap<(String, String), Decision>,
+    keys: Option<Arc<Keys>>,
 }
 
 impl ServerPolicy {
     /// `ports` are those that the server listens on.
-    pub(crate) fn new(default: DefaultPolicy, ports: Vec<u16>) -> Self {
+    pub(crate) fn new(default: DefaultPolicy, ports: Vec<u16>, keys: Option<Arc<Keys>>) -> Self {
         Self {
             default,
             ports,
             decisions: BTreeMap::new(),
+            keys,
         }
     }
 
@@ -64,6 +69,19 @@ impl Policy for ServerPolicy {
         } else {
             PublishDecision::Forbid
         }
+    }
+
+    /// The most that there are keys for and the watcher takes.
+    fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
+        let keys = self.keys.as_ref();
+        let offered = keys.map_or(Protection::None, |keys| keys.offers(query.watcher()));
+        let less = match offered {
+            Protection::SignedAndEncrypted => &[Protection::Encrypted, Protection::Signed][..],
+            _ => &[],
+        };
+        let mut offered = std::iter::once(offered).chain(less.iter().copied());
+        let taken = offered.find(|protection| query.accepts(*protection));
+        taken.unwrap_or_default()
     }
 
     fn alias(&self, presentity: &str) -> Option<String> {

@@ -11,11 +11,10 @@ use presentity::event::{
     PublisherEvent, PublisherOutput,
 };
 use presentity::presence::Publisher;
-use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::adapter::{self, Reply, message};
+use crate::adapter::{self, Reply, message, wall_clock};
 use crate::args::{self, Args, Wish};
 use crate::client::digest::{Challenged, Credentials};
 use crate::client::endpoint::{Endpoint, Outcome};
@@ -261,12 +260,4 @@ impl Publishing {
             Err(problem) => eprintln!("publish: {problem}"),
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the clock is read here so that the library need not"
-)]
-fn wall_clock() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
 }

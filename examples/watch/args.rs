@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 
 use lexopt::prelude::*;
+use presentity::presence::Protection;
 use presentity::sip::Uri;
 use rsipstack::sip::Transport;
 
 use crate::client::digest::Credentials;
 use crate::client::uris;
+use crate::smime::Files;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -24,12 +26,20 @@ Usage: watch URI... [OPTIONS]
   --proxy ADDR:PORT      Send everything there, by TCP with ;transport=tcp; a name
                          is looked up as an address
   --auth USER:PASSWORD   Answer Digest challenges
+  --trust FILE           Say who signed each document (S/MIME), and whether by these
+                         authorities, in PEM, one may believe it
+  --require-signed       Believe only what the presentity or its domain has signed
+  --decrypt-with KEY,CERT
+                         Open what is encrypted for this key, in PEM
+  --require-encrypted    Believe only what is signed so and encrypted as well
   --json                 Print a JSON object for each change
   --help                 Print this
 
 On a terminal there is a table, which changes in place; elsewhere a line is
-printed for each change. The exit status is 1 when all are refused for good or,
-with --fetch, one was not answered; 2 when the command line is wrong.
+printed for each change. What is not believed is told as `refused`, and what was
+known stays. The exit status is 1 when all are refused for good or, with --fetch,
+one was not answered or what came is not believed; 2 when the command line is
+wrong. The options for S/MIME take the Cargo feature smime.
 ";
 
 /// The options.
@@ -45,6 +55,9 @@ pub(crate) struct Args {
     /// A URI to route by.
     pub(crate) proxy: Option<String>,
     pub(crate) credentials: Option<Credentials>,
+    pub(crate) files: Files,
+    /// What documents have to be to be believed.
+    pub(crate) demand: Protection,
     pub(crate) json: bool,
 }
 
@@ -59,6 +72,8 @@ pub(crate) fn parse(
     let mut proxy = None;
     let mut user = None;
     let mut credentials = None;
+    let mut files = Files::default();
+    let mut demand = Protection::None;
     let mut json = false;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
@@ -79,6 +94,11 @@ pub(crate) fn parse(
                 credentials = Some(Credentials::parse(&text).ok_or(problem)?);
                 user = text.split_once(':').map(|(user, _)| user.to_owned());
             }
+            Long("trust") => files.trust = Some(parser.value()?.into()),
+            Long("decrypt-with") => files.decrypt_with = Some(parser.value()?.parse()?),
+            Long("require-signed") if demand.is_encrypted() => {}
+            Long("require-signed") => demand = Protection::Signed,
+            Long("require-encrypted") => demand = Protection::SignedAndEncrypted,
             Long("json") => json = true,
             Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
@@ -89,6 +109,12 @@ pub(crate) fn parse(
     };
     if expires == Some(0) {
         return Err("--expires is at least 1; --fetch asks once".into());
+    }
+    if demand != Protection::None && files.trust.is_none() {
+        return Err("whose signatures count? Give --trust FILE".into());
+    }
+    if demand == Protection::SignedAndEncrypted && files.decrypt_with.is_none() {
+        return Err("--require-encrypted needs the key: give --decrypt-with KEY,CERT".into());
     }
     let from = match from {
         Some(from) => from,
@@ -110,6 +136,8 @@ pub(crate) fn parse(
         from,
         proxy,
         credentials,
+        files,
+        demand,
         json,
     }))
 }

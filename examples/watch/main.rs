@@ -5,8 +5,14 @@
 //! ```
 //!
 //! On a terminal there is a table that changes in place, elsewhere a line for each change, or a JSON object
-//! with `--json`. `../client` has what any client on this stack needs; [`run`] has the loop that each host
+//! with `--json`. `../client` has what any client on this stack needs, `../smime` the keys; [`run`] has the loop that each host
 //! of a watcher has in some form.
+//!
+//! Built with the feature `smime` it opens documents that are signed or encrypted, and can demand it:
+//!
+//! ```text
+//! cargo run --features smime --example watch -- sip:dora@example.com --trust ca.pem --require-signed
+//! ```
 //!
 //! The domain of a URI, and `--proxy`, are addresses, or names that are looked up as addresses: NAPTR and
 //! SRV records (RFC 3263, RFC 3861) are not asked for, not even for a pres URI. Requests go by UDP, by
@@ -21,6 +27,9 @@ mod algorithm;
 #[path = "../client/mod.rs"]
 #[allow(dead_code, reason = "what a publisher needs is simpler")]
 mod client;
+#[path = "../smime/mod.rs"]
+#[allow(dead_code, reason = "nothing is signed or encrypted here")]
+mod smime;
 #[path = "../terminal/mod.rs"]
 #[allow(dead_code, reason = "nothing is read here")]
 mod terminal;
@@ -28,6 +37,7 @@ mod terminal;
 mod args;
 mod report;
 mod run;
+mod signers;
 mod summary;
 mod table;
 
@@ -47,12 +57,19 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let keys = match args.files.keys() {
+        Ok(keys) => keys,
+        Err(error) => {
+            eprintln!("watch: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ended = match runtime {
         Ok(runtime) => {
-            let ended = runtime.block_on(run::run(args));
+            let ended = runtime.block_on(run::run(args, keys));
             // The system may still be looking up a name.
             runtime.shutdown_background();
             ended

@@ -7,13 +7,15 @@ use presentity::pidf::Basic;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::signers::Seal;
 use crate::summary::{Part, PartChange, Summary, TupleSummary};
 
 /// Something that happened to what is watched.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report<'a> {
     pub(crate) uri: &'a str,
-    /// `presence`, `state`, `unreadable`, `outdated`, `refused-body`, `failed`, `ended` or `over`.
+    /// `presence`, `state`, `unreadable`, `outdated`, `refused`, `refused-body`, `failed`, `ended` or
+    /// `over`.
     pub(crate) event: &'static str,
     /// The state of the subscription now.
     pub(crate) state: &'a str,
@@ -21,6 +23,8 @@ pub(crate) struct Report<'a> {
     pub(crate) presence: Option<&'a Summary>,
     /// What has changed of it.
     pub(crate) changes: &'a [PartChange],
+    /// How what has changed it was protected.
+    pub(crate) seal: Option<&'a Seal>,
     /// Why it failed or ended, or what is wrong.
     pub(crate) reason: Option<&'a str>,
     /// When it is tried again.
@@ -40,6 +44,10 @@ impl Report<'_> {
                 let _ = write!(line, " {}", basic_name(presence.basic));
                 if presence.is_secure {
                     line.push_str(", secure");
+                }
+                let seal = self.seal.map(Seal::in_words).unwrap_or_default();
+                if !seal.is_empty() {
+                    let _ = write!(line, ", {seal}");
                 }
                 for (at, change) in self.changes.iter().enumerate() {
                     line.push_str(if at == 0 { ": " } else { "; " });
@@ -83,6 +91,16 @@ impl Report<'_> {
         if self.event == "presence" {
             let changes = self.changes.iter().map(change_json);
             members.push(member("changes", &array(changes)));
+            if let Some(seal) = self.seal {
+                let signers = seal.signers.iter().map(|signer| {
+                    let names = array(signer.names.iter().map(|name| string(name)));
+                    let is_trusted = member("trusted", boolean(signer.is_trusted));
+                    object([member("names", &names), is_trusted])
+                });
+                members.push(member("signed_by", &array(signers)));
+                members.push(member("authority", &optional(seal.authority)));
+                members.push(member("encrypted", boolean(seal.is_encrypted)));
+            }
         }
         object(members)
     }
@@ -204,6 +222,7 @@ fn string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signers::SignerSummary;
 
     #[test]
     fn json_strings_are_escaped() {
@@ -262,6 +281,36 @@ mod tests {
             )
         );
         assert!(json.ends_with(r#"{"what":"removed","part":"person","id":"p"}]}"#));
+    }
+
+    #[test]
+    fn who_signed_is_told() {
+        let presence = Summary::default();
+        let signer = |name: &str, is_trusted| SignerSummary {
+            names: vec![name.to_owned()],
+            is_trusted,
+        };
+        let seal = Seal {
+            signers: vec![signer("sip:example.com", true), signer("sip:eve", false)],
+            authority: Some("domain"),
+            is_encrypted: true,
+        };
+        let report = Report {
+            uri: "sip:dora@example.com",
+            event: "presence",
+            state: "active",
+            presence: Some(&presence),
+            seal: Some(&seal),
+            ..Report::default()
+        };
+        assert_eq!(
+            report.line(),
+            "sip:dora@example.com [active] unknown, signed by sip:example.com, \
+             signed by sip:eve (not trusted), encrypted"
+        );
+        assert!(report.json().ends_with(
+            r#""changes":[],"signed_by":[{"names":["sip:example.com"],"trusted":true},{"names":["sip:eve"],"trusted":false}],"authority":"domain","encrypted":true}"#
+        ));
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! The task that owns the watcher: polls it until nothing is left to do, then sleeps until input or a
 //! deadline.
 
+use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
 use presentity::event::{
-    Account, Identity, NeedCredentials, NotifiedState, OwnSubscriptionKey, OwnSubscriptionPhase,
-    RefusedBody, RequestContext, SubscribeFailure, SubscriptionEnd,
+    Account, Identity, NeedCredentials, NotifiedState, Opening, OpeningKey, OpeningOutcome,
+    OwnSubscriptionKey, OwnSubscriptionPhase, RefusedBody, RequestContext, SubscribeFailure,
+    SubscriptionEnd,
 };
+use presentity::mime::OpenError;
 use presentity::presence::{
-    PresenceChange, WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput,
+    PresenceChange, Protection, WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput,
 };
 use presentity::sip::{Response, Uri};
 use rsipstack::sip::Method;
@@ -20,11 +24,14 @@ use rsipstack::transaction::Transaction;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until};
 
-use crate::adapter::{self, Reply, message};
+use crate::adapter::workers::Workers;
+use crate::adapter::{self, Reply, message, wall_clock};
 use crate::args::Args;
 use crate::client::answers::Answers;
 use crate::client::endpoint::{Endpoint, Outcome};
 use crate::report::Report;
+use crate::signers::Seal;
+use crate::smime::Keys;
 use crate::summary::{Summary, changes, one_line};
 use crate::table::{Row, Table};
 use crate::terminal::{say, told_to_stop};
@@ -45,6 +52,8 @@ struct Watched {
     is_over: bool,
     /// Of a fetch.
     was_answered: bool,
+    /// A document has come that is not believed.
+    was_refused: bool,
 }
 
 /// How it is shown.
@@ -65,15 +74,26 @@ struct Watching {
     epoch: Instant,
     /// The name of the next server transaction.
     next: u64,
-    /// The request that the watcher is about to answer, which it does at once.
-    asked: Option<(ServerTransaction, Transaction)>,
+    /// Requests that the watcher has not answered yet, which it does at once unless it has something
+    /// opened first.
+    asked: HashMap<u64, Transaction>,
+    keys: Option<Arc<Keys>>,
+    opened: Workers<(OpeningKey, OpeningOutcome)>,
+    /// What documents have to be to be believed.
+    demand: Protection,
 }
 
 /// Watches until told to stop.
-pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
+pub(crate) async fn run(
+    args: Args,
+    keys: Option<Arc<Keys>>,
+) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut stop = std::pin::pin!(told_to_stop()?);
     let (endpoint, mut requests) = Endpoint::listen(args.transport).await?;
-    let mut watcher = Watcher::new(WatcherConfig::default(), adapter::entropy()?);
+    let mut config = WatcherConfig::default();
+    config.subscriber.opens_bodies = keys.is_some();
+    config.protection = args.demand;
+    let mut watcher = Watcher::new(config, adapter::entropy()?);
     let (epoch, now) = (Instant::now(), Timestamp::ZERO);
     watcher.set_wall_clock(now, wall_clock());
     let mut watched = Vec::new();
@@ -96,6 +116,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
             remark: String::new(),
             is_over: false,
             was_answered: false,
+            was_refused: false,
         });
     }
     let view = match (args.json, std::io::stdout().is_terminal()) {
@@ -112,7 +133,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
         view,
         epoch,
         next: 0,
-        asked: None,
+        asked: HashMap::new(),
+        keys,
+        opened: Workers::new(),
+        demand: args.demand,
     };
     let mut closing = None;
     loop {
@@ -138,6 +162,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
                 watching.handle_outcome(transaction, outcome);
             }
             Some(transaction) = requests.recv() => watching.handle_request(transaction),
+            (key, outcome) = watching.opened.result() => {
+                let now = watching.now();
+                watching.watcher.complete_opening(now, key, outcome);
+            }
             () = sleep_until(deadline.unwrap_or(epoch)), if deadline.is_some() => {
                 let now = watching.now();
                 watching.watcher.handle_timeout(now);
@@ -201,9 +229,20 @@ impl Watching {
                 let now = self.now();
                 self.watcher.provide_targets(now, resolve.key, &[]);
             }
+            WatcherOutput::Open(opening) => self.open(opening),
             WatcherOutput::Event(event) => self.handle_event(&event),
             _ => {}
         }
+    }
+
+    /// Opens a body where nobody waits for it.
+    fn open(&mut self, opening: Opening) {
+        let keys = self.keys.clone();
+        self.opened.start(move || {
+            let keys = keys.ok_or(OpenError::Unsupported);
+            let outcome = keys.and_then(|keys| keys.open(&opening));
+            (opening.key, outcome)
+        });
     }
 
     fn answer(&mut self, need: &NeedCredentials) {
@@ -257,7 +296,9 @@ impl Watching {
         let nobody = Identity::nobody();
         let context = RequestContext::new(&nobody, &uri);
         match self.watcher.handle_request(now, id, &request, &context) {
-            Ok(()) => self.asked = Some((id, transaction)),
+            Ok(()) => {
+                self.asked.insert(id.0, transaction);
+            }
             Err(backlog) => {
                 let seconds = backlog.retry_after.to_string();
                 let reply = Reply::new(503).with("Retry-After", seconds);
@@ -267,9 +308,7 @@ impl Watching {
     }
 
     fn respond(&mut self, response: &Response) {
-        if let Some((id, transaction)) = self.asked.take()
-            && id == response.transaction()
-        {
+        if let Some(transaction) = self.asked.remove(&response.transaction().0) {
             self.endpoint.respond(transaction, response);
         }
     }
@@ -287,13 +326,18 @@ impl Watching {
             WatcherEvent::Outdated { key, outdated } => {
                 self.report(*key, "outdated", Some(outdated.to_string()), None);
             }
+            WatcherEvent::Unprotected { key, why } => self.refuse(*key, "refused", why.to_string()),
+            WatcherEvent::BodyRefused {
+                key,
+                body: RefusedBody::Unopened(error),
+            } => self.refuse(*key, "refused", error.to_string()),
             WatcherEvent::BodyRefused { key, body } => {
                 let reason = match body {
                     RefusedBody::Type(name) => format!("of type {name:?}"),
                     RefusedBody::Length(octets) => format!("of {octets} octets"),
                     _ => format!("{body:?}"),
                 };
-                self.report(*key, "refused-body", Some(reason), None);
+                self.refuse(*key, "refused-body", reason);
             }
             WatcherEvent::Ended { key, end, retry_in } => {
                 let reason = match end {
@@ -326,9 +370,14 @@ impl Watching {
                 was_fetch,
                 confirmed,
             } => {
+                let is_demanding = self.demand != Protection::None;
                 if let Some(watched) = self.find(*key) {
                     watched.is_over = true;
-                    watched.was_answered = *was_fetch && *confirmed;
+                    let was_believed = match &watched.presence {
+                        Some(_) => true,
+                        None => !is_demanding && !watched.was_refused,
+                    };
+                    watched.was_answered = *was_fetch && *confirmed && was_believed;
                 }
                 let reason = match (was_fetch, confirmed) {
                     (true, true) => "answered",
@@ -340,6 +389,15 @@ impl Watching {
             }
             other => self.complain(other.to_string()),
         }
+    }
+
+    /// A document is not believed; what was known stays.
+    fn refuse(&mut self, key: OwnSubscriptionKey, event: &'static str, reason: String) {
+        if let Some(watched) = self.find(key) {
+            watched.was_refused = true;
+            watched.remark = one_line(&format!("refused: {reason}"));
+        }
+        self.report(key, event, Some(reason), None);
     }
 
     fn changed(&mut self, change: &PresenceChange) {
@@ -365,6 +423,8 @@ impl Watching {
             watched.since = Some(said.unwrap_or(now));
         }
         watched.presence = Some(summary);
+        let seal = Seal::of(change);
+        watched.remark = seal.in_words();
         let uri = watched.uri.clone();
         let presence = watched.presence.clone();
         self.show(&Report {
@@ -373,6 +433,7 @@ impl Watching {
             state,
             presence: presence.as_ref(),
             changes: &changes,
+            seal: Some(&seal),
             ..Report::default()
         });
     }
@@ -411,9 +472,9 @@ impl Watching {
             event,
             state,
             presence: presence.as_ref(),
-            changes: &[],
             reason: reason.as_deref(),
             retry_in,
+            ..Report::default()
         });
     }
 
@@ -491,12 +552,4 @@ fn state_of(watcher: &Watcher, key: OwnSubscriptionKey) -> &'static str {
 
 fn with_phrase(what: &impl std::fmt::Display, status: u16) -> String {
     format!("{what} {}", message::reason_phrase(status))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the clock is read here so that the library need not"
-)]
-fn wall_clock() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
 }

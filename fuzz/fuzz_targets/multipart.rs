@@ -1,10 +1,17 @@
 //! `multipart/signed`: what is read is what a plain look at the lines finds, is a slice of what came,
-//! and reads the same when it is written again. The first line is the Content-Type, the rest the body.
+//! and reads the same when it is written again. What has several layers is opened as far as there may
+//! be any, and tells nothing of them that was not so. The first line is the Content-Type, the rest the
+//! body.
 #![no_main]
+
+use core::cell::RefCell;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use presentity::mime::{MimeError, Part, Signature, Signed};
+use presentity::mime::{
+    Chain, Decrypt, DecryptError, MimeError, OpenError, Opener, Part, Signature, Signed, Signer,
+    Verify, VerifyError, is_protected,
+};
 use presentity::sip::MediaType;
 
 fuzz_target!(|data: &[u8]| {
@@ -15,6 +22,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(content_type) = core::str::from_utf8(content_type) else {
         return;
     };
+    open(content_type, &body);
     match Signed::read(content_type, &body) {
         Ok(signed) => {
             let lines = two_parts(content_type, &body).expect("there are two parts");
@@ -34,6 +42,124 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 });
+
+/// Layers that an entity may have.
+const LAYERS: usize = 3;
+
+/// What was asked of it, and came of it.
+#[derive(Debug, Clone, PartialEq)]
+enum Done {
+    Verified(Vec<Signer>),
+    Decrypted,
+    Failed,
+}
+
+/// Protects nothing: what is encrypted, or signed so that it is not seen, is an entity as it is. Those
+/// that begin with one of two characters fail, each in its way.
+#[derive(Debug, Default)]
+struct Fake(RefCell<Vec<Done>>);
+
+impl Fake {
+    fn verified(&self, name: &[u8]) -> Vec<Signer> {
+        let number = self.0.borrow().len();
+        let name = format!("sip:{number}.{}@example.com", name.len());
+        let chain = match name.len() % 2 {
+            0 => Chain::Trusted,
+            _ => Chain::Untrusted("unknown".into()),
+        };
+        let signers = vec![Signer::new([name], chain)];
+        self.0.borrow_mut().push(Done::Verified(signers.clone()));
+        signers
+    }
+
+    fn fails<T>(&self, error: T) -> Result<(), T> {
+        self.0.borrow_mut().push(Done::Failed);
+        Err(error)
+    }
+}
+
+impl Verify for Fake {
+    fn verify(&self, signed: &Signed) -> Result<Vec<Signer>, VerifyError> {
+        match signed.signature().first() {
+            Some(b'!') => self.fails(VerifyError::Wrong)?,
+            Some(b'?') => self.fails(VerifyError::Protocol)?,
+            _ => {}
+        }
+        Ok(self.verified(signed.signature()))
+    }
+
+    fn verify_opaque(&self, part: &Part) -> Result<(Bytes, Vec<Signer>), VerifyError> {
+        match part.body().first() {
+            Some(b'!') => self.fails(VerifyError::NoCertificate)?,
+            Some(b'?') => self.fails(VerifyError::Unreadable("odd".into()))?,
+            _ => {}
+        }
+        Ok((part.body().clone(), self.verified(b"opaque")))
+    }
+}
+
+impl Decrypt for Fake {
+    fn decrypt(&self, part: &Part) -> Result<Bytes, DecryptError> {
+        match part.body().first() {
+            Some(b'!') => self.fails(DecryptError::Undecipherable)?,
+            Some(b'?') => self.fails(DecryptError::Unreadable("odd".into()))?,
+            _ => {}
+        }
+        self.0.borrow_mut().push(Done::Decrypted);
+        Ok(part.body().clone())
+    }
+}
+
+fn open(content_type: &str, body: &Bytes) {
+    let nobody = Opener::new().open(content_type, body);
+    for left in [&[][..], &["multipart/signed"], &["application/pkcs7-mime"]] {
+        let fake = Fake::default();
+        let opener = Opener::new().with_verify(&fake).with_decrypt(&fake);
+        let opened = opener.leaving(left).open(content_type, body);
+        let done = fake.0.into_inner();
+        let (last, before) = match done.split_last() {
+            Some((last, before)) => (Some(last), before),
+            None => (None, &[][..]),
+        };
+        assert!(!before.contains(&Done::Failed), "it went on: {done:?}");
+        let is_encrypted = done.contains(&Done::Decrypted);
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                assert!([400, 403, 415, 493].contains(&error.status()), "{error:?}");
+                let _ = error.to_string();
+                assert!(done.len() <= LAYERS + 1);
+                let is_within = matches!(error, OpenError::Within(_));
+                assert_eq!(is_within, is_encrypted, "{error:?} {done:?}");
+                if let OpenError::Within(within) = &error {
+                    assert!(!matches!(**within, OpenError::Within(_)));
+                }
+                if error == OpenError::TooDeep {
+                    assert_eq!(done.len(), LAYERS + 1);
+                }
+                continue;
+            }
+        };
+        assert!(done.len() <= LAYERS && last != Some(&Done::Failed));
+        assert_eq!(opened.is_encrypted, is_encrypted);
+        let signers = match last {
+            Some(Done::Verified(signers)) => &signers[..],
+            _ => &[],
+        };
+        assert_eq!(opened.signers, signers, "those of the innermost layer");
+        is_slice(&opened.body, body);
+        if done.is_empty() {
+            assert!(!is_protected(content_type));
+            assert_eq!(nobody, Ok(opened.clone()));
+            assert_eq!((&*opened.content_type, &opened.body), (content_type, body));
+        } else {
+            assert!(is_protected(content_type) && nobody == Err(OpenError::Unsupported));
+        }
+        let is_left = MediaType::parse(&opened.content_type)
+            .is_ok_and(|media| left.iter().any(|left| media.essence_eq(left)));
+        assert!(!is_protected(&opened.content_type) || is_left);
+    }
+}
 
 fn is_slice(part: &Bytes, whole: &Bytes) {
     let (part, whole) = (part.as_ptr_range(), whole.as_ptr_range());

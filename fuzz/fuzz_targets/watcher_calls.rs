@@ -10,9 +10,13 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
 use presentity::event::{
-    Account, Failure, Identity, OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext, SrvRecord,
+    Account, Failure, Identity, OpeningKey, OwnSubscriptionKey, OwnSubscriptionPhase,
+    RequestContext, SrvRecord,
 };
-use presentity::presence::{WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput};
+use presentity::mime::{Chain, OpenError, Opened, Signer};
+use presentity::presence::{
+    Protection, WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput,
+};
 use presentity::sip::{RequestRef, ResponseRef};
 
 const STATUS: [u16; 24] = [
@@ -61,7 +65,7 @@ const STATES: [&str; 20] = [
     "",
     ";",
 ];
-const BODIES: [(&str, &str); 8] = [
+const BODIES: [(&str, &str); 11] = [
     ("", ""),
     ("", ""),
     (
@@ -79,6 +83,9 @@ const BODIES: [(&str, &str); 8] = [
     ("application/pidf+xml", "<presence"),
     ("text/plain", "hello"),
     ("", "hello"),
+    ("application/pkcs7-mime;smime-type=enveloped-data", "sealed"),
+    ("application/pkcs7-mime", "sealed"),
+    ("multipart/signed;boundary=b", "--b"),
 ];
 const URIS: [&str; 4] = [
     "sip:b@example.com",
@@ -103,6 +110,8 @@ struct Scene {
     /// Names of subscriptions that were asked for: Call-ID and From.
     asked: Vec<(String, String)>,
     resolving: Vec<OwnSubscriptionKey>,
+    /// Bodies that the host opens, each of one request, and until when.
+    openings: Vec<(OpeningKey, Timestamp)>,
     /// The last CSeq of each dialog and attempt.
     numbers: BTreeMap<(String, String), u32>,
     unanswered: BTreeSet<ServerTransaction>,
@@ -117,12 +126,16 @@ impl Scene {
         let is_awaited = |since: Timestamp| now.saturating_since(since) < long;
         self.open.retain(|_, sent| is_awaited(sent.since));
         self.wishes.retain(|(_, since)| is_awaited(*since));
+        // Deadlines are kept to the second.
+        let is_over = |deadline: Timestamp| deadline + Duration::from_secs(2) <= now;
+        self.openings.retain(|(_, deadline)| !is_over(*deadline));
     }
 
     fn poll(&mut self) {
         for _ in 0..2_000 {
             let Some(output) = self.watcher.poll_output() else {
-                assert!(self.unanswered.is_empty(), "{:?}", self.unanswered);
+                let (waiting, openings) = (&self.unanswered, &self.openings);
+                assert!(waiting.len() <= openings.len(), "{waiting:?}");
                 return;
             };
             match output {
@@ -160,6 +173,10 @@ impl Scene {
                     self.wishes.push(challenged);
                 }
                 WatcherOutput::Resolve(resolve) => self.resolving.push(resolve.key),
+                WatcherOutput::Open(opening) => {
+                    assert!(self.openings.len() < 1_100, "too many to open");
+                    self.openings.push((opening.key, opening.deadline));
+                }
                 WatcherOutput::Event(WatcherEvent::Over { key, .. }) => {
                     assert!(self.watcher.presentity(key).is_none());
                     self.keys.retain(|known| *known != key);
@@ -169,6 +186,33 @@ impl Scene {
             }
         }
         panic!("it never ends");
+    }
+
+    /// A body is opened, or not.
+    fn open(&mut self, mut next: impl FnMut() -> usize) {
+        let places = self.openings.len();
+        if places == 0 {
+            return;
+        }
+        let (key, _) = self.openings.remove(next() % places);
+        let (content_type, body) = BODIES[next() % BODIES.len()];
+        let mut opened = Opened::new(content_type, body);
+        let how = next();
+        if how % 2 == 1 {
+            let signer = Signer::new(["sip:example.com"], Chain::Trusted);
+            opened.signers.push(signer);
+        }
+        opened.is_encrypted = how % 3 == 1;
+        let outcome = match how % 5 {
+            0 => Err(OpenError::Unsupported),
+            _ => Ok(opened),
+        };
+        let again = outcome.clone();
+        let before = self.unanswered.len();
+        if self.watcher.complete_opening(self.now, key, outcome) {
+            assert!(before > 0, "nobody waits");
+        }
+        assert!(!self.watcher.complete_opening(self.now, key, again));
     }
 
     fn notify(&mut self, mut next: impl FnMut() -> usize) {
@@ -225,8 +269,10 @@ fuzz_target!(|data: &[u8]| {
             *byte = (entropy >> 33) as u8;
         }
     };
+    let mut config = WatcherConfig::default();
+    config.subscriber.opens_bodies = true;
     let mut scene = Scene {
-        watcher: Watcher::new(WatcherConfig::default(), entropy),
+        watcher: Watcher::new(config, entropy),
         now: Timestamp::ZERO,
         keys: Vec::new(),
         open: BTreeMap::new(),
@@ -234,6 +280,7 @@ fuzz_target!(|data: &[u8]| {
         wishes: Vec::new(),
         asked: Vec::new(),
         resolving: Vec::new(),
+        openings: Vec::new(),
         numbers: BTreeMap::new(),
         unanswered: BTreeSet::new(),
         transactions: 0,
@@ -251,8 +298,10 @@ fuzz_target!(|data: &[u8]| {
         let now = scene.now;
         match call % 16 {
             0 => {
-                let order = WatchOrder::new(&account, URIS[next() % URIS.len()]);
-                let key = match next() % 4 {
+                let mut order = WatchOrder::new(&account, URIS[next() % URIS.len()]);
+                let how = next();
+                order.protection = (how % 16 >= 12).then_some(Protection::Signed);
+                let key = match how % 4 {
                     0 => scene.watcher.fetch(now, order),
                     _ => scene.watcher.watch(now, order),
                 };
@@ -267,7 +316,9 @@ fuzz_target!(|data: &[u8]| {
                 if let Some(key) = pick(&scene.keys, next()) {
                     match next() % 8 {
                         0 => {
-                            assert!(scene.watcher.abandon(now, key));
+                            // It may be over, and not told yet.
+                            let is_there = scene.watcher.presentity(key).is_some();
+                            assert_eq!(scene.watcher.abandon(now, key), is_there);
                             assert!(!scene.watcher.abandon(now, key));
                             scene.keys.retain(|known| *known != key);
                         }
@@ -294,6 +345,8 @@ fuzz_target!(|data: &[u8]| {
                             let _ = scene.watcher.provide_targets(now, key, &records);
                         }
                     }
+                } else {
+                    scene.open(next);
                 }
             }
             4..=7 => {
@@ -354,8 +407,9 @@ fuzz_target!(|data: &[u8]| {
     assert!(scene.sent <= calls * (2 * scene.keys.len() as u64 + calls));
     // What is not refused comes back by itself.
     let lives = |key: &OwnSubscriptionKey| {
-        let info = scene.watcher.presentity(*key).expect("one that is known");
-        info.subscription.phase != OwnSubscriptionPhase::Refused
+        // One that is over, and not told yet, will be.
+        let info = scene.watcher.presentity(*key);
+        info.is_none_or(|info| info.subscription.phase != OwnSubscriptionPhase::Refused)
     };
     if scene.keys.iter().any(lives) {
         assert!(
@@ -378,7 +432,8 @@ fuzz_target!(|data: &[u8]| {
         assert!(scene.keys.is_empty(), "{:?}", scene.keys);
     }
     for key in scene.keys.split_off(0) {
-        assert!(scene.watcher.abandon(scene.now, key));
+        let is_there = scene.watcher.presentity(key).is_some();
+        assert_eq!(scene.watcher.abandon(scene.now, key), is_there);
     }
     for transaction in scene.open.into_keys() {
         let failure = Failure::Timeout;
@@ -394,7 +449,14 @@ fuzz_target!(|data: &[u8]| {
     }
     let later = scene.now + Duration::from_secs(64);
     scene.watcher.handle_timeout(later);
-    assert_eq!(scene.watcher.occupancy(), [0; 7]);
+    while let Some(output) = scene.watcher.poll_output() {
+        let WatcherOutput::Respond(response) = output else {
+            panic!("{output:?}");
+        };
+        assert!(scene.unanswered.remove(&response.transaction()));
+    }
+    assert!(scene.unanswered.is_empty());
+    assert_eq!(scene.watcher.occupancy(), [0; 8]);
     assert_eq!(scene.watcher.poll_timeout(), None);
 });
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::identity::Identity;
 use super::output::SubscriptionKey;
+use crate::mime::Signer;
 
 /// Names what a watcher sees of a resource: everything, or a part that the package knows by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -95,18 +96,23 @@ pub struct SubscribeQuery<'a> {
     pub(super) subscription: Option<SubscriptionKey>,
     pub(super) expires: u32,
     pub(super) signature: Signature,
+    pub(super) signers: &'a [Signer],
+    pub(super) is_encrypted: bool,
+    pub(super) covers_header: bool,
 }
 
-/// What a signature over the body of a request says of the watcher. A higher one is worth more.
+/// What a signature over the body of a request says of who asks. A higher one is worth more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Signature {
     /// There is none.
     #[default]
     None,
-    /// It is right, and its certificate is trusted, but names somebody else than the watcher.
+    /// It is right, and its certificate is trusted, but names somebody else than who asks.
     Valid,
-    /// It is right, and its trusted certificate names the watcher.
+    /// It is right, and its trusted certificate names who sends it. Without more it proves that this one has
+    /// written the body, at some time: what keeps an old one from being sent again is the body's own (a
+    /// subscription document has its time), or [`covers_header`](SubscribeQuery::covers_header).
     Bound,
 }
 
@@ -148,6 +154,22 @@ impl SubscribeQuery<'_> {
         self.signature
     }
 
+    /// Who signed the body, where the host has opened it on the way; each tells whether it is trusted.
+    pub fn signers(&self) -> &[Signer] {
+        self.signers
+    }
+
+    /// Whether the body was encrypted, and the host has opened it.
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
+    }
+
+    /// Whether the signers have signed the header fields with the body (RFC 3261 section 23.4), so that
+    /// nobody has altered on the way who sends it, for whom, and for how long.
+    pub fn covers_header(&self) -> bool {
+        self.covers_header
+    }
+
     /// The duration that will be granted, in seconds; 0 is a fetch or the end of a subscription.
     pub fn expires(&self) -> u32 {
         self.expires
@@ -174,6 +196,10 @@ pub struct PublishQuery<'a> {
     pub(super) identity: &'a Identity,
     pub(super) resource: &'a str,
     pub(super) kind: PublishKind,
+    pub(super) signature: Signature,
+    pub(super) signers: &'a [Signer],
+    pub(super) is_encrypted: bool,
+    pub(super) covers_header: bool,
 }
 
 impl PublishQuery<'_> {
@@ -190,6 +216,29 @@ impl PublishQuery<'_> {
     /// What is asked for.
     pub fn kind(&self) -> PublishKind {
         self.kind
+    }
+
+    /// What a signature over the body says; the signer is one of the
+    /// [`identity`](Self::identity) when it is [`Signature::Bound`]. A refresh has no body, and a removal
+    /// needs none.
+    pub fn signature(&self) -> Signature {
+        self.signature
+    }
+
+    /// Who signed the body; each tells whether it is trusted. They need not be who publishes.
+    pub fn signers(&self) -> &[Signer] {
+        self.signers
+    }
+
+    /// Whether the body was encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
+    }
+
+    /// Whether the signers have signed the header fields with the body (RFC 3261 section 23.4), so that
+    /// nobody has altered on the way who sends it, for whom, and for how long.
+    pub fn covers_header(&self) -> bool {
+        self.covers_header
     }
 }
 

@@ -4,12 +4,14 @@ use bytes::Bytes;
 
 use super::authorization::Signature;
 use super::identity::{Identity, RequestContext};
+use super::opening::{accepted_types, is_encoded};
 use super::output::{Output, Verification, VerificationKey};
 use super::package::Package;
 use super::refusal::{Refusal, RefusalReason};
 use super::server::{Server, Timer};
+use super::waiting::Waited;
 use crate::engine::slab::Key;
-use crate::engine::{FlowId, ServerTransaction, Timestamp};
+use crate::engine::{ServerTransaction, Timestamp};
 use crate::mime::{Signed, Signer, VerifyError};
 use crate::sip::{ContentDisposition, HeaderName, MediaType, RequestRef};
 
@@ -70,6 +72,10 @@ pub struct BodyQuery<'a> {
     pub identity: &'a Identity,
     /// What became of the verification that was asked for.
     pub verdict: Option<&'a Verdict>,
+    /// Who signed the body, where it was signed and the host has opened it on the way.
+    pub signers: &'a [Signer],
+    /// Whether it was encrypted, and the host has opened it.
+    pub is_encrypted: bool,
 }
 
 /// What a body says.
@@ -137,52 +143,15 @@ impl BodyRefusal {
     }
 }
 
-/// A SUBSCRIBE that waits for the verification of its body's signature.
-#[derive(Debug)]
-pub(super) struct WaitingSubscribe {
-    transaction: ServerTransaction,
-    uri: String,
-    fields: Vec<(HeaderName, String)>,
-    body: Bytes,
-    identity: Identity,
-    local_contact: String,
-    flow: Option<FlowId>,
-    source: Option<core::net::IpAddr>,
-}
-
-impl WaitingSubscribe {
-    fn of(
-        transaction: ServerTransaction,
-        request: &RequestRef<'_>,
-        context: &RequestContext<'_>,
-    ) -> Self {
-        let owned = |(name, value): (HeaderName, &str)| (name, value.to_owned());
-        Self {
-            transaction,
-            uri: request.uri().to_owned(),
-            fields: request.fields().map(owned).collect(),
-            body: request.body().clone(),
-            identity: context.identity.clone(),
-            local_contact: context.local_contact.to_owned(),
-            flow: context.flow,
-            source: context.source,
-        }
-    }
-
-    fn request(&self) -> RequestRef<'_> {
-        let fields = self.fields.iter();
-        let fields = fields.map(|(name, value)| (name.as_str(), value.as_str()));
-        RequestRef::new("SUBSCRIBE", &self.uri, fields, &self.body)
-    }
-
-    fn context(&self) -> RequestContext<'_> {
-        RequestContext {
-            identity: &self.identity,
-            local_contact: &self.local_contact,
-            flow: self.flow,
-            source: self.source,
-        }
-    }
+/// What a SUBSCRIBE has for a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Brought {
+    /// None, or one that need not be understood.
+    Nothing,
+    /// One that is to be read.
+    Body,
+    /// One that is to be opened first.
+    Protected,
 }
 
 /// A body that was taken.
@@ -212,7 +181,7 @@ pub(super) struct Carried<'a> {
     pub(super) resource: &'a str,
     pub(super) expires: u32,
     pub(super) dialog: Option<&'a str>,
-    pub(super) verdict: Option<&'a Verdict>,
+    pub(super) waited: &'a Waited<'a>,
 }
 
 impl<P: Package> Server<P> {
@@ -231,11 +200,7 @@ impl<P: Package> Server<P> {
         if let Some(timer) = timer {
             self.wheel.cancel(timer);
         }
-        let (request, context) = (waiting.request(), waiting.context());
-        let outcome = self.subscribe(waiting.transaction, &request, &context, Some(verdict));
-        if let Err(refusal) = outcome {
-            self.refuse(waiting.transaction, &request, refusal);
-        }
+        self.go_on(&waiting, Some(verdict));
         true
     }
 
@@ -247,24 +212,34 @@ impl<P: Package> Server<P> {
         }
     }
 
-    /// Whether a SUBSCRIBE has a body that is to be read. One that must be understood and is not is
-    /// refused (RFC 3261 section 8.2.3).
-    pub(super) fn has_body(&self, request: &RequestRef<'_>) -> Result<bool, Refusal> {
+    /// What a SUBSCRIBE has for a body. One that must be understood and is not is refused (RFC 3261
+    /// section 8.2.3).
+    pub(super) fn content(
+        &self,
+        request: &RequestRef<'_>,
+        waited: &Waited<'_>,
+    ) -> Result<Brought, Refusal> {
         if request.body().is_empty() {
-            return Ok(false);
+            return Ok(Brought::Nothing);
         }
         if request.body().len() > self.config.limits.body {
             return Err(Refusal::new(413, RefusalReason::TooLarge));
         }
-        let known = body_type(request, self.package.bodies().media_types());
-        if let Err(refusal) = &known
-            && refusal.reason == RefusalReason::UnknownBody
-            && let Some(disposition) = request.single(HeaderName::ContentDisposition)?
-            && ContentDisposition::parse(disposition)?.handling_optional()
-        {
-            return Ok(false);
+        if self.is_to_be_opened(request, waited)? {
+            return Ok(Brought::Protected);
         }
-        known.map(|_| true)
+        match self.body_type(request, self.package.bodies().media_types()) {
+            Ok(_) => Ok(Brought::Body),
+            Err(refusal) if refusal.reason == RefusalReason::UnknownBody => {
+                if let Some(disposition) = request.single(HeaderName::ContentDisposition)?
+                    && ContentDisposition::parse(disposition)?.handling_optional()
+                {
+                    return Ok(Brought::Nothing);
+                }
+                Err(refusal)
+            }
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// Reads a body; nothing when its signature is to be verified first, for which the request waits.
@@ -283,8 +258,11 @@ impl<P: Package> Server<P> {
             expires: carried.expires,
             dialog: carried.dialog,
             identity: context.identity,
-            verdict: carried.verdict,
+            verdict: carried.waited.verdict,
+            signers: carried.waited.signers(),
+            is_encrypted: carried.waited.is_encrypted(),
         };
+        let opens = self.config.opens_bodies;
         let Some(bodies) = self.package.bodies_mut() else {
             return Err(Refusal::new(415, RefusalReason::UnknownBody));
         };
@@ -300,19 +278,20 @@ impl<P: Package> Server<P> {
             })),
             BodyReading::Refused(refusal) => Err(match refusal.status {
                 // RFC 3261 section 21.4.13.
-                415 => refusal
-                    .refusal()
-                    .with(HeaderName::Accept, bodies.media_types().join(", ")),
+                415 => refusal.refusal().with(
+                    HeaderName::Accept,
+                    accepted_types(bodies.media_types(), opens),
+                ),
                 _ => refusal.refusal(),
             }),
             // Once is enough.
-            BodyReading::Verify(_) if carried.verdict.is_some() => {
+            BodyReading::Verify(_) if carried.waited.verdict.is_some() => {
                 Err(Refusal::new(500, RefusalReason::JobFailed))
             }
             BodyReading::Verify(_) if !self.verifications.has_room() => Err(self.no_room()),
             BodyReading::Verify(signed) => {
-                let waiting = WaitingSubscribe::of(carried.transaction, request, context);
-                let deadline = self.now + self.config.job_deadline;
+                let (waiting, deadline) =
+                    self.keep_waiting(carried.transaction, request, context, carried.waited);
                 let wheel = &mut self.wheel;
                 let key = self
                     .verifications
@@ -334,24 +313,26 @@ impl<P: Package> Server<P> {
     }
 }
 
-/// The type of a body, which must be one of `known` and not be encoded.
-pub(super) fn body_type<'a>(
-    request: &RequestRef<'a>,
-    known: &[&'static str],
-) -> Result<MediaType<'a>, Refusal> {
-    let unknown =
-        || Refusal::new(415, RefusalReason::UnknownBody).with(HeaderName::Accept, known.join(", "));
-    let content_type = request
-        .single(HeaderName::ContentType)?
-        .ok_or_else(Refusal::malformed)?;
-    let content_type = MediaType::parse(content_type)?;
-    if !known.iter().any(|known| content_type.essence_eq(known)) {
-        return Err(unknown());
+impl<P: Package> Server<P> {
+    /// The type of a body, which must be one of `known` and not be encoded.
+    pub(super) fn body_type<'a>(
+        &self,
+        request: &RequestRef<'a>,
+        known: &[&'static str],
+    ) -> Result<MediaType<'a>, Refusal> {
+        let content_type = request
+            .single(HeaderName::ContentType)?
+            .ok_or_else(Refusal::malformed)?;
+        let content_type = MediaType::parse(content_type)?;
+        let is_encoded = is_encoded(request)?;
+        if !is_encoded && known.iter().any(|known| content_type.essence_eq(known)) {
+            return Ok(content_type);
+        }
+        let refusal = Refusal::new(415, RefusalReason::UnknownBody)
+            .with(HeaderName::Accept, self.accepted_types(known));
+        Err(match is_encoded {
+            true => refusal.with(HeaderName::AcceptEncoding, "identity"),
+            false => refusal,
+        })
     }
-    if let Some(encoding) = request.single(HeaderName::ContentEncoding)?
-        && !encoding.trim().eq_ignore_ascii_case("identity")
-    {
-        return Err(unknown().with(HeaderName::AcceptEncoding, "identity"));
-    }
-    Ok(content_type)
 }

@@ -7,6 +7,7 @@
 use super::authorization::{Decision, Signature};
 use super::identity::RequestContext;
 use super::package::Package;
+use super::protection::{Protection, Waits};
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::Resource;
 use super::server::Server;
@@ -26,6 +27,15 @@ pub(super) struct Company<'a> {
     watcher_name: Option<Hashed<&'a str>>,
     resource: Option<Key>,
     watcher: Option<Key>,
+}
+
+/// What a new subscription is shown.
+#[derive(Debug)]
+pub(super) struct Shown<'a> {
+    pub(super) entity: &'a str,
+    pub(super) media_type: u8,
+    pub(super) decision: &'a Decision,
+    pub(super) protection: Protection,
 }
 
 impl<P: Package> Server<P> {
@@ -154,26 +164,26 @@ impl<P: Package> Server<P> {
     pub(super) fn insert(
         &mut self,
         way: Way,
-        entity: &str,
-        media_type: u8,
+        shown: &Shown<'_>,
         context: &RequestContext<'_>,
         company: &Company<'_>,
-        decision: &Decision,
     ) -> Key {
         let resource = company.resource.unwrap_or_else(|| {
             let resource = Resource::new(company.name.name());
             self.resources.insert_hashed(&company.name, resource)
         });
-        let variant = self.enter_variant(&VariantQuery {
-            resource,
-            media_type,
-            decision,
-            entity,
-        });
         let watcher = company.watcher.or_else(|| {
             let name = company.watcher_name.as_ref()?;
             let watcher = Watcher::new(name.name());
             Some(self.watchers.insert_hashed(name, watcher))
+        });
+        let variant = self.enter_variant(&VariantQuery {
+            resource,
+            media_type: shown.media_type,
+            decision: shown.decision,
+            entity: shown.entity,
+            protection: shown.protection,
+            recipient: watcher.filter(|_| shown.protection.is_encrypted()),
         });
         let source = context.source.map(|address| {
             self.sources
@@ -201,6 +211,8 @@ impl<P: Package> Server<P> {
             queued: false,
             spoken: false,
             behind: false,
+            waits: Waits::No,
+            tells_change: false,
         });
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live += 1;

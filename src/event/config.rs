@@ -61,9 +61,15 @@ pub struct ServerConfig {
     pub forgotten_after: Duration,
     /// Timers that one `handle_timeout` deals with. Default 512, some hundred microseconds.
     pub timers_per_call: u32,
-    /// How long a deferred publication may take. At most 30 s; default 16 s, half of
+    /// How long a deferred publication may take, a verdict on a signature, the opening of a body, and the
+    /// protection of a document. At
+    /// most 30 s, also for a request that waits for one after the other; default 16 s, half of
     /// Timer F.
     pub job_deadline: Duration,
+    /// Whether the host opens bodies of SUBSCRIBE and PUBLISH that are signed or encrypted
+    /// ([`Output::Open`](super::Output::Open)). Default: no, they are refused with 415, but for those
+    /// that [`SubscribeBodies`](super::SubscribeBodies) reads.
+    pub opens_bodies: bool,
     /// Seconds in the Retry-After of a 503. Default 10.
     pub retry_after: u32,
     /// Whether traces name watchers and resources (feature `tracing`). Default: no, only keys.
@@ -93,6 +99,7 @@ impl Default for ServerConfig {
             forgotten_after: Duration::from_secs(64),
             timers_per_call: 512,
             job_deadline: Duration::from_secs(16),
+            opens_bodies: false,
             retry_after: 10,
             trace_uris: false,
             limits: Limits::default(),
@@ -146,7 +153,8 @@ pub struct Limits {
     pub dialog: usize,
     /// Octets of a Request-URI and of the canonical name of a resource or watcher. Default 1,024.
     pub name: usize,
-    /// Deferred publications. Default 1,024.
+    /// Deferred publications; as many verdicts that are waited for, as many bodies that are opened, and as
+    /// many documents that are protected, at least one of these. Default 1,024.
     pub jobs: usize,
     /// Requests of the last 32 s that are remembered to tell merged ones. Default 262,144; over
     /// it the oldest are forgotten.

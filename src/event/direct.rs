@@ -10,11 +10,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::authorization::{Decision, Rejection, Signature, SubscribeQuery};
-use super::company::Company;
+use super::company::{Company, Shown};
+use super::document::Document;
 use super::identity::{Identity, RequestContext};
-use super::notify::Document;
 use super::output::{Backlog, EndReason, Output, ServerEvent, SubscriptionKey};
 use super::package::{Package, Unserved};
+use super::protection::Protection;
 use super::refusal::{Refusal, RefusalReason};
 use super::server::{OpenNotify, Server};
 use super::subscribe::{admit, entity_of};
@@ -516,6 +517,9 @@ impl<P: Package> Server<P> {
             subscription: current.map(|(key, _)| SubscriptionKey(key)),
             expires,
             signature: named.request.signature,
+            signers: &[],
+            is_encrypted: false,
+            covers_header: false,
         };
         admit(self.package.authorize_subscription(&query))
     }
@@ -536,7 +540,13 @@ impl<P: Package> Server<P> {
         let name = DirectName::new(named.request.watcher, id);
         let entity = entity_of(&named.uri, named.request.resource);
         let way = Way::Direct(Direct { name, bits });
-        let key = self.insert(way, &entity, 0, &context, &company, &decision);
+        let shown = Shown {
+            entity: &entity,
+            media_type: 0,
+            decision: &decision,
+            protection: Protection::None,
+        };
+        let key = self.insert(way, &shown, &context, &company);
         let watcher = self.subscriptions.get(key).and_then(|it| it.watcher);
         let address = watcher.and_then(|key| self.watchers.get(key));
         if let Some(address) = address.map(|it| Arc::clone(&it.name))
@@ -651,6 +661,8 @@ impl<P: Package> Server<P> {
             media_type: 0,
             decision,
             entity,
+            protection: Protection::None,
+            recipient: None,
         });
         let document = self.document(variant);
         self.leave_variant(variant);

@@ -146,4 +146,16 @@ impl<'a> RequestContext<'a> {
         self.source = Some(source);
         self
     }
+
+    pub(crate) fn identity(&self) -> &'a Identity {
+        self.identity
+    }
+
+    /// The same with another identity.
+    pub(crate) fn with_identity<'b>(&self, identity: &'b Identity) -> RequestContext<'b>
+    where
+        'a: 'b,
+    {
+        RequestContext { identity, ..*self }
+    }
 }

@@ -4,6 +4,7 @@ use super::authorization::Decision;
 use super::direct::DirectName;
 use super::output::{PublicationKey, SubscriptionKey};
 use super::package::Package;
+use super::protection::Protection;
 use super::resource::Publication;
 use super::server::Server;
 use super::subscription::{NotifyResult, Subscription};
@@ -32,6 +33,8 @@ pub struct SubscriptionInfo<'a> {
     /// What the body of its first SUBSCRIBE was marked by
     /// ([`BodyReading::Taken`](super::BodyReading::Taken)).
     pub mark: Option<&'a str>,
+    /// How its documents are protected.
+    pub protection: Protection,
     /// What became of the last NOTIFY.
     pub last_result: NotifyResult,
 }
@@ -72,7 +75,8 @@ pub struct Occupancy {
     pub open_notifies: usize,
     /// Deadlines.
     pub timers: usize,
-    /// Deferred publications, and SUBSCRIBEs that wait for a verdict.
+    /// Deferred publications, SUBSCRIBEs that wait for a verdict, requests whose bodies are opened, and
+    /// documents that are being protected.
     pub jobs: usize,
     /// Things that wait to be taken by `poll_output`, rounds counted once each.
     pub outputs: usize,
@@ -116,6 +120,7 @@ impl<P: Package> Server<P> {
             flow: flow.map(|flow| flow.id),
             direct: subscription.way.direct().map(|direct| &direct.name),
             mark: subscription.carrier().map(|it| it.mark.as_str()),
+            protection: seen.protection,
             last_result: subscription.last_result,
         })
     }
@@ -153,7 +158,10 @@ impl<P: Package> Server<P> {
             flows: self.flows.len(),
             open_notifies: self.notifies.len(),
             timers: self.wheel.len(),
-            jobs: self.jobs.len() + self.verifications.len(),
+            jobs: self.jobs.len()
+                + self.verifications.len()
+                + self.openings.len()
+                + self.protections.len(),
             outputs: self.lanes.len(),
         }
     }

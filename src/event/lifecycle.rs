@@ -121,7 +121,7 @@ impl<P: Package> Server<P> {
             self.end(key, EndReason::Rejected, ending);
             return;
         }
-        self.move_to_variant(key, None, Some(&decision));
+        self.move_to_variant(key, None, Some(&decision), None);
         if let Some(subject) = self.subject(key) {
             self.event(ServerEvent::SubscriptionChanged { subject, decision });
         }

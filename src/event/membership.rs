@@ -6,6 +6,7 @@ use hashbrown::Equivalent;
 
 use super::authorization::Decision;
 use super::package::Package;
+use super::protection::{Protection, Waits};
 use super::resource::Round;
 use super::server::Server;
 use super::subscription::{Flow, Subscription, Variant, VariantQuery, by_resource, by_watcher};
@@ -67,6 +68,7 @@ impl<P: Package> Server<P> {
         key: Key,
         media_type: Option<u8>,
         decision: Option<&Decision>,
+        protection: Option<Protection>,
     ) {
         let Some(subscription) = self.subscriptions.get(key) else {
             return;
@@ -77,7 +79,12 @@ impl<P: Package> Server<P> {
         };
         let media_type = media_type.unwrap_or(name.media_type);
         let decision = decision.unwrap_or(&name.decision).clone();
-        if media_type == name.media_type && decision == name.decision {
+        let protection = protection.unwrap_or(name.protection);
+        let recipient = subscription.watcher.filter(|_| protection.is_encrypted());
+        if media_type == name.media_type
+            && decision == name.decision
+            && (protection, recipient) == (name.protection, name.recipient)
+        {
             return;
         }
         let entity = Arc::clone(&name.entity);
@@ -86,11 +93,18 @@ impl<P: Package> Server<P> {
             media_type,
             decision: &decision,
             entity: &entity,
+            protection,
+            recipient,
         });
         self.leave_variant(old);
+        self.unseal(new);
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.variant = new;
             subscription.delivered = 0;
+            if core::mem::take(&mut subscription.waits) != Waits::No && subscription.owed {
+                // For another document from now on.
+                self.owe(key);
+            }
         }
     }
 
@@ -107,6 +121,9 @@ impl<P: Package> Server<P> {
             let variants = &mut self.variants;
             variants.find_or_insert(query, || Variant::new(query.to_name()))
         });
+        if query.protection == Protection::SignedAndEncrypted {
+            self.enter_signed(query, key);
+        }
         if let Some(resource) = self.resources.get_mut(query.resource) {
             resource.usual = Some(key);
         }
@@ -116,13 +133,43 @@ impl<P: Package> Server<P> {
         key
     }
 
+    /// What is encrypted for one is signed for all, by a variant that lasts as long.
+    fn enter_signed(&mut self, query: &VariantQuery<'_>, key: Key) {
+        let sealing = self.variants.get(key).and_then(|it| it.sealing.as_ref());
+        if sealing.is_none_or(|sealing| sealing.signed.is_some()) {
+            return;
+        }
+        let signed = self.enter_variant(&VariantQuery {
+            protection: Protection::Signed,
+            recipient: None,
+            ..*query
+        });
+        if let Some(variant) = self.variants.get_mut(key)
+            && let Some(sealing) = &mut variant.sealing
+        {
+            sealing.signed = Some(signed);
+        }
+    }
+
     pub(super) fn leave_variant(&mut self, key: Key) {
         let Some(variant) = self.variants.get_mut(key) else {
             return;
         };
         variant.subscriptions -= 1;
-        if variant.subscriptions == 0 {
-            self.variants.remove(key);
+        if variant.subscriptions > 0 {
+            return;
+        }
+        let resource = variant.name.resource;
+        let sealing = variant.sealing.take();
+        self.variants.remove(key);
+        if let Some(sealing) = sealing {
+            if sealing.job.is_some() {
+                // Nobody is left who would be waited for.
+                self.resume_round(resource);
+            }
+            if let Some(signed) = sealing.signed {
+                self.leave_variant(signed);
+            }
         }
     }
 

@@ -11,15 +11,18 @@ mod config;
 mod credentials;
 mod dialog;
 mod direct;
+mod document;
 mod identity;
 mod inspect;
 mod lifecycle;
 mod membership;
 mod notify;
 mod open_requests;
+mod opening;
 mod output;
 mod package;
 mod patience;
+mod protection;
 mod publish;
 mod publisher;
 mod refusal;
@@ -30,6 +33,8 @@ mod subscribe;
 mod subscriber;
 mod subscription;
 mod trace;
+mod tunnel;
+mod waiting;
 
 pub use account::{Account, InvalidAccount};
 pub use authorization::{
@@ -46,11 +51,15 @@ pub use direct::{
 };
 pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
+pub use opening::{Opening, OpeningKey, OpeningOutcome};
 pub use output::{
     Backlog, EndReason, Failure, Job, JobKey, JobOutcome, Output, PublicationKey, ServerEvent,
     Subject, SubscriptionKey, UnknownSubscription, Verification, VerificationKey,
 };
 pub use package::{Forks, Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
+pub use protection::{
+    ProtectError, Protection, ProtectionJob, ProtectionKey, ProtectionKind, ProtectionQuery,
+};
 pub use publisher::{
     EventPublicationAgent, OwnPublicationInfo, OwnPublicationKey, PublishError, PublishFailure,
     PublishOrder, PublisherConfig, PublisherEvent, PublisherOutput,

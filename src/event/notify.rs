@@ -1,21 +1,20 @@
 //! NOTIFY: when one leaves, what is in it, and what its outcome does.
 
-use core::hash::BuildHasher;
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::authorization::Decision;
 use super::credentials::{CHALLENGES_ANSWERED, NeedCredentials, credentials_field};
 use super::direct::Delivery;
-use super::lifecycle::visibility;
+use super::document::Document;
 use super::output::{EndReason, Failure, Output, ServerEvent};
-use super::package::{Package, RenderRequest};
-use super::resource::{Round, contents};
+use super::package::Package;
+use super::protection::{Protection, Wait, Waits};
+use super::resource::Round;
 use super::server::{OpenNotify, Server, Timer};
 use super::subscription::{NotifyResult, Phase, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
-use crate::sip::{Content, HeaderName, OutgoingRequest, Own, ResponseRef, RetryAfter, Standing};
+use crate::sip::{HeaderName, OutgoingRequest, Own, ResponseRef, RetryAfter, Standing};
 
 /// A watcher's wish for patience is heard up to here.
 const LONGEST_HOLD: u32 = 3600;
@@ -24,16 +23,6 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 /// A round past as many watchers starts the interval even if nobody was told: then it is work, and
 /// a change that no view shows can be made at any time.
 const LONG_WALK: u32 = 1_000;
-
-/// What a NOTIFY tells.
-#[derive(Debug)]
-pub(super) struct Document {
-    pub(super) content: Arc<Content>,
-    /// 0 is no document.
-    pub(super) fingerprint: u64,
-    /// It is shown to those who wait for a decision.
-    pub(super) pending: bool,
-}
 
 impl<P: Package> Server<P> {
     /// The final response to a request of this role; provisional ones and those to transactions
@@ -197,17 +186,43 @@ impl<P: Package> Server<P> {
         {
             return None;
         }
-        let document = if subscription.phase.tells_state() {
-            let variant = subscription.variant;
-            self.document(variant)?
-        } else {
-            Document {
-                content: Arc::clone(&self.no_content),
-                fingerprint: 0,
-                pending: false,
+        let variant = subscription.variant;
+        let has_waited = subscription.waits == Waits::InVain;
+        let repeats_signed = subscription.repeats_signed();
+        if !subscription.phase.tells_state() {
+            let nothing = self.no_document(variant);
+            let is_signed_within = nothing.is_signed_within || repeats_signed;
+            if is_signed_within && !self.protections.has_room() {
+                self.wait_for(key, None);
+                return None;
             }
-        };
-        self.build(key, document)
+            return self.build(key, nothing);
+        }
+        let mut outcome = self.await_protection(variant);
+        if let (Err(Wait::InVain(failed)), false) = (&outcome, has_waited) {
+            let failed = *failed;
+            self.forgive(failed);
+            outcome = self.await_protection(variant);
+        }
+        match outcome {
+            Ok(()) => {
+                let document = self.document(variant)?;
+                self.build(key, document)
+            }
+            Err(Wait::For(variant, job)) => {
+                self.wait_for(key, Some(variant));
+                Some(Output::Protect(*job?))
+            }
+            Err(Wait::ForRoom) => {
+                self.wait_for(key, None);
+                None
+            }
+            // It is shown to nobody without protection.
+            Err(Wait::InVain(_)) => {
+                let nothing = self.no_document(variant);
+                self.build(key, nothing)
+            }
+        }
     }
 
     /// A NOTIFY with this document, which is the current one of the subscription's variant.
@@ -220,6 +235,7 @@ impl<P: Package> Server<P> {
             mut content,
             fingerprint,
             pending,
+            is_signed_within,
         } = document;
         let mut repetition = subscription.take_repetition();
         if let Some(said) = repetition.as_mut().and_then(|it| it.last.take()) {
@@ -229,6 +245,12 @@ impl<P: Package> Server<P> {
         let dialog = subscription.way.dialog_mut()?;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
         let (head, cseq) = (dialog.head.clone(), dialog.local_cseq);
+        let resource_key = subscription.resource;
+        let mut signed_for = None;
+        if is_signed_within {
+            let resource = self.resources.get(resource_key);
+            signed_for = resource.map(|it| Arc::clone(&it.name));
+        }
         let state = match subscription.phase {
             Phase::Live => {
                 let left = subscription.expires_at.saturating_since(self.now);
@@ -241,6 +263,11 @@ impl<P: Package> Server<P> {
                 }
             }
             Phase::Ending(ending) | Phase::Ended(ending) => {
+                // When it is repeated its resource may be gone.
+                signed_for = signed_for.or_else(|| repetition.as_ref()?.signed_for.clone());
+                if signed_for.is_some() {
+                    repetition.get_or_insert_default().signed_for = signed_for.clone();
+                }
                 if !content.body().is_empty() {
                     repetition.get_or_insert_default().last = Some(Arc::clone(&content));
                 }
@@ -261,6 +288,8 @@ impl<P: Package> Server<P> {
         subscription.owed = false;
         subscription.behind = false;
         subscription.spoken = false;
+        subscription.waits = Waits::No;
+        let tells_change = core::mem::take(&mut subscription.tells_change);
         subscription.open = Some(open);
         subscription.delivered = fingerprint;
         subscription.last_result = NotifyResult::Open;
@@ -269,46 +298,15 @@ impl<P: Package> Server<P> {
             subscription.phase = Phase::Ended(ending);
             self.leave_lists(key);
         }
+        if tells_change && let Some(resource) = self.resources.get_mut(resource_key) {
+            resource.last_round = Some(self.now);
+        }
         self.counters.notifies_sent += 1;
         let transaction = self.transaction(open);
-        Some(Output::Send(OutgoingRequest::new(
-            transaction,
-            flow,
-            head,
-            own,
-            content,
-        )))
-    }
-
-    /// The current document of a variant.
-    pub(super) fn document(&mut self, key: Key) -> Option<Document> {
-        let variant = self.variants.get_mut(key)?;
-        let resource = self.resources.get_mut(variant.name.resource)?;
-        if variant.rendered != resource.version {
-            let place = usize::from(variant.name.media_type);
-            let media_type = self.package.profile().media_types.get(place).copied()?;
-            let version = resource.version;
-            let publications = contents(&self.publications, resource.publications.first());
-            let request = RenderRequest {
-                resource: &resource.name,
-                entity: &variant.name.entity,
-                visibility: &visibility(&variant.name.decision),
-                media_type,
-                version,
-            };
-            let body = self
-                .package
-                .render(&request, &mut resource.state, &publications);
-            variant.fingerprint = self.fingerprints.hash_one(&body).max(1);
-            variant.content = body
-                .filter(|body| !body.is_empty())
-                .map(|body| Arc::new(Content::new(&self.added_fields, Some(media_type), body)));
-            variant.rendered = version;
-        }
-        Some(Document {
-            content: Arc::clone(variant.content.as_ref().unwrap_or(&self.no_content)),
-            fingerprint: variant.fingerprint,
-            pending: variant.name.decision == Decision::Pending,
+        let notify = OutgoingRequest::new(transaction, flow, head, own, content);
+        Some(match signed_for {
+            Some(resource) => self.sign_message(key, resource, notify),
+            None => Output::Send(notify),
         })
     }
 
@@ -316,6 +314,10 @@ impl<P: Package> Server<P> {
 
     pub(super) fn transaction(&self, open: Key) -> ClientTransaction {
         ClientTransaction::of(self.config.role, open)
+    }
+
+    pub(super) fn is_open(&self, transaction: ClientTransaction) -> bool {
+        self.open_notify(transaction).is_some()
     }
 
     fn open_notify(&self, transaction: ClientTransaction) -> Option<Key> {
@@ -496,10 +498,22 @@ impl<P: Package> Server<P> {
         }
     }
 
-    pub(super) fn begin_round(&mut self, key: Key) {
+    /// The interval has passed, unless something of the last round has left since.
+    pub(super) fn round_is_due(&mut self, key: Key) {
+        if let Some(resource) = self.resources.get_mut(key) {
+            resource.round = Round::Idle;
+            self.schedule_round(key);
+        }
+    }
+
+    fn begin_round(&mut self, key: Key) {
         let Some(resource) = self.resources.get_mut(key) else {
             return;
         };
+        if core::mem::take(&mut resource.is_overtaken) {
+            // Those that passed for current are not any more.
+            resource.version += 1;
+        }
         let next = resource.subscriptions.first();
         resource.round = Round::Walking {
             next,
@@ -542,8 +556,16 @@ impl<P: Package> Server<P> {
             if !one.is_live() || leaves_by_itself || self.now >= one.expires_at {
                 continue;
             }
-            let (waits, delivered) = (one.open.is_some(), one.delivered);
-            let document = self.document(one.variant)?;
+            let (waits, delivered, variant) = (one.open.is_some(), one.delivered, one.variant);
+            let seen = self.variants.get(variant);
+            let is_plain = seen.is_none_or(|it| it.name.protection == Protection::None);
+            if !is_plain && let Err(wait) = self.await_protection(variant) {
+                match self.wait_in_round(key, one_key, variant, wait) {
+                    WaitInRound::GoOn => continue,
+                    WaitInRound::Stop(output) => return output,
+                }
+            }
+            let document = self.document(variant)?;
             let differs = document.fingerprint != delivered;
             if waits {
                 if let Some(one) = self.subscriptions.get_mut(one_key) {
@@ -560,4 +582,52 @@ impl<P: Package> Server<P> {
         self.lanes.enter_round(key);
         None
     }
+
+    /// A round has come to one whose document is not ready.
+    fn wait_in_round(
+        &mut self,
+        resource_key: Key,
+        one: Key,
+        variant: Key,
+        wait: Wait,
+    ) -> WaitInRound {
+        let recipient = self.variants.get(variant).and_then(|it| it.name.recipient);
+        let Some(resource) = self.resources.get_mut(resource_key) else {
+            return WaitInRound::Stop(None);
+        };
+        let (for_variant, output) = match wait {
+            // It is tried again with the next change.
+            Wait::InVain(_) => return WaitInRound::GoOn,
+            Wait::For(variant, job) => (Some(variant), job.map(|job| Output::Protect(*job))),
+            Wait::ForRoom => (None, None),
+        };
+        if recipient.is_some() {
+            // What is made for one alone holds up nobody else.
+            resource.last_round = Some(self.now);
+            if let Some(one) = self.subscriptions.get_mut(one) {
+                one.tells_change = true;
+            }
+            self.wait_for(one, for_variant);
+            return match output {
+                Some(output) => {
+                    self.lanes.enter_round(resource_key);
+                    WaitInRound::Stop(Some(output))
+                }
+                None => WaitInRound::GoOn,
+            };
+        }
+        // Many are likely to wait for the same: they keep their turn.
+        if let Round::Walking { next, seen, .. } = &mut resource.round {
+            *next = Some(one.index);
+            *seen = seen.saturating_sub(1);
+        }
+        self.pause_round(resource_key, for_variant.is_none());
+        WaitInRound::Stop(output)
+    }
+}
+
+/// How a round goes on past one whose document is not ready.
+enum WaitInRound {
+    GoOn,
+    Stop(Option<Output>),
 }

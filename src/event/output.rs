@@ -8,6 +8,8 @@ use bytes::Bytes;
 use super::authorization::{Decision, PublishKind, Reason};
 use super::credentials::NeedCredentials;
 use super::direct::{DirectName, DirectNotification};
+use super::opening::Opening;
+use super::protection::{ProtectError, ProtectionJob};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 use crate::mime::Signed;
@@ -33,6 +35,12 @@ pub enum Output {
     /// A SUBSCRIBE waits for the verification of its body's signature: verify, and report with
     /// `complete_verification`.
     Verify(Verification),
+    /// A document is to be signed or encrypted before it can leave: do it, and report with
+    /// `complete_protection`.
+    Protect(ProtectionJob),
+    /// A SUBSCRIBE or PUBLISH has a body that is signed or encrypted: open it, and report with
+    /// `complete_opening`.
+    Open(Opening),
     /// The policy deferred a publication: do the job and report with `complete_job`.
     Job(Job),
 }
@@ -165,6 +173,15 @@ pub enum ServerEvent {
         /// The canonical name of the resource.
         resource: Arc<str>,
     },
+    /// A document could not be signed or encrypted. Those who should have got it get none.
+    ProtectionFailed {
+        /// The canonical name of the resource.
+        resource: Arc<str>,
+        /// For whom it was to be encrypted; nobody when it was to be signed.
+        watcher: Option<Arc<str>>,
+        /// Why.
+        error: ProtectError,
+    },
     /// A NOTIFY was answered by an error that leaves the subscription as it is.
     NotifyRefused {
         /// Whose.
@@ -205,6 +222,16 @@ impl fmt::Display for ServerEvent {
             Self::PublicationReplaced { key, resource } => {
                 write!(f, "publication {key} of {resource} replaced")
             }
+            Self::ProtectionFailed {
+                resource,
+                watcher: None,
+                error,
+            } => write!(f, "document of {resource}: {error}"),
+            Self::ProtectionFailed {
+                resource,
+                watcher: Some(watcher),
+                error,
+            } => write!(f, "document of {resource} for {watcher}: {error}"),
             Self::NotifyRefused { subject, status } => {
                 write!(f, "subscription {subject}: NOTIFY answered {status}")
             }

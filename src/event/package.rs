@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 use super::authorization::{Authorization, PublishDecision, PublishQuery, SubscribeQuery, View};
 use super::body::{NoBodies, SubscribeBodies};
+use super::protection::{Protection, ProtectionQuery};
+use crate::engine::Timestamp;
 use crate::sip::{MediaType, Uri};
 
 /// The constants of an event package (RFC 6665 section 5.4).
@@ -84,6 +86,11 @@ pub struct RenderRequest<'a> {
     pub media_type: &'static str,
     /// Rises with each change of the resource's state; equal numbers mean equal state.
     pub version: u64,
+    /// The current time.
+    pub now: Timestamp,
+    /// Whether the document will be signed. If the signature is to be of use against replay, it has to
+    /// tell when its state was (RFC 3856 section 9.4).
+    pub is_signed: bool,
 }
 
 /// The document of a publication could not be read: 400.
@@ -146,6 +153,17 @@ pub trait Package {
         state: &mut Self::State,
         publications: &[(u64, &Self::Publication)],
     ) -> Option<Bytes>;
+
+    /// How the documents for a watcher are protected, asked for each SUBSCRIBE that is accepted. What the
+    /// watcher does not accept is not forced upon it: its SUBSCRIBE is refused with 406, and with 401
+    /// when nobody asks for what would have to be encrypted. It holds until the next SUBSCRIBE of the dialog
+    /// that is accepted; one that is refused leaves the subscription as it was. It is not asked for what
+    /// leaves by [`Server::handle_direct`](super::Server::handle_direct), which is never protected: a policy
+    /// that demands it refuses such subscriptions. By default they are not protected.
+    fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
+        let _ = query;
+        Protection::None
+    }
 
     /// What reads the bodies of SUBSCRIBE requests. By default none is read.
     fn bodies(&self) -> &dyn SubscribeBodies {

@@ -4,16 +4,17 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::authorization::{PublishDecision, PublishKind, PublishQuery};
-use super::body::body_type;
 use super::config::ReplacePublications;
 use super::dialog::Basics;
 use super::identity::RequestContext;
+use super::opening::worth;
 use super::output::{Job, JobKey, JobOutcome, Output, PublicationKey, ServerEvent};
 use super::package::Package;
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::{EntityTag, Publication, Resource, by_resource};
 use super::server::{Server, Timer};
 use super::subscribe::refuse_extensions;
+use super::waiting::Waited;
 use crate::engine::slab::{Key, Links};
 use crate::engine::{FlowId, ServerTransaction};
 use crate::sip::{HeaderName, RequestRef, Response, Tag, parse_delta_seconds, parse_entity_tag};
@@ -48,6 +49,7 @@ impl<P: Package> Server<P> {
         transaction: ServerTransaction,
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
+        waited: &Waited<'_>,
     ) -> Result<(), Refusal> {
         let basics = Basics::read(request)?;
         if basics.to.tag().is_some() {
@@ -58,7 +60,9 @@ impl<P: Package> Server<P> {
         if name.len() > self.config.limits.name {
             return Err(Refusal::new(513, RefusalReason::TooLarge));
         }
-        self.refuse_merged(&basics, request.method())?;
+        if waited.since.is_none() {
+            self.refuse_merged(&basics, request.method())?;
+        }
         if self.package.profile().publication_types.is_empty() {
             return Err(
                 Refusal::new(405, RefusalReason::Method).with(HeaderName::Allow, self.allow())
@@ -67,10 +71,18 @@ impl<P: Package> Server<P> {
         refuse_extensions(request)?;
         self.read_event(request)?;
         let mut change = self.read_change(request, context)?;
+        if self.is_to_be_opened(request, waited)? {
+            // The policy is told who has signed.
+            return self.open_body(transaction, request, context);
+        }
         let query = PublishQuery {
             identity: context.identity,
             resource: &name,
             kind: change.kind,
+            signature: worth(waited.signers(), context.identity),
+            signers: waited.signers(),
+            is_encrypted: waited.is_encrypted(),
+            covers_header: waited.covers_header(),
         };
         let decision = self.package.authorize_publication(&query);
         match decision {
@@ -94,7 +106,7 @@ impl<P: Package> Server<P> {
         }
         let tag = Tag::random(&mut *self.entropy);
         if decision == PublishDecision::Defer {
-            return self.defer(transaction, tag, &name, change, request);
+            return self.defer(transaction, tag, &name, change, request, waited);
         }
         let committed = self.commit(&name, change)?;
         self.answer(committed, transaction, tag);
@@ -148,7 +160,7 @@ impl<P: Package> Server<P> {
         if request.body().len() > self.config.limits.body {
             return Err(Refusal::new(413, RefusalReason::TooLarge));
         }
-        let content_type = body_type(request, self.package.profile().publication_types)?;
+        let content_type = self.body_type(request, self.package.profile().publication_types)?;
         self.package
             .read_publication(&content_type, request.body())
             .map_err(|why| {
@@ -436,6 +448,7 @@ impl<P: Package> Server<P> {
         name: &str,
         change: Change<P>,
         request: &RequestRef<'_>,
+        waited: &Waited<'_>,
     ) -> Result<(), Refusal> {
         if !self.jobs.has_room() {
             return Err(self.no_room());
@@ -446,7 +459,7 @@ impl<P: Package> Server<P> {
         };
         resource.jobs += 1;
         let name = Arc::clone(&resource.name);
-        let deadline = self.now + self.config.job_deadline;
+        let deadline = self.deadline(waited);
         let (kind, expires) = (change.kind, change.expires);
         let publisher = change.publisher.clone();
         let body = match kind {

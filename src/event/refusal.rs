@@ -27,8 +27,8 @@ pub enum RefusalReason {
     Extension,
     /// 489: no Event, or a package that is not known.
     UnknownEvent,
-    /// 400 or 403: the body of a SUBSCRIBE cannot be read, contradicts the request, or is not from
-    /// whom it says.
+    /// 400, 403 or 493: the body of a SUBSCRIBE cannot be read, contradicts the request, or is not from
+    /// whom it says; or a protected body cannot be opened.
     Body,
     /// 415: the type of the body, or its encoding, is not known.
     UnknownBody,
@@ -54,7 +54,8 @@ pub enum RefusalReason {
     DialogShared,
     /// 412: the entity-tag is not known, or no more.
     UnknownEntityTag,
-    /// 504: a deferred publication failed, or no verdict on a signature came in time.
+    /// 504: a deferred publication failed, no verdict on a signature came in time, or a body was not
+    /// opened in time.
     JobFailed,
     /// 503: one of the limits is reached.
     Limit,
@@ -177,6 +178,8 @@ pub struct Counters {
     pub(super) publications_taken: u64,
     pub(super) backlogs: u64,
     pub(super) stray_outcomes: u64,
+    pub(super) protections: u64,
+    pub(super) protections_failed: u64,
     refused: [u64; RefusalReason::ALL.len()],
 }
 
@@ -209,6 +212,16 @@ impl Counters {
     /// Requests that were not taken at all since too much output was waiting.
     pub fn backlogs(&self) -> u64 {
         self.backlogs
+    }
+
+    /// Documents handed to the host to be signed or encrypted.
+    pub fn protections(&self) -> u64 {
+        self.protections
+    }
+
+    /// Those of them that could not be.
+    pub fn protections_failed(&self) -> u64 {
+        self.protections_failed
     }
 
     /// Outcomes reported for transactions that are not open: late, repeated, or not of this role.

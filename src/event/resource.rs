@@ -25,6 +25,10 @@ pub(super) struct Resource<P: Package> {
     /// Rises with each change of the state; begins at 1.
     pub(super) version: u64,
     pub(super) round: Round,
+    /// The round waits for a document to be signed.
+    pub(super) is_paused: bool,
+    /// A document of a state that was over already passes for current until the next round.
+    pub(super) is_overtaken: bool,
     /// When a round last sent something. A round may take long, so its beginning would not keep two
     /// NOTIFYs of one watcher apart.
     pub(super) last_round: Option<Timestamp>,
@@ -66,6 +70,8 @@ impl<P: Package> Resource<P> {
             jobs: 0,
             version: 1,
             round: Round::Idle,
+            is_paused: false,
+            is_overtaken: false,
             last_round: None,
         }
     }

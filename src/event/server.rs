@@ -1,22 +1,24 @@
 //! The notifier and publication server as one state machine.
 
-use core::time::Duration;
+use std::collections::VecDeque;
 use std::hash::RandomState;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::body::WaitingSubscribe;
 use super::config::ServerConfig;
 use super::dialog::Basics;
 use super::identity::RequestContext;
+use super::opening::LONGEST_WAIT;
 use super::output::{Backlog, JobKey, JobOutcome, Output, ServerEvent, Subject, SubscriptionKey};
 use super::package::Package;
+use super::protection::{ProtectError, ProtectionTask, Stalled};
 use super::publish::PendingJob;
 use super::refusal::{Counters, Refusal, RefusalReason, in_dialog, response_to};
 use super::remembered::RememberedRequests;
 use super::resource::{Publication, Resource, contents};
 use super::subscription::{Flow, Repetition, Source, Subscription, Variant, Watcher};
+use super::waiting::{Waited, WaitingRequest};
 use crate::engine::interned::Interned;
 use crate::engine::jobs::Jobs;
 use crate::engine::lanes::{Lanes, Turn};
@@ -54,7 +56,11 @@ pub struct Server<P: Package> {
     pub(super) entity_tags: PlaceIndex,
     pub(super) next_entity_tag: u64,
     pub(super) jobs: Jobs<PendingJob<P>>,
-    pub(super) verifications: Jobs<WaitingSubscribe>,
+    pub(super) verifications: Jobs<WaitingRequest>,
+    pub(super) openings: Jobs<WaitingRequest>,
+    pub(super) protections: Jobs<ProtectionTask>,
+    /// Who waits for room among them.
+    pub(super) stalled: VecDeque<Stalled>,
     pub(super) remembered: RememberedRequests,
     pub(super) notifies: Window<OpenNotify>,
     /// Subscriptions are owed a NOTIFY; resources have rounds.
@@ -69,8 +75,6 @@ pub struct Server<P: Package> {
     pub(super) counters: Counters,
 }
 
-/// The client gives up after 32 s.
-const LONGEST_JOB: Duration = Duration::from_secs(30);
 /// RFC 3261 section 8.1.1.5 asks for less than 2^31; a dialog is to have room to count up.
 const HIGHEST_INITIAL_CSEQ: u32 = (1 << 31) - (1 << 24);
 /// Watchers that one poll looks at without finding one who is to be told; some hundred microseconds.
@@ -85,6 +89,8 @@ pub(super) enum Timer {
     Publication(Key),
     Job(Key),
     Verification(Key),
+    Protection(Key),
+    Opening(Key),
 }
 
 /// A NOTIFY whose outcome is awaited.
@@ -131,7 +137,7 @@ impl<P: Package> Server<P> {
         config.min_expires = config.min_expires.min(config.max_expires);
         config.publish_max_expires = config.publish_max_expires.max(1);
         config.publish_min_expires = config.publish_min_expires.min(config.publish_max_expires);
-        config.job_deadline = config.job_deadline.min(LONGEST_JOB);
+        config.job_deadline = config.job_deadline.min(LONGEST_WAIT);
         config.initial_cseq = config.initial_cseq.min(HIGHEST_INITIAL_CSEQ);
         let added_fields = added_fields(&config.notify_fields);
         Self {
@@ -153,6 +159,10 @@ impl<P: Package> Server<P> {
             next_entity_tag: 0,
             jobs: Jobs::new(config.limits.jobs),
             verifications: Jobs::new(config.limits.jobs),
+            // A NOTIFY cannot be refused: with room for none it would wait for ever.
+            protections: Jobs::new(config.limits.jobs.max(1)),
+            stalled: VecDeque::new(),
+            openings: Jobs::new(config.limits.jobs),
             remembered: RememberedRequests::new(config.limits.remembered_requests),
             notifies: Window::new(
                 config.window,
@@ -214,29 +224,30 @@ impl<P: Package> Server<P> {
                 retry_after: self.config.retry_after,
             });
         }
-        let outcome =
-            if request.method() == "ACK" {
-                // Never answered (RFC 3261 section 17), so a stray one ends here.
-                Ok(())
-            } else if request.is_overlong() {
-                Err(Refusal::new(513, RefusalReason::TooLarge))
-            } else if request.is_malformed() {
-                Err(Refusal::malformed())
-            } else {
-                match request.method() {
-                    "SUBSCRIBE" => self.subscribe(transaction, request, context, None),
-                    "PUBLISH" => self.publish(transaction, request, context),
-                    "CANCEL" => {
-                        let response = self.response(transaction, request, 200);
-                        self.lanes.output(Output::Respond(response));
-                        Ok(())
-                    }
-                    "NOTIFY" => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
-                    _ if in_dialog(request) => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
-                    _ => Err(Refusal::new(405, RefusalReason::Method)
-                        .with(HeaderName::Allow, self.allow())),
+        let outcome = if request.method() == "ACK" {
+            // Never answered (RFC 3261 section 17), so a stray one ends here.
+            Ok(())
+        } else if request.is_overlong() {
+            Err(Refusal::new(513, RefusalReason::TooLarge))
+        } else if request.is_malformed() {
+            Err(Refusal::malformed())
+        } else {
+            match request.method() {
+                "SUBSCRIBE" => self.subscribe(transaction, request, context, &Waited::default()),
+                "PUBLISH" => self.publish(transaction, request, context, &Waited::default()),
+                "CANCEL" => {
+                    let response = self.response(transaction, request, 200);
+                    self.lanes.output(Output::Respond(response));
+                    Ok(())
                 }
-            };
+                "NOTIFY" => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
+                _ if in_dialog(request) => Err(Refusal::new(481, RefusalReason::UnknownDialog)),
+                _ => {
+                    Err(Refusal::new(405, RefusalReason::Method)
+                        .with(HeaderName::Allow, self.allow()))
+                }
+            }
+        };
         if let Err(refusal) = outcome {
             self.refuse(transaction, request, refusal);
         }
@@ -266,12 +277,16 @@ impl<P: Package> Server<P> {
             match timer {
                 Timer::Expiry(key) => self.expire_subscription(key),
                 Timer::Release(key) => self.release(key),
-                Timer::Round(key) => self.begin_round(key),
+                Timer::Round(key) => self.round_is_due(key),
                 Timer::Publication(key) => self.expire_publication(key),
                 Timer::Job(key) => {
                     let _ = self.finish_job(key, false);
                 }
                 Timer::Verification(key) => self.expire_verification(key),
+                Timer::Protection(key) => {
+                    let _ = self.end_protection(key, Err(ProtectError::Timeout));
+                }
+                Timer::Opening(key) => self.expire_opening(key),
             }
         }
         while budget > 0

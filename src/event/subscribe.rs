@@ -4,16 +4,21 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
-use super::body::{Carried, Carrier, Verdict, Vouched};
+use super::body::{Brought, Carried, Carrier, Vouched};
+use super::company::Shown;
 use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
 use super::identity::{Identity, RequestContext};
+use super::opening::worth;
 use super::output::{EndReason, Output, ServerEvent, SubscriptionKey};
 use super::package::{Package, Unserved};
+use super::protection::{Protection, ProtectionQuery};
 use super::refusal::{Refusal, RefusalReason};
 use super::server::{Server, Timer};
 use super::subscription::{Ending, Subscription, Way};
+use super::waiting::Waited;
 use crate::engine::ServerTransaction;
 use crate::engine::slab::Key;
+use crate::mime::{MULTIPART_SIGNED, PKCS7_MIME};
 use crate::sip::byte_set::ByteSet;
 use crate::sip::{
     Accept, Event, HeaderName, RequestRef, Response, Tag, Uri, parse_delta_seconds,
@@ -28,24 +33,30 @@ const BRIEF_CEILING: u32 = 3600;
 pub(super) struct Wish<'a> {
     event: Event<'a>,
     pub(super) media_type: u8,
+    accepts: AcceptedProtection,
     /// Seconds granted if it is accepted.
     expires: u32,
     /// Seconds asked for.
     asked: u32,
     /// Where NOTIFYs go; a refresh may leave it as it is.
     target: Option<&'a str>,
-    /// There is a body to be read.
-    has_body: bool,
+    brought: Brought,
+}
+
+/// Which protected documents a watcher takes.
+#[derive(Debug, Clone, Copy, Default)]
+struct AcceptedProtection {
+    signed: bool,
+    encrypted: bool,
 }
 
 impl<P: Package> Server<P> {
-    /// `verdict` is that on the body's signature, for which the request has waited.
     pub(super) fn subscribe(
         &mut self,
         transaction: ServerTransaction,
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
-        verdict: Option<&Verdict>,
+        waited: &Waited<'_>,
     ) -> Result<(), Refusal> {
         let basics = Basics::read(request)?;
         check_contact(context.local_contact)?;
@@ -54,9 +65,9 @@ impl<P: Package> Server<P> {
                 let key = self
                     .find_dialog(tag, &basics)
                     .ok_or_else(|| Refusal::new(481, RefusalReason::UnknownDialog))?;
-                self.refresh(transaction, request, context, &basics, key, verdict)
+                self.refresh(transaction, request, context, &basics, key, waited)
             }
-            None => self.subscribe_anew(transaction, request, context, &basics, verdict),
+            None => self.subscribe_anew(transaction, request, context, &basics, waited),
         }
     }
 
@@ -78,27 +89,30 @@ impl<P: Package> Server<P> {
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
         basics: &Basics<'_>,
-        verdict: Option<&Verdict>,
+        waited: &Waited<'_>,
     ) -> Result<(), Refusal> {
         let (uri, name) = self.resource_of(request)?;
         let mut company = self.company(&name, context);
-        if verdict.is_none() {
+        if waited.since.is_none() {
             self.refuse_merged(basics, request.method())?;
         }
         self.look_for(&company);
-        let wish = self.read_wish(request)?;
+        let wish = self.read_wish(request, waited)?;
         self.look_into(&company);
         let target = wish.target.ok_or_else(Refusal::malformed)?;
         stay_with_tls(request.uri(), target)?;
         let mut vouched = Vouched::default();
-        if wish.has_body {
+        if wish.brought == Brought::Protected {
+            return self.open_body(transaction, request, context);
+        }
+        if wish.brought == Brought::Body {
             let carried = Carried {
                 transaction,
                 uri: request.uri(),
                 resource: &name,
                 expires: wish.asked,
                 dialog: None,
-                verdict,
+                waited,
             };
             vouched = match self.read_body(request, context, &carried)? {
                 Some(vouched) => vouched,
@@ -113,6 +127,9 @@ impl<P: Package> Server<P> {
         if vouched.identity.is_some() {
             company = self.company(&name, context);
         }
+        let signature = vouched
+            .signature
+            .max(worth(waited.signers(), context.identity));
         let query = SubscribeQuery {
             identity: context.identity,
             resource: &name,
@@ -120,9 +137,13 @@ impl<P: Package> Server<P> {
             current: None,
             subscription: None,
             expires: wish.expires,
-            signature: vouched.signature,
+            signature,
+            signers: waited.signers(),
+            is_encrypted: waited.is_encrypted(),
+            covers_header: waited.covers_header(),
         };
         let decision = admit(self.package.authorize_subscription(&query))?;
+        let protection = self.protection_for(context, &name, wish.accepts)?;
         let company = self.check_room(company, context)?;
         let local_tag = Tag::random_bits(&mut *self.entropy);
         self.ways.look_ahead(local_tag);
@@ -143,18 +164,17 @@ impl<P: Package> Server<P> {
 
         // Nothing is refused from here on.
         let fetch = wish.expires == 0;
-        let key = self.insert(
-            Way::Dialog(dialog),
-            &entity_of(&uri, request.uri()),
-            wish.media_type,
-            context,
-            &company,
-            &decision,
-        );
-        if wish.has_body {
+        let shown = Shown {
+            entity: &entity_of(&uri, request.uri()),
+            media_type: wish.media_type,
+            decision: &decision,
+            protection,
+        };
+        let key = self.insert(Way::Dialog(dialog), &shown, context, &company);
+        if wish.brought == Brought::Body {
             self.accept_body();
             if let Some(subscription) = self.subscriptions.get_mut(key) {
-                subscription.signature = vouched.signature;
+                subscription.signature = signature;
                 let watcher = vouched.identity.as_ref().and_then(Identity::primary);
                 // Other names of the watcher itself may be those of many.
                 let is_another = watcher.is_some_and(|watcher| !sender.includes(watcher));
@@ -190,18 +210,23 @@ impl<P: Package> Server<P> {
         context: &RequestContext<'_>,
         basics: &Basics<'_>,
         key: Key,
-        verdict: Option<&Verdict>,
+        waited: &Waited<'_>,
     ) -> Result<(), Refusal> {
         let unknown = || Refusal::new(481, RefusalReason::UnknownDialog);
         let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
         self.look_around(subscription);
         let mut vouched = Vouched::default();
-        if request.body().is_empty() || !self.has_body(request)? {
+        let brought = self.content(request, waited)?;
+        if brought == Brought::Nothing {
             // Who carries it for the watcher is not the one to be judged.
             vouched.identity = self.check_sender(subscription, context.identity)?;
         } else {
             // The body may tell who asks.
-            let wish = self.read_wish(request)?;
+            let wish = self.read_wish(request, waited)?;
+            if brought == Brought::Protected {
+                return self.open_body(transaction, request, context);
+            }
+            let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
             let seen = self.variants.get(subscription.variant);
             let resource = self.resources.get(subscription.resource);
             let uri = Arc::clone(&seen.ok_or_else(unknown)?.name.entity);
@@ -214,7 +239,7 @@ impl<P: Package> Server<P> {
                 resource: &name,
                 expires: wish.asked,
                 dialog: Some(&mark),
-                verdict,
+                waited,
             };
             vouched = match self.read_body(request, context, &carried)? {
                 Some(vouched) => vouched,
@@ -235,7 +260,10 @@ impl<P: Package> Server<P> {
             ..*context
         };
         let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
-        let signature = subscription.signature.max(vouched.signature);
+        let signature = vouched
+            .signature
+            .max(worth(waited.signers(), context.identity))
+            .max(subscription.signature);
         let dialog = subscription.way.dialog().ok_or_else(unknown)?;
         if basics.cseq <= dialog.remote_cseq {
             return Err(Refusal::new(500, RefusalReason::OutOfOrder));
@@ -249,7 +277,7 @@ impl<P: Package> Server<P> {
         {
             dialog.remote_cseq = basics.cseq;
         }
-        let wish = self.read_wish(request)?;
+        let wish = self.read_wish(request, waited)?;
         let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
         let dialog = subscription.way.dialog().ok_or_else(unknown)?;
         if !dialog.has_event_id(wish.event.id()) {
@@ -274,6 +302,9 @@ impl<P: Package> Server<P> {
             subscription: Some(SubscriptionKey(key)),
             expires: wish.expires,
             signature,
+            signers: waited.signers(),
+            is_encrypted: waited.is_encrypted(),
+            covers_header: waited.covers_header(),
         };
         let current = variant.name.decision.clone();
         let decision = match admit(self.package.authorize_subscription(&query)) {
@@ -287,31 +318,46 @@ impl<P: Package> Server<P> {
                 return Ok(());
             }
         };
+        let name = Arc::clone(&resource.name);
         let limit = self.config.limits.dialog;
+        let is_nobodys = subscription.watcher.is_none();
+        let protection = self.protection_for(context, &name, wish.accepts);
+        // Who asks for a refresh of nobody's subscription is not the one that it is for.
+        let protection = protection.and_then(|it| match it.is_encrypted() && is_nobodys {
+            true => Err(Refusal::new(403, RefusalReason::WrongIdentity)),
+            false => Ok(it),
+        });
         let subscription = self.subscriptions.get_mut(key).ok_or_else(unknown)?;
         let dialog = subscription.way.dialog_mut().ok_or_else(unknown)?;
-        let fits = dialog.retarget(wish.target, context.local_contact, limit, &mut self.heads);
-        if !fits {
-            self.refuse(
-                transaction,
-                request,
-                Refusal::new(513, RefusalReason::TooLarge),
-            );
-            // The subscription goes on as it was, but not beyond what the policy says now.
-            if decision != current {
-                self.apply(key, decision);
-                self.owe(key);
+        let mut fit = |protection| match dialog.retarget(
+            wish.target,
+            context.local_contact,
+            limit,
+            &mut self.heads,
+        ) {
+            true => Ok(protection),
+            false => Err(Refusal::new(513, RefusalReason::TooLarge)),
+        };
+        let protection = match protection.and_then(&mut fit) {
+            Ok(protection) => protection,
+            Err(refusal) => {
+                self.refuse(transaction, request, refusal);
+                // The subscription goes on as it was, but not beyond what the policy says now.
+                if decision != current {
+                    self.apply(key, decision);
+                    self.owe(key);
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
+        };
         // Nothing is refused from here on.
         subscription.spoken = true;
         subscription.signature = signature;
-        if wish.has_body {
+        if wish.brought == Brought::Body {
             self.accept_body();
         }
         self.enter_flow(key, context.flow);
-        self.move_to_variant(key, Some(wish.media_type), None);
+        self.move_to_variant(key, Some(wish.media_type), None, Some(protection));
         let status = self.success(&decision);
         let response = self
             .response(transaction, request, status)
@@ -398,11 +444,15 @@ impl<P: Package> Server<P> {
         }
     }
 
-    fn read_wish<'a>(&self, request: &RequestRef<'a>) -> Result<Wish<'a>, Refusal> {
+    fn read_wish<'a>(
+        &self,
+        request: &RequestRef<'a>,
+        waited: &Waited<'_>,
+    ) -> Result<Wish<'a>, Refusal> {
         refuse_extensions(request)?;
         let event = self.read_event(request)?;
-        let has_body = self.has_body(request)?;
-        let media_type = self.choose_media_type(request)?;
+        let brought = self.content(request, waited)?;
+        let (media_type, accepts) = self.choose_media_type(request)?;
         let asked = request.single(HeaderName::Expires)?;
         let asked = asked
             .map(|text| parse_delta_seconds(HeaderName::Expires, text))
@@ -413,10 +463,11 @@ impl<P: Package> Server<P> {
         Ok(Wish {
             event,
             media_type,
+            accepts,
             expires,
             asked,
             target,
-            has_body,
+            brought,
         })
     }
 
@@ -443,14 +494,18 @@ impl<P: Package> Server<P> {
     }
 
     /// The document type that suits both sides best; a place in the profile's list.
-    fn choose_media_type(&self, request: &RequestRef<'_>) -> Result<u8, Refusal> {
+    fn choose_media_type(
+        &self,
+        request: &RequestRef<'_>,
+    ) -> Result<(u8, AcceptedProtection), Refusal> {
+        let mut accepts = AcceptedProtection::default();
         if request.first(HeaderName::Accept).is_none() {
-            return Ok(0);
+            return Ok((0, accepts));
         }
         let media_types = self.package.profile().media_types;
         if request.single(HeaderName::Accept).ok().flatten() == media_types.first().copied() {
             // What most ask for, and need not be read.
-            return Ok(0);
+            return Ok((0, accepts));
         }
         let accept = Accept::parse(request.values(HeaderName::Accept))?;
         let mut best: Option<(u16, u8)> = None;
@@ -460,10 +515,39 @@ impl<P: Package> Server<P> {
                 best = Some((quality, place));
             }
         }
-        best.map(|(_, place)| place).ok_or_else(|| {
+        accepts.signed = accept.quality(MULTIPART_SIGNED) > 0;
+        accepts.encrypted = accept.quality(PKCS7_MIME) > 0;
+        best.map(|(_, place)| (place, accepts)).ok_or_else(|| {
             Refusal::new(406, RefusalReason::NotAcceptable)
                 .with(HeaderName::Accept, media_types.join(", "))
         })
+    }
+
+    /// How the documents for a watcher are protected, if it takes them so.
+    fn protection_for(
+        &mut self,
+        context: &RequestContext<'_>,
+        resource: &str,
+        accepts: AcceptedProtection,
+    ) -> Result<Protection, Refusal> {
+        let query = ProtectionQuery {
+            identity: context.identity,
+            resource,
+            accepts_signed: accepts.signed,
+            accepts_encrypted: accepts.encrypted,
+        };
+        let protection = self.package.protection(&query);
+        if protection.is_encrypted() && query.watcher().is_none() {
+            return Err(Refusal::new(401, RefusalReason::Challenged));
+        }
+        if query.accepts(protection) {
+            return Ok(protection);
+        }
+        let mut types = self.package.profile().media_types.to_vec();
+        types.extend([MULTIPART_SIGNED].iter().filter(|_| protection.is_signed()));
+        types.extend([PKCS7_MIME].iter().filter(|_| protection.is_encrypted()));
+        Err(Refusal::new(406, RefusalReason::NotAcceptable)
+            .with(HeaderName::Accept, types.join(", ")))
     }
 
     pub(super) fn arm_expiry(&mut self, key: Key, expires: u32) {

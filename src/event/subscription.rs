@@ -9,6 +9,7 @@ use super::authorization::{Decision, Reason, Signature};
 use super::body::Carrier;
 use super::dialog::Dialog;
 use super::direct::Direct;
+use super::protection::{Protection, Sealing, Waits};
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
 use crate::engine::{FlowId, Timestamp, ahead};
@@ -30,6 +31,9 @@ pub(super) struct Subscription {
     /// A round passed while a NOTIFY was open.
     pub(super) behind: bool,
     pub(super) last_result: NotifyResult,
+    pub(super) waits: Waits,
+    /// The NOTIFY that is owed tells a change, for which it had to wait longer than its round.
+    pub(super) tells_change: bool,
     /// The best that its watcher's requests have shown.
     pub(super) signature: Signature,
     pub(super) way: Way,
@@ -119,6 +123,8 @@ pub(super) struct Repetition {
     pub(super) awaited: Option<HeaderName>,
     /// What a last NOTIFY has: its lists have been left when it has to be repeated.
     pub(super) last: Option<Arc<Content>>,
+    /// The resource by whose domain a last NOTIFY is signed as a whole.
+    pub(super) signed_for: Option<Arc<str>>,
 }
 
 /// How far a subscription has come; pending and active are told by the variant's decision.
@@ -181,6 +187,12 @@ impl Subscription {
         self.rare.as_mut()?.hold.take()
     }
 
+    /// Whether a last NOTIFY that is to be repeated is signed as a whole.
+    pub(super) fn repeats_signed(&self) -> bool {
+        let repetition = self.rare.as_ref().and_then(|rare| rare.repetition.as_ref());
+        repetition.is_some_and(|it| it.signed_for.is_some())
+    }
+
     pub(super) fn take_repetition(&mut self) -> Option<Box<Repetition>> {
         self.rare.as_mut()?.repetition.take()
     }
@@ -213,11 +225,15 @@ pub(super) struct Variant {
     pub(super) fingerprint: u64,
     /// The resource's version that the document was last made for; 0 is never.
     pub(super) rendered: u64,
+    /// How far the content is that is protected; nothing for one that is not.
+    pub(super) sealing: Option<Box<Sealing>>,
 }
 
 impl Variant {
     pub(super) fn new(name: VariantName) -> Self {
+        let is_sealed = name.protection.is_of_document();
         Self {
+            sealing: is_sealed.then(Box::default),
             name,
             subscriptions: 0,
             content: None,
@@ -236,6 +252,9 @@ pub(super) struct VariantName {
     /// What holds for those who see it.
     pub(super) decision: Decision,
     pub(super) entity: Arc<str>,
+    pub(super) protection: Protection,
+    /// The watcher for whom alone it is encrypted.
+    pub(super) recipient: Option<Key>,
 }
 
 /// The same in other words, to look for. It hashes alike.
@@ -245,6 +264,8 @@ pub(super) struct VariantQuery<'a> {
     pub(super) media_type: u8,
     pub(super) decision: &'a Decision,
     pub(super) entity: &'a str,
+    pub(super) protection: Protection,
+    pub(super) recipient: Option<Key>,
 }
 
 impl VariantQuery<'_> {
@@ -254,6 +275,8 @@ impl VariantQuery<'_> {
             media_type: self.media_type,
             decision: self.decision.clone(),
             entity: self.entity.into(),
+            protection: self.protection,
+            recipient: self.recipient,
         }
     }
 }
@@ -264,6 +287,8 @@ impl Equivalent<VariantName> for VariantQuery<'_> {
             && self.media_type == name.media_type
             && *self.decision == name.decision
             && *self.entity == *name.entity
+            && self.protection == name.protection
+            && self.recipient == name.recipient
     }
 }
 
@@ -351,7 +376,7 @@ mod tests {
     use super::{Variant, VariantQuery};
     use crate::engine::interned::Interned;
     use crate::engine::slab::Key;
-    use crate::event::{Decision, View};
+    use crate::event::{Decision, Protection, View};
 
     #[test]
     fn a_variant_is_found_by_a_query_in_its_words_and_no_other() {
@@ -362,6 +387,8 @@ mod tests {
             media_type: 1,
             decision: &decision,
             entity: "sip:ana@example.com",
+            protection: Protection::Signed,
+            recipient: None,
         };
         let mut variants = Interned::new();
         let key = variants.find_or_insert(&query, || Variant::new(query.to_name()));
@@ -381,6 +408,14 @@ mod tests {
             },
             VariantQuery {
                 resource: Key::first(4),
+                ..query
+            },
+            VariantQuery {
+                protection: Protection::None,
+                ..query
+            },
+            VariantQuery {
+                recipient: Some(Key::first(1)),
                 ..query
             },
         ];

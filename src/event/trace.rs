@@ -32,6 +32,9 @@ pub(super) fn event(event: &ServerEvent, uris: bool) {
         ServerEvent::PublicationReplaced { key, .. } => {
             tracing::debug!(target: "presentity", publication = %key, "replaced");
         }
+        ServerEvent::ProtectionFailed { error, .. } => {
+            tracing::debug!(target: "presentity", %error, "not protected");
+        }
         ServerEvent::NotifyRefused { subject, status } => {
             tracing::debug!(target: "presentity", subscription = %subject.key, status, "NOTIFY refused");
         }

@@ -2,8 +2,9 @@
 //! verifies.
 //!
 //! A signature holds over exact octets, so nothing here is normalised: what was read is kept as it
-//! came and handed out as slices of it. There is no cryptography in this crate. A host brings S/MIME
-//! (RFC 5751), or whatever else its peers use, as an implementation of [`Sign`] and [`Verify`].
+//! came and handed out as slices of it. There is no cryptography here: a host brings S/MIME (RFC 8551), or
+//! whatever else its peers use, as an implementation of [`Sign`] and [`Verify`], or takes the one of
+//! `smime`, which the feature of that name adds.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -38,13 +39,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod certificate;
 mod delimiter;
+mod encryption;
 mod error;
+mod opened;
 mod part;
 mod signature;
 mod signed;
+#[cfg(feature = "smime")]
+pub mod smime;
 
+pub use certificate::{CertificateError, CertificateInfo, ReadCertificate};
+pub use encryption::{Decrypt, DecryptError, Encrypt, EncryptError, Enveloped, PKCS7_MIME};
 pub use error::MimeError;
+pub use opened::{OpenError, Opened, Opener, is_protected};
 pub use part::{MAX_HEADER_FIELDS, MAX_HEADER_LEN, Part};
 pub use signature::{Chain, Sign, SignError, Signature, Signer, Verify, VerifyError};
-pub use signed::{Signed, Written};
+pub use signed::{MULTIPART_SIGNED, Signed, Written};

@@ -139,7 +139,9 @@ impl Part {
             .map(|(_, value)| value)
     }
 
-    fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Names and values of the fields, in order; values as they stand, folding and all, without white
+    /// space around them.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let head = self.octets.get(..self.fields_len).unwrap_or_default();
         // It was when it was read.
         let mut rest = core::str::from_utf8(head).unwrap_or_default();

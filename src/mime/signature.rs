@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use super::{MimeError, Signed};
-use crate::sip::{HeaderError, HeaderName, MediaType};
+use super::{MimeError, Part, Signed};
+use crate::sip::{HeaderError, HeaderName, MediaType, Uri};
 
 /// Octets that a protocol or the names of digests may have: twice what a part of a media type may
 /// (RFC 6838 section 4.2), and the slash.
@@ -94,6 +94,8 @@ pub enum Chain {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signer {
     names: Vec<String>,
+    domains: Vec<String>,
+    certificate: Option<Bytes>,
     chain: Chain,
     signing_time: Option<OffsetDateTime>,
 }
@@ -108,9 +110,30 @@ impl Signer {
     {
         Self {
             names: names.into_iter().map(Into::into).collect(),
+            domains: Vec::new(),
+            certificate: None,
             chain,
             signing_time: None,
         }
+    }
+
+    /// With these DNS names as subject alternative names, as certificates of SIP servers have them (RFC
+    /// 5922 section 7.1).
+    #[must_use]
+    pub fn with_domains<N>(mut self, domains: N) -> Self
+    where
+        N: IntoIterator,
+        N::Item: Into<String>,
+    {
+        self.domains = domains.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// With the certificate itself, in DER.
+    #[must_use]
+    pub fn with_certificate(mut self, der: impl Into<Bytes>) -> Self {
+        self.certificate = Some(der.into());
+        self
     }
 
     /// With the time of signing that the signature covers, if it has one (RFC 5751 section 2.5.1).
@@ -126,6 +149,16 @@ impl Signer {
         &self.names
     }
 
+    /// The DNS names that the certificate speaks for, with the same reservation.
+    pub fn domains(&self) -> &[String] {
+        &self.domains
+    }
+
+    /// The certificate, in DER, where it is known.
+    pub fn certificate(&self) -> Option<&Bytes> {
+        self.certificate.as_ref()
+    }
+
     /// Whether the certificate leads to somebody who is trusted.
     pub fn chain(&self) -> &Chain {
         &self.chain
@@ -136,9 +169,36 @@ impl Signer {
         self.chain == Chain::Trusted
     }
 
+    /// Whether the certificate is that of the authority of a domain (RFC 5922 section 7.1), to the letter:
+    /// a wildcard is no name of it, neither is a domain above or below, and where the certificate has URIs
+    /// of SIP its DNS names do not count.
+    pub(crate) fn is_of_domain(&self, domain: &str) -> bool {
+        let is_it = |host: &str| {
+            let host = host.strip_suffix('.').unwrap_or(host);
+            !host.is_empty() && host.eq_ignore_ascii_case(domain)
+        };
+        let mut sip = self
+            .names
+            .iter()
+            .filter_map(|name| sip_host(name))
+            .peekable();
+        match sip.peek().is_some() {
+            true => sip.any(|(is_domain, host)| is_domain && is_it(&host)),
+            false => self.domains.iter().any(|host| is_it(host)),
+        }
+    }
+
     /// When it was signed, as the signer says.
     pub fn signing_time(&self) -> Option<OffsetDateTime> {
         self.signing_time
+    }
+}
+
+/// Of a SIP URI in a certificate, whether it is one of a domain, and its host.
+fn sip_host(name: &str) -> Option<(bool, String)> {
+    match Uri::parse(name).ok()? {
+        Uri::Sip(uri) => Some((uri.user().is_none(), uri.host().to_owned())),
+        _ => None,
     }
 }
 
@@ -163,6 +223,17 @@ pub trait Verify {
     /// # Errors
     /// [`VerifyError`]: then nothing is known of who sent it, and its content is not to be used.
     fn verify(&self, signed: &Signed) -> Result<Vec<Signer>, VerifyError>;
+
+    /// The same of an entity of the type [`PKCS7_MIME`](super::PKCS7_MIME) that is signed data (RFC 8551
+    /// section 3.5.2), and the octets of the entity that it has within. The implementation undoes the
+    /// transfer encoding of `part`.
+    ///
+    /// # Errors
+    /// [`VerifyError`]; by default [`VerifyError::Protocol`].
+    fn verify_opaque(&self, part: &Part) -> Result<(Bytes, Vec<Signer>), VerifyError> {
+        let _ = part;
+        Err(VerifyError::Protocol)
+    }
 }
 
 /// Why nothing was signed.

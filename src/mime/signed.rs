@@ -9,6 +9,9 @@ use super::{MimeError, Part, Signature, delimiter};
 use crate::engine::Entropy;
 use crate::sip::MediaType;
 
+/// The media type of a part with a signature beside it.
+pub const MULTIPART_SIGNED: &str = "multipart/signed";
+
 /// What `multipart/signed` carries, as it came: the octets that are signed, and the signature.
 ///
 /// Nothing of it has been verified; that is for a [`Verify`](super::Verify). A clone shares the
@@ -49,7 +52,7 @@ impl Signed {
     /// - what [`Part::read`] refuses, and [`MimeError::Protocol`], for the second part.
     pub fn read(content_type: &str, body: &Bytes) -> Result<Self, MimeError> {
         let media = MediaType::parse(content_type)?;
-        if !media.essence_eq("multipart/signed") {
+        if !media.essence_eq(MULTIPART_SIGNED) {
             return Err(MimeError::NotSigned);
         }
         let required = |name| single(&media, name)?.ok_or(MimeError::MissingParameter { name });

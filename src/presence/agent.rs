@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
+use time::OffsetDateTime;
+
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
     Ahead, Backlog, Counters, Decision, Delivery, DirectOutcome, DirectRequest, Failure, JobKey,
-    JobOutcome, NoBodies, Occupancy, Output, PublicationInfo, RefusedDirect, RequestContext,
-    Server, SubscribeBodies, SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription,
-    Verdict, VerificationKey,
+    JobOutcome, NoBodies, Occupancy, OpeningKey, OpeningOutcome, Output, ProtectError,
+    ProtectionKey, PublicationInfo, RefusedDirect, RequestContext, Server, SubscribeBodies,
+    SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription, Verdict, VerificationKey,
 };
+use crate::mime::Written;
 use crate::pidf::{Presence, WriteError};
 use crate::sip::{RequestRef, ResponseRef, Uri};
 
@@ -156,6 +159,33 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// See [`Server::complete_job`].
     pub fn complete_job(&mut self, now: Timestamp, key: JobKey, success: bool) -> JobOutcome {
         self.server.complete_job(now, key, success)
+    }
+
+    /// Says what time of day it is, which signed documents tell (RFC 3856 section 9.4): what has no
+    /// timestamp of its own gets one when it changes. Without it they do not, and a signature is of no
+    /// use against replay. To be said again when the clock was set.
+    pub fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
+        self.server.package_mut().stamps.set_wall_clock(now, utc);
+    }
+
+    /// See [`Server::complete_protection`].
+    pub fn complete_protection(
+        &mut self,
+        now: Timestamp,
+        key: ProtectionKey,
+        result: Result<Written, ProtectError>,
+    ) -> bool {
+        self.server.complete_protection(now, key, result)
+    }
+
+    /// See [`Server::complete_opening`].
+    pub fn complete_opening(
+        &mut self,
+        now: Timestamp,
+        key: OpeningKey,
+        outcome: OpeningOutcome,
+    ) -> bool {
+        self.server.complete_opening(now, key, outcome)
     }
 
     /// See [`Server::complete_verification`].

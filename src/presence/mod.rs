@@ -5,18 +5,25 @@ mod composition;
 mod config;
 mod package;
 mod policy;
+mod protection;
 mod publisher;
 mod registration;
+mod signer;
 mod stamps;
 mod watcher;
 mod watcher_events;
 
+pub use crate::event::Protection;
 pub use agent::{Agent, SetPresenceError, UnknownPresentity};
 pub use config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 pub(crate) use package::subscriber_profile;
 pub use policy::{DenyAll, Policy};
+pub use protection::Unprotected;
+pub(crate) use protection::authority_of;
 pub use publisher::{PublishStateError, Publisher};
 pub use registration::registration_parameters;
+pub use signer::Authority;
+pub(crate) use signer::Names;
 pub use watcher::{
     OutdatedDocuments, UriPreference, WatchInfo, WatchOrder, Watcher, WatcherConfig,
 };

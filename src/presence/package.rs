@@ -5,16 +5,18 @@ use std::borrow::Cow;
 use std::hash::DefaultHasher;
 
 use bytes::Bytes;
+use time::OffsetDateTime;
 
 use super::composition::{Renamed, unite};
 use super::config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 use super::policy::Policy;
+use super::stamps::{Stamped, Stamps};
 use crate::event::{
-    Authorization, Package, Profile, PublishDecision, PublishQuery, RenderRequest, SubscribeBodies,
-    SubscribeQuery, Unreadable, Unserved, View, Visibility,
+    Authorization, Package, Profile, Protection, ProtectionQuery, PublishDecision, PublishQuery,
+    RenderRequest, SubscribeBodies, SubscribeQuery, Unreadable, Unserved, View, Visibility,
 };
 use crate::pidf::{Presence, ReadOptions, Tuple};
-use crate::sip::{MediaType, Uri};
+use crate::sip::{MediaType, Uri, host_of};
 
 /// The type of today, and the one of before RFC 3863.
 const MEDIA_TYPES: &[&str] = &["application/pidf+xml", "application/cpim-pidf+xml"];
@@ -34,6 +36,7 @@ pub(super) struct PresencePackage<P, B> {
     unknown: UnknownDocument,
     lasting: LastingState,
     telephone_numbers: bool,
+    pub(super) stamps: Stamps,
     /// Makes the ids of false documents unguessable, so that they do not tell what they are.
     secret: u64,
 }
@@ -43,6 +46,10 @@ pub(super) struct PresencePackage<P, B> {
 pub(super) struct PresenceState {
     pub(super) lasting: Option<Presence>,
     renamed: Renamed,
+    /// The whole document with timestamps, as those were shown it who get it signed.
+    stamped: Option<Box<Stamped>>,
+    /// When the false one was first shown to one who gets it signed.
+    offline_since: Option<OffsetDateTime>,
     /// The whole document, for the version it was composed at, when it took more than a look.
     composed: Option<Box<(u64, Presence)>>,
 }
@@ -70,6 +77,7 @@ impl<P, B> PresencePackage<P, B> {
             unknown: config.unknown,
             lasting: config.lasting,
             telephone_numbers: config.telephone_numbers,
+            stamps: Stamps::default(),
             secret,
         }
     }
@@ -79,11 +87,7 @@ impl<P, B> PresencePackage<P, B> {
             return true;
         }
         let host = name.rsplit_once('@').map_or(name, |(_, host)| host);
-        let bare = match host.rsplit_once(':') {
-            // Not the colons of an IPv6 address.
-            Some((bare, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => bare,
-            _ => host,
-        };
+        let bare = host_of(name);
         self.domains
             .iter()
             .any(|domain| domain == host || domain == bare)
@@ -95,11 +99,19 @@ impl<P, B> PresencePackage<P, B> {
     }
 
     /// One service, closed: what a presentity looks like whose phone is off.
-    fn offline(&self, resource: &str, entity: &str) -> Presence {
+    fn offline(&self, request: &RenderRequest<'_>, state: &mut PresenceState) -> Presence {
+        let entity = request.entity;
         let mut hasher = DefaultHasher::new();
-        (self.secret, resource).hash(&mut hasher);
+        (self.secret, request.resource).hash(&mut hasher);
         let id = format!("t{:08x}", hasher.finish() & 0xffff_ffff);
-        Presence::new(entity).with_tuple(Tuple::closed(id).with_contact(entity))
+        let mut phone = Tuple::closed(id).with_contact(entity);
+        if request.is_signed {
+            // It keeps the time that it bears: another would tell that something else has changed.
+            state.offline_since = state.offline_since.or(self.stamps.at(request.now));
+            // A year that no document can carry leaves it without.
+            let _ = phone.set_timestamp(state.offline_since);
+        }
+        Presence::new(entity).with_tuple(phone)
     }
 }
 
@@ -116,10 +128,13 @@ impl<P: Policy, B> PresencePackage<P, B> {
             lasting,
             renamed,
             composed,
+            stamped,
+            ..
         } = state;
         if publications.is_empty() && lasting.is_none() {
             *renamed = Renamed::default();
             *composed = None;
+            *stamped = None;
             return None;
         }
         if composed.as_ref().is_some_and(|it| it.0 == version) {
@@ -147,6 +162,12 @@ impl<P: Policy, B> PresencePackage<P, B> {
         let Some(mut document) = self.whole(request.version, state, publications) else {
             return written(self.nothing_known(request.entity)?);
         };
+        if request.is_signed {
+            let whole = document.into_owned();
+            let before = state.stamped.take();
+            let stamped = self.stamps.stamp(request.now, before.as_deref(), whole);
+            document = Cow::Borrowed(state.stamped.insert(Box::new(stamped)).document());
+        }
         if view.name().is_some() {
             let document = document.to_mut();
             request.entity.clone_into(&mut document.entity);
@@ -193,6 +214,10 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         self.policy.publish(query)
     }
 
+    fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
+        self.policy.protection(query)
+    }
+
     fn read_publication(
         &mut self,
         media_type: &MediaType<'_>,
@@ -233,14 +258,14 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         let document = match request.visibility {
             Visibility::View(view) => return self.view(request, view, state, publications),
             Visibility::PoliteBlock => match self.blocked {
-                BlockedDocument::Offline => self.offline(request.resource, request.entity),
+                BlockedDocument::Offline => self.offline(request, state),
                 BlockedDocument::Unknown => self.nothing_known(request.entity)?,
             },
             Visibility::Pending => match &self.pending {
                 PendingDocument::Note(note) => {
                     Presence::new(request.entity).with_note(note.clone())
                 }
-                PendingDocument::Offline => self.offline(request.resource, request.entity),
+                PendingDocument::Offline => self.offline(request, state),
                 PendingDocument::Nothing => return None,
             },
         };

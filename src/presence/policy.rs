@@ -1,7 +1,8 @@
 //! Who may watch and who may publish, as the application says.
 
 use crate::event::{
-    Authorization, Decision, PublishDecision, PublishQuery, Rejection, SubscribeQuery, View,
+    Authorization, Decision, Protection, ProtectionQuery, PublishDecision, PublishQuery, Rejection,
+    SubscribeQuery, View,
 };
 use crate::pidf::Presence;
 
@@ -40,6 +41,19 @@ pub trait Policy {
     fn publish(&mut self, query: &PublishQuery<'_>) -> PublishDecision {
         let _ = query;
         PublishDecision::Forbid
+    }
+
+    /// How a watcher's documents are protected: signed by the presentity's domain, encrypted for the
+    /// watcher (RFC 3856 section 6.7), asked for each SUBSCRIBE that is accepted. By default they are
+    /// not.
+    ///
+    /// To sign wherever the watcher takes it is
+    /// `if query.accepts(Protection::Signed) { Protection::Signed } else { Protection::None }`. A
+    /// protection that the watcher does not accept gets it 406. It is not asked for what leaves without a
+    /// dialog of SIP, to clients of other protocols: such documents are never protected.
+    fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
+        let _ = query;
+        Protection::None
     }
 
     /// Takes out of a document what a view does not show. It is called for each state and named

@@ -104,10 +104,15 @@ impl Stamps {
         }
     }
 
+    /// The time of day, in whole seconds.
+    pub(super) fn at(&self, now: Timestamp) -> Option<OffsetDateTime> {
+        let at = self.clock.at(now)?.to_offset(time::UtcOffset::UTC);
+        at.replace_nanosecond(0).ok()
+    }
+
     /// The time of day, in whole seconds unless that is not newer than what there was.
     fn next(&self, now: Timestamp, newest: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
-        let at = self.clock.at(now)?.to_offset(time::UtcOffset::UTC);
-        let at = at.replace_nanosecond(0).ok()?;
+        let at = self.at(now)?;
         match newest {
             Some(newest) if at <= newest => newest.checked_add(time::Duration::MILLISECOND),
             _ => Some(at),
@@ -115,7 +120,8 @@ impl Stamps {
     }
 }
 
-fn newest(document: &Presence) -> Option<OffsetDateTime> {
+/// The newest timestamp of whatever may bear one.
+pub(super) fn newest(document: &Presence) -> Option<OffsetDateTime> {
     let tuples = document.tuples.iter().map(Tuple::timestamp);
     let persons = document.persons.iter().map(Person::timestamp);
     let devices = document.devices.iter().map(Device::timestamp);

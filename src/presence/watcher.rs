@@ -1,5 +1,6 @@
 //! The watcher: what it knows of presentities, and what changes.
 
+use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -8,13 +9,16 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::package::subscriber_profile;
+use super::protection::{Guard, Refused, authority_of};
+use super::signer::Names;
 use super::watcher_events::{PresenceChange, WatcherEvent, WatcherOutput};
 use crate::engine::wall_clock::WallClock;
 use crate::engine::{ClientTransaction, Entropy, ServerTransaction, Timestamp};
+use crate::event::Protection;
 use crate::event::{
-    Account, Backlog, Failure, Identity, NotifiedBody, NotifiedState, NotifierKey,
-    OwnSubscriptionInfo, OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext, SrvRecord,
-    SubscribeError, SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent,
+    Account, Backlog, Failure, Identity, NotifiedBody, NotifiedState, NotifierKey, OpeningKey,
+    OpeningOutcome, OwnSubscriptionInfo, OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext,
+    SrvRecord, SubscribeError, SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent,
     SubscriberOutput,
 };
 use crate::pidf::{Presence, ReadOptions, Staleness};
@@ -33,6 +37,20 @@ pub struct WatcherConfig {
     pub read: ReadOptions,
     /// What becomes of outdated documents.
     pub outdated: OutdatedDocuments,
+    /// How documents have to be protected, where an order does not say; what is less is told as
+    /// [`WatcherEvent::Unprotected`] and left aside. With anything but [`Protection::None`] the host opens
+    /// bodies, be [`opens_bodies`](SubscriberConfig::opens_bodies) set or not.
+    ///
+    /// A document that has to be signed is believed when the authority of the presentity's domain, or the
+    /// presentity itself, has signed it with a certificate that is trusted (RFC 3856 section 6.7). It has
+    /// to name the presentity and to bear a timestamp, and one that is older than what is known is not
+    /// taken, whichever dialog it comes in, unless its signature says that it was made later (section
+    /// 9.4).
+    pub protection: Protection,
+    /// How long ago a document may have been signed where signatures are demanded, by what the signature
+    /// says; one that does not say it is refused then, and so are all until
+    /// [`set_wall_clock`](Watcher::set_wall_clock) has told the time of day. Default: no bound.
+    pub max_signature_age: Option<Duration>,
 }
 
 /// Which URI of a presentity is used when a pres URI and one of SIP are known.
@@ -77,6 +95,9 @@ pub struct WatchOrder<'a> {
     pub expires: Option<u32>,
     /// Media type and octets of a body, such as a filter (RFC 4660).
     pub body: Option<(&'a str, Bytes)>,
+    /// How documents have to be protected; nothing leaves it to the settings. The host has to
+    /// [open bodies](SubscriberConfig::opens_bodies) for any to come that are.
+    pub protection: Option<Protection>,
 }
 
 impl<'a> WatchOrder<'a> {
@@ -88,6 +109,7 @@ impl<'a> WatchOrder<'a> {
             also: None,
             expires: None,
             body: None,
+            protection: None,
         }
     }
 }
@@ -127,6 +149,8 @@ pub struct Watcher {
     subscriber: Subscriber,
     preference: UriPreference,
     outdated: OutdatedDocuments,
+    protection: Protection,
+    max_signature_age: Option<Duration>,
     read: ReadOptions,
     /// Never walked through.
     known: HashMap<OwnSubscriptionKey, Known>,
@@ -151,6 +175,7 @@ struct Known {
     notifier: Option<NotifierKey>,
     /// Who sent the last one, be it taken or not.
     heard: Option<NotifierKey>,
+    guard: Guard,
 }
 
 /// How much is known of a presentity, and how.
@@ -161,14 +186,16 @@ pub struct WatchInfo<'a> {
     pub subscription: OwnSubscriptionInfo<'a>,
     /// The document; nothing while nothing is known.
     pub presence: Option<&'a Presence>,
-    /// Whether the notifier that now has the subscription has sent it. If not it may be out of date.
+    /// Whether the notifier that now has the subscription has sent it, and nothing since that was not
+    /// believed. If not it may be out of date.
     pub is_current: bool,
 }
 
 impl Known {
-    fn of(resource: &str) -> Self {
+    fn of(resource: &str, guard: Guard) -> Self {
         Self {
             resource: resource.into(),
+            guard,
             ..Self::default()
         }
     }
@@ -177,10 +204,14 @@ impl Known {
 impl Watcher {
     /// A watcher with the application's source of unguessable bytes.
     pub fn new(config: WatcherConfig, entropy: impl Entropy + Send + 'static) -> Self {
+        let mut subscriber = config.subscriber;
+        subscriber.opens_bodies |= config.protection != Protection::None;
         Self {
-            subscriber: Subscriber::new(subscriber_profile(), config.subscriber, entropy),
+            subscriber: Subscriber::new(subscriber_profile(), subscriber, entropy),
             preference: config.preference,
             outdated: config.outdated,
+            protection: config.protection,
+            max_signature_age: config.max_signature_age,
             read: config.read,
             known: HashMap::new(),
             fingerprints: RandomState::new(),
@@ -205,8 +236,9 @@ impl Watcher {
         now: Timestamp,
         order: WatchOrder<'_>,
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
+        let guard = self.guard(&order);
         let order = self.choose(order)?;
-        let known = Known::of(order.resource);
+        let known = Known::of(order.resource, guard);
         let key = self.subscriber.subscribe(now, order)?;
         self.known.insert(key, known);
         Ok(key)
@@ -222,8 +254,9 @@ impl Watcher {
         now: Timestamp,
         order: WatchOrder<'_>,
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
+        let guard = self.guard(&order);
         let order = self.choose(order)?;
-        let known = Known::of(order.resource);
+        let known = Known::of(order.resource, guard);
         let key = self.subscriber.fetch(now, order)?;
         self.known.insert(key, known);
         Ok(key)
@@ -376,6 +409,17 @@ impl Watcher {
         self.subscriber.decline_credentials(now, transaction)
     }
 
+    /// See [`Subscriber::complete_opening`].
+    pub fn complete_opening(
+        &mut self,
+        now: Timestamp,
+        key: OpeningKey,
+        outcome: OpeningOutcome,
+    ) -> bool {
+        self.now = self.now.max(now);
+        self.subscriber.complete_opening(now, key, outcome)
+    }
+
     /// See [`Subscriber::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.subscriber.handle_timeout(now);
@@ -387,8 +431,16 @@ impl Watcher {
     }
 
     /// See [`Subscriber::occupancy`]; the last entry is documents and what else is known.
-    pub fn occupancy(&self) -> [usize; 7] {
-        let [subscriptions, attempts, dialogs, open, timers, outputs] = self.subscriber.occupancy();
+    pub fn occupancy(&self) -> [usize; 8] {
+        let [
+            subscriptions,
+            attempts,
+            dialogs,
+            open,
+            timers,
+            outputs,
+            openings,
+        ] = self.subscriber.occupancy();
         let outputs = outputs + self.more.len();
         let known = self.known.len();
         [
@@ -398,6 +450,7 @@ impl Watcher {
             open,
             timers,
             outputs,
+            openings,
             known,
         ]
     }
@@ -422,9 +475,17 @@ impl Watcher {
                     return Some(WatcherOutput::NeedCredentials(need));
                 }
                 SubscriberOutput::Resolve(resolve) => return Some(WatcherOutput::Resolve(resolve)),
+                SubscriberOutput::Open(opening) => return Some(WatcherOutput::Open(opening)),
                 SubscriberOutput::Event(event) => self.heed(event),
             }
         }
+    }
+
+    /// What is demanded of the documents of a presentity that is to be watched.
+    fn guard(&self, order: &WatchOrder<'_>) -> Guard {
+        let protection = order.protection.unwrap_or(self.protection);
+        let uris = [Some(order.uri), order.also];
+        Guard::new(protection, Names::of(uris.into_iter().flatten()))
     }
 
     /// One URI of several, by the preference (RFC 3856 section 5).
@@ -470,7 +531,7 @@ impl Watcher {
                     }
                 }
                 if let Some(body) = body {
-                    self.take(key, notifier, sender, &body);
+                    self.take(key, notifier, sender, body);
                 }
             }
             // Nobody asks for it here.
@@ -537,6 +598,9 @@ impl Watcher {
                 before: Some(before),
                 after: None,
                 sender: Identity::nobody(),
+                signed_by: Vec::new(),
+                authority: None,
+                is_encrypted: false,
             }));
         }
     }
@@ -547,22 +611,37 @@ impl Watcher {
         key: OwnSubscriptionKey,
         notifier: Option<NotifierKey>,
         sender: Identity,
-        body: &NotifiedBody,
+        body: NotifiedBody,
     ) {
         let Some(known) = self.known.get_mut(&key) else {
             return;
         };
         let heard = core::mem::replace(&mut known.heard, notifier);
         let is_first = notifier.is_none() || heard != notifier;
+        let utc = self.clock.at(self.now);
+        let vetted = match known.guard.vet(&body, self.max_signature_age, utc) {
+            Ok(vetted) => vetted,
+            Err(why) => {
+                known.notifier = None;
+                self.more.push_back(WatcherEvent::Unprotected { key, why });
+                return;
+            }
+        };
+        let is_strict = known.guard.is_strict();
         let fingerprint = self.fingerprints.hash_one((&body.bytes[..], &body.charset));
-        if known.document.is_some() && known.fingerprint == Some(fingerprint) {
+        if known.document.is_some() && known.fingerprint == Some(fingerprint) && !is_strict {
             known.notifier = notifier;
             return;
         }
         self.read.charset.clone_from(&body.charset);
-        let entity = self.read.default_entity.get_or_insert_default();
-        entity.clear();
-        entity.push_str(&known.resource);
+        // What is signed says itself whom it is about.
+        if is_strict {
+            self.read.default_entity = None;
+        } else {
+            let entity = self.read.default_entity.get_or_insert_default();
+            entity.clear();
+            entity.push_str(&known.resource);
+        }
         let mut document = match Presence::read_with(&body.bytes, &self.read) {
             Ok((document, _)) => document,
             Err(error) => {
@@ -571,11 +650,22 @@ impl Watcher {
             }
         };
         let mut is_whole = true;
-        if let Some(before) = known.document.as_deref()
+        if is_strict {
+            match known.guard.admit(vetted, &mut document, utc) {
+                Ok(whole) => is_whole = whole,
+                Err(refused) => {
+                    known.notifier = None;
+                    self.more.push_back(match refused {
+                        Refused::Unprotected(why) => WatcherEvent::Unprotected { key, why },
+                        Refused::Outdated(outdated) => WatcherEvent::Outdated { key, outdated },
+                    });
+                    return;
+                }
+            }
+        } else if let Some(before) = known.document.as_deref()
             && is_first
             && self.outdated == OutdatedDocuments::Refuse
         {
-            let utc = self.clock.at(self.now);
             let mut staleness = Staleness::default();
             let known_already = staleness.admit(&mut before.clone(), utc).is_ok();
             if known_already {
@@ -594,7 +684,7 @@ impl Watcher {
         known.fingerprint = is_whole.then_some(fingerprint);
         if is_whole {
             known.notifier = notifier;
-        } else {
+        } else if !is_strict {
             self.subscriber.request_state(self.now, key);
         }
         let same = known.document.as_deref();
@@ -608,6 +698,9 @@ impl Watcher {
             before,
             after: Some(after),
             sender,
+            authority: authority_of(&known.guard.names, &body.signers).map(|it| it.1),
+            signed_by: body.signers,
+            is_encrypted: body.is_encrypted,
         }));
     }
 }

@@ -4,10 +4,13 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::protection::Unprotected;
+use super::signer::Authority;
 use crate::event::{
-    Identity, NeedCredentials, NotifiedState, OwnSubscriptionKey, RefusedBody, Resolve,
+    Identity, NeedCredentials, NotifiedState, Opening, OwnSubscriptionKey, RefusedBody, Resolve,
     SubscribeFailure, SubscriptionEnd,
 };
+use crate::mime::Signer;
 use crate::pidf::{Difference, Outdated, Presence, ReadError};
 use crate::sip::{OutgoingRequest, Response};
 
@@ -26,6 +29,8 @@ pub enum WatcherOutput {
     NeedCredentials(NeedCredentials),
     /// A pres URI has to be resolved: answer with `provide_targets` or `decline_targets`.
     Resolve(Resolve),
+    /// A NOTIFY has a body that is signed or encrypted: open it, and report with `complete_opening`.
+    Open(Opening),
 }
 
 /// Something that happened to what is watched.
@@ -55,7 +60,15 @@ pub enum WatcherEvent {
         /// How much older.
         outdated: Outdated,
     },
-    /// A NOTIFY had a body that nobody asked for, and that was refused.
+    /// A document is not protected as is demanded for this presentity; it was left aside, and what was
+    /// known stays.
+    Unprotected {
+        /// Which subscription.
+        key: OwnSubscriptionKey,
+        /// What it lacks.
+        why: Unprotected,
+    },
+    /// A NOTIFY had a body that nobody asked for, or that could not be opened, and that was refused.
     BodyRefused {
         /// Which subscription.
         key: OwnSubscriptionKey,
@@ -114,6 +127,13 @@ pub struct PresenceChange {
     /// Who sent the document, as the host has established it; it is up to the application whom it
     /// believes what.
     pub sender: Identity,
+    /// Who signed the document; nobody when it was not signed. Each tells whether it is trusted.
+    pub signed_by: Vec<Signer>,
+    /// What makes one of these, who is trusted, somebody who may speak for the presentity; nothing when
+    /// none of them is.
+    pub authority: Option<Authority>,
+    /// Whether it was encrypted.
+    pub is_encrypted: bool,
 }
 
 impl PresenceChange {
@@ -138,6 +158,7 @@ impl fmt::Display for WatcherEvent {
             Self::State { key, state } => write!(f, "subscription {key} is {state:?}"),
             Self::Unreadable { key, error } => write!(f, "document of {key}: {error}"),
             Self::Outdated { key, outdated } => write!(f, "document of {key}: {outdated}"),
+            Self::Unprotected { key, why } => write!(f, "document of {key}: {why}"),
             Self::BodyRefused { key, body } => write!(f, "subscription {key}: {body:?}"),
             Self::Ended { key, end, retry_in } => {
                 write!(f, "subscription {key} {end}")?;

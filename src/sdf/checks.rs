@@ -14,11 +14,10 @@ use crate::engine::wall_clock::WallClock;
 use crate::event::{
     Assurance, BodyQuery, BodyReading, Identity, Signature, SubscribeBodies, Verdict,
 };
-use crate::mime::{Chain, Signed, Signer};
+use crate::mime::{Chain, MULTIPART_SIGNED, Signed, Signer};
 use crate::sip::{MediaType, Uri};
 
 /// A signed request is in one of these.
-const MULTIPART_SIGNED: &str = "multipart/signed";
 /// What a SIP request may carry.
 const MEDIA_TYPES: &[&str] = &[MEDIA_TYPE, MULTIPART_SIGNED];
 /// Seconds to wait when too much is remembered.
@@ -117,6 +116,8 @@ pub(super) struct Arrived<'a> {
     pub(super) resource: Option<&'a str>,
     pub(super) identity: &'a Identity,
     pub(super) verdict: Option<&'a Verdict>,
+    /// Who signed it, where it came opened.
+    pub(super) signers: &'a [Signer],
 }
 
 impl Checks {
@@ -169,7 +170,7 @@ impl Checks {
         opened: Opened,
     ) -> Result<Checked<'a>, Failure> {
         let Opened { request, signed } = opened;
-        let is_signed = signed.is_some();
+        let is_signed = signed.is_some() || !arrived.signers.is_empty();
         let is_looked_at = is_signed || self.config.freshness == Freshness::Every;
         // Before a signature is verified it passes for right.
         let is_known = is_signed || !arrived.identity.is_nobody();
@@ -179,8 +180,8 @@ impl Checks {
         }
         let signers = match (signed, arrived.verdict) {
             (Some(signed), None) => return Ok(Checked::Verify(signed)),
-            (Some(_), Some(verdict)) => Some(verdict.as_ref().map_err(Clone::clone)?),
-            (None, _) => None,
+            (Some(_), Some(verdict)) => Some(verdict.as_deref().map_err(Clone::clone)?),
+            (None, _) => is_signed.then_some(arrived.signers),
         };
         let signature = match signers {
             Some(signers) => self.worth(signers, request.from())?,
@@ -283,6 +284,7 @@ impl Checks {
             resource: Some(query.resource),
             identity: query.identity,
             verdict: query.verdict,
+            signers: query.signers,
         };
         let mut passed = match self.check(query.now, &arrived)? {
             Checked::Verify(signed) => return Ok(BodyReading::Verify(signed)),

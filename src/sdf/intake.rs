@@ -187,6 +187,7 @@ impl<X> Intake<X> {
             resource: None,
             identity: context.identity,
             verdict,
+            signers: &[],
         })
     }
 

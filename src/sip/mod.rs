@@ -38,5 +38,6 @@ pub(crate) use outgoing::{Content, Head, HeadWriter, Own, Standing};
 pub use params::Params;
 pub use response::Response;
 pub use tag::Tag;
+pub(crate) use uri::host_of;
 pub use uri::{MAX_URI_PARTS, PresUri, SipUri, TelUri, Uri, UriError, UriHeaders, UriParams};
 pub use view::{MAX_FIELD_LEN, MAX_FIELDS, MAX_FIELDS_LEN, MAX_URI_LEN, RequestRef, ResponseRef};

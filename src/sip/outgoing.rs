@@ -344,6 +344,12 @@ impl OutgoingRequest {
         }
     }
 
+    /// The same with other content.
+    pub(crate) fn with_content(mut self, content: Arc<Content>) -> Self {
+        self.content = content;
+        self
+    }
+
     /// The name under which the host reports the outcome.
     pub fn transaction(&self) -> ClientTransaction {
         self.transaction

@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use presentity::event::{
-    Authorization, Decision, Failure, Occupancy, Output, PublishDecision, PublishQuery, Reason,
-    SubscribeQuery, Termination, View,
+    Authorization, Decision, Failure, Occupancy, Output, Protection, ProtectionQuery,
+    PublishDecision, PublishQuery, Reason, Rejection, SubscribeQuery, Termination, View,
 };
+use presentity::mime::Enveloped;
 use presentity::pidf::{Presence, Tuple};
 use presentity::presence::{Agent, AgentConfig, Policy};
 
-use crate::common::{Driver, Message, body_of, field, response_field, seeded, state_of};
+use crate::common::{Driver, Message, Outputs, body_of, field, response_field, seeded, state_of};
 
 const PIA: &str = "sip:pia@example.com";
 
@@ -246,4 +247,98 @@ fn the_last_word_is_said_to_one_who_ends_it_while_a_notify_is_lost() {
     assert_eq!(state_of(outputs.notify()), "terminated;reason=timeout");
     driver.answer_all(&outputs);
     assert_eq!(driver.role.occupancy(), Occupancy::default());
+}
+
+/// The same, with everything signed so.
+#[derive(Debug)]
+struct Signing(Protection);
+
+impl Policy for Signing {
+    fn subscribe(&mut self, _: &SubscribeQuery<'_>) -> Authorization {
+        Decision::Allow(View::full()).into()
+    }
+
+    fn protection(&mut self, _: &ProtectionQuery<'_>) -> Protection {
+        self.0
+    }
+}
+
+fn signing(
+    protection: Protection,
+    authorization: Option<Decision>,
+    expires: &str,
+) -> (Driver<Agent<Signing>>, Outputs) {
+    let policy = Signing(protection);
+    let mut driver = Driver::new(Agent::new(AgentConfig::default(), policy, seeded(3)));
+    let document = Presence::new(PIA).with_tuple(Tuple::open("desk").with_note("at home"));
+    let set = driver.role.set_presence(driver.now, PIA, document);
+    assert_eq!(set, Ok(()));
+    let subscribe = subscribe("a")
+        .with("Accept", "application/pidf+xml, multipart/signed")
+        .with("Expires", expires);
+    let mut outputs = driver.send(&subscribe);
+    if let Some(decision) = authorization {
+        let key = driver.role.subscriptions().next().expect("one").key;
+        assert_eq!(driver.role.decide(driver.now, key, decision), Ok(()));
+        outputs.all.append(&mut driver.drain().all);
+    }
+    (driver, outputs)
+}
+
+/// The document to be signed, and its signing.
+fn sign(driver: &mut Driver<Agent<Signing>>, outputs: &Outputs) -> (String, Outputs) {
+    let job = outputs.all.iter().find_map(|output| match output {
+        Output::Protect(job) => Some(job.clone()),
+        _ => None,
+    });
+    let job = job.expect("a job");
+    let mut written = Enveloped::write(&b"signed"[..]);
+    written.content_type = "multipart/signed".into();
+    let now = driver.now;
+    assert!(driver.role.complete_protection(now, job.key, Ok(written)));
+    let plain = String::from_utf8(job.content.body().to_vec()).expect("text");
+    (plain, driver.drain())
+}
+
+#[test]
+fn a_challenged_last_notify_is_signed_again() {
+    let (mut driver, outputs) = signing(Protection::SignedMessage, None, "0");
+    assert!(outputs.requests().is_empty());
+    let (plain, outputs) = sign(&mut driver, &outputs);
+    assert!(plain.contains("at home"));
+    // Nothing else holds the resource any more.
+    assert_eq!(driver.role.clear_presence(driver.now, PIA), Ok(true));
+    let first = outputs.notify().transaction();
+    driver.answer_with(outputs.notify(), 401, CHALLENGE);
+    let taken = driver
+        .role
+        .provide_credentials(driver.now, first, "Digest x");
+    assert!(taken);
+    let outputs = driver.drain();
+    assert!(outputs.requests().is_empty(), "unsigned: {outputs:?}");
+    let (plain, outputs) = sign(&mut driver, &outputs);
+    assert!(plain.contains("at home"));
+    assert_eq!(body_of(outputs.notify()), "signed");
+    driver.answer_all(&outputs);
+    assert_eq!(driver.role.occupancy(), Occupancy::default());
+}
+
+#[test]
+fn what_waits_to_be_signed_is_taken_back_from_one_who_is_refused() {
+    let refused = Decision::Reject(Rejection::Forbidden);
+    for decision in [refused, Decision::PoliteBlock] {
+        let (mut driver, outputs) = signing(Protection::SignedMessage, Some(decision), "600");
+        let (plain, outputs) = sign(&mut driver, &outputs);
+        assert!(plain.contains("at home"));
+        assert_eq!(body_of(outputs.notify()), "");
+    }
+}
+
+#[test]
+fn one_who_waits_for_a_decision_is_not_called_active_for_want_of_a_document() {
+    let (mut driver, _) = signing(Protection::Signed, Some(Decision::Pending), "600");
+    // Nobody signs it in time.
+    let outputs = driver.pass(17.0);
+    assert_eq!(body_of(outputs.notify()), "");
+    assert!(state_of(outputs.notify()).starts_with("pending;"));
 }

@@ -25,6 +25,7 @@ mod identity;
 mod notify;
 mod notify_outcomes;
 mod pace;
+mod protected;
 mod publish;
 mod publish_jobs;
 mod refresh;

@@ -5,9 +5,9 @@ use std::ops::{Deref, DerefMut};
 
 use presentity::engine::Timestamp;
 use presentity::event::{
-    Assurance, Authorization, Decision, EndReason, Identity, Output, PublishDecision, PublishKind,
-    PublishQuery, Reason, Rejection, ServerEvent, SubscribeQuery, SubscriptionKey, Termination,
-    View,
+    Assurance, Authorization, Decision, EndReason, Identity, Output, Protection, ProtectionQuery,
+    PublishDecision, PublishKind, PublishQuery, Reason, Rejection, ServerEvent, SubscribeQuery,
+    SubscriptionKey, Termination, View,
 };
 use presentity::pidf::{Presence, Tuple};
 use presentity::presence::{Agent, AgentConfig, Policy};
@@ -42,6 +42,9 @@ pub struct Rules {
     pub each: BTreeMap<String, Authorization>,
     pub nobody: Authorization,
     pub publish: PublishDecision,
+    /// How documents are protected, for everybody but those with their own.
+    pub protection: Protection,
+    pub protections: BTreeMap<String, Protection>,
     /// Whether the view `switch` has no tuples.
     pub hidden: bool,
     pub asked: Vec<Asked>,
@@ -75,6 +78,11 @@ impl Policy for Rules {
             Some(publisher) if publisher == query.resource() => self.publish,
             Some(_) => PublishDecision::Forbid,
         }
+    }
+
+    fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
+        let own = query.watcher().and_then(|name| self.protections.get(name));
+        *own.unwrap_or(&self.protection)
     }
 
     /// The view `notes` has no tuples, the view `tuples` no notes, the view `switch` what it is
@@ -165,6 +173,8 @@ impl Scene {
             each: BTreeMap::new(),
             nobody: Authorization::Challenge,
             publish: PublishDecision::Allow,
+            protection: Protection::None,
+            protections: BTreeMap::new(),
             hidden: false,
             asked: Vec::new(),
             published: Vec::new(),

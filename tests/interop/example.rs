@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The program of an example, built when it is not up to date.
+/// The program of an example, built when it is not up to date, with the feature `smime` if these tests are.
 pub(crate) fn built(name: &str) -> PathBuf {
     // This test is target/<profile>/deps/interop-<hash>.
     let deps = std::env::current_exe().unwrap();
@@ -11,6 +11,9 @@ pub(crate) fn built(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--quiet", "--example", name]);
+    if cfg!(feature = "smime") {
+        build.args(["--features", "smime"]);
+    }
     build.current_dir(env!("CARGO_MANIFEST_DIR"));
     if profile.ends_with("release") {
         build.arg("--release");

@@ -2,13 +2,16 @@
 //! baresip, Linphone and pjsua2 as ordinary clients, and Kamailio as a proxy before it; and the example
 //! publisher and the example watcher, against the example server, the presence server of Kamailio, and SIPp
 //! as a server that answers as none should and a notifier that does as none should; the watcher also against
-//! baresip as the agent of its own user. And the example `sdf` as service and as watcher.
+//! baresip as the agent of its own user. And the example `sdf` as service and as watcher. With the feature
+//! `smime`, S/MIME beside the program `openssl`, what the example server signs for the example watcher, and the
+//! example `padlock`.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
-//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `publish`, `watch` and `sdf`, of which the last
-//! three need no other program; a test that needs two of them runs when both are named. They need the programs on the path
-//! (Debian: `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`, `kamailio-presence-modules`), use
-//! 127.0.0.1 only, and end what they start. Two variables say where else to look:
+//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `smime`, `signed`, `publish`, `watch`, `sdf` and
+//! `padlock`, of which the last four need no other program; a test that needs two of them runs when both are
+//! named. They need the programs on the path (Debian: `sip-tester`, `baresip-core`, `linphone-cli`,
+//! `kamailio`, `kamailio-presence-modules`, `openssl`), use 127.0.0.1 only, and end what they start. Two
+//! variables say where else to look:
 //!
 //! - `PRESENTITY_PYTHON`: a Python interpreter that finds the module `pjsua2` (PyPI: `pjsua2-python`);
 //!   without it, `python3`;
@@ -32,6 +35,8 @@ mod algorithm;
 mod client_digest;
 
 mod baresip;
+#[cfg(feature = "smime")]
+mod certificates;
 mod example;
 mod fetch;
 mod hostile_notifier;
@@ -40,13 +45,22 @@ mod hostile_server;
 mod kamailio;
 mod linphone;
 mod mixed;
+#[cfg(feature = "smime")]
+mod padlock;
 mod pjsua2;
 mod process;
 mod publish;
 mod sdf;
 mod server;
+#[cfg(feature = "smime")]
+mod signed;
 mod sipp;
 mod sipp_crowds;
+#[cfg(feature = "smime")]
+mod smime;
+#[cfg(feature = "smime")]
+#[path = "../smime/authority.rs"]
+mod smime_authority;
 mod watch;
 
 use std::fs;

@@ -25,7 +25,7 @@ impl Server {
         Self::on(free_port(0), arguments)
     }
 
-    fn on(port: u16, arguments: &[&str]) -> Self {
+    pub(crate) fn on(port: u16, arguments: &[&str]) -> Self {
         let mut command = Command::new(program());
         command.arg("--listen").arg(format!("127.0.0.1:{port}"));
         command.args(arguments);

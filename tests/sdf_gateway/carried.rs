@@ -172,7 +172,7 @@ fn refreshes_of_the_gateway_pass_where_its_request_did() {
     scene.nothing_is_left();
 }
 
-// SDF-31: the other direction.
+// PIDF-28, SDF-31: the other direction.
 #[test]
 fn notifications_come_as_they_were_sent() {
     let mut scene: Scene<Nowhere> = Scene::with(Default::default(), Nowhere);

@@ -71,6 +71,8 @@ pub struct Gate {
     pub sender: Option<Identity>,
     pub verifies: bool,
     pub verifications: Vec<presentity::event::VerificationKey>,
+    /// Bodies that the test opens.
+    pub openings: Vec<presentity::event::Opening>,
     transactions: u64,
     carried: BTreeMap<ServerTransaction, Order>,
 }
@@ -101,6 +103,7 @@ impl Gate {
             sender: None,
             verifies: true,
             verifications: Vec::new(),
+            openings: Vec::new(),
             transactions: 1_000_000,
             carried: BTreeMap::new(),
         }
@@ -263,6 +266,7 @@ impl Gate {
                 let key = verification.key;
                 assert!(self.gateway.complete_verification(self.now, key, &verdict));
             }
+            FromSipOutput::Sip(AgentOutput::Open(opening)) => self.openings.push(opening),
             FromSipOutput::Sip(_) => {}
             other => panic!("{other:?}"),
         }

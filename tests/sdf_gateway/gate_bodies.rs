@@ -2,6 +2,7 @@
 
 use presentity::event::{Identity, Signature};
 use presentity::mime::Verify;
+use presentity::sdf::gateway::FromSipConfig;
 use presentity::sdf::{Operation, Request};
 
 use crate::common::Message;
@@ -171,6 +172,39 @@ fn verdicts_may_be_late_or_missing() {
     assert!(!gate.gateway.complete_verification(gate.now, key, &verdict));
     assert_eq!(gate.settle().status(), 200);
     assert_eq!(gate.orders[0].body, document.1);
+}
+
+/// What was signed and is in an envelope is carried on without it, signature and all, so that it can be
+/// verified beyond the gateway.
+#[test]
+fn a_signed_document_is_taken_out_of_its_envelope() {
+    let mut config = FromSipConfig::default();
+    config.server.opens_bodies = true;
+    let mut gate = Gate::with(config, |_| ());
+    let document = signed(&hold(&gate, 600));
+    let sealed = ("application/pkcs7-mime".to_owned(), "sealed".into());
+    let sips = gate.send_as(&bearing(watch(NORA, "n"), &sealed), &known(SENDER));
+    assert!(sips.responses.is_empty());
+    let opening = gate.openings.remove(0);
+    assert!(opening.taken.contains(&"multipart/signed"));
+    let mut opened = presentity::mime::Opened::new(document.0.clone(), document.1.clone());
+    opened.is_encrypted = true;
+    let outcome = Ok(opened);
+    assert!(
+        gate.gateway
+            .complete_opening(gate.now, opening.key, outcome.clone())
+    );
+    assert!(
+        !gate
+            .gateway
+            .complete_opening(gate.now, opening.key, outcome)
+    );
+    assert_eq!(gate.settle().status(), 200);
+    let order = &gate.orders[0];
+    assert_eq!(
+        (&order.content_type, &order.body),
+        (&document.0, &document.1)
+    );
 }
 
 /// What was accepted and is over before anybody looked leaves no document behind.

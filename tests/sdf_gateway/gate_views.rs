@@ -40,6 +40,7 @@ fn pending_until_the_service_has_answered_then_the_document() {
     assert!(body_of(shown[0]).contains("away"));
 }
 
+// PIDF-28
 #[test]
 fn octets_are_not_looked_at() {
     let mut gate = Gate::new();

@@ -396,7 +396,7 @@ fn an_end_waits_for_what_is_open_and_has_its_body() {
             .notify(&notifier.notify("terminated;reason=timeout"))
             .is_over()
     );
-    assert_eq!(phone.subscriber.occupancy(), [0; 6]);
+    assert_eq!(phone.subscriber.occupancy(), [0; 7]);
     assert_eq!(phone.subscriber.poll_timeout(), None);
 }
 
@@ -409,7 +409,7 @@ fn what_is_being_ended_is_not_prolonged() {
     // To end it twice does no harm.
     assert!(phone.end_with(key, "again").requests.is_empty());
     assert!(phone.fail(&last, Failure::Timeout).is_over());
-    assert_eq!(phone.subscriber.occupancy(), [0; 6]);
+    assert_eq!(phone.subscriber.occupancy(), [0; 7]);
     let ended = phone.subscriber.end_with(phone.now, key, body("x"));
     assert_eq!(ended, Err(SubscribeError::Unknown));
 }

@@ -501,7 +501,7 @@ impl<F: Far> Scene<F> {
     pub fn nothing_is_left_here(&mut self) {
         assert!(self.gateway.is_empty());
         assert_eq!(self.gateway.occupancy(), [0; 6]);
-        assert_eq!(self.gateway.sip_mut().occupancy(), [0; 6]);
+        assert_eq!(self.gateway.sip_mut().occupancy(), [0; 7]);
         assert_eq!(self.gateway.poll_timeout(), None);
     }
 

@@ -712,7 +712,7 @@ impl Device {
 
     // ---- what must be true ------------------------------------------------------------------
 
-    fn occupancy(&self) -> ([usize; 7], [usize; 4]) {
+    fn occupancy(&self) -> ([usize; 8], [usize; 4]) {
         (self.watcher.occupancy(), self.publisher.occupancy())
     }
 
@@ -761,7 +761,7 @@ impl Device {
     /// Nothing is left of anything.
     pub fn check_empty(&self) {
         assert!(self.watches.is_empty() && self.fetches.is_empty());
-        assert_eq!(self.occupancy(), ([0; 7], [0; 4]), "{}", self.address);
+        assert_eq!(self.occupancy(), ([0; 8], [0; 4]), "{}", self.address);
         assert_eq!(self.wakes_at(), None, "{}", self.address);
         assert!(self.told.is_empty() && self.pending.is_empty());
         assert!(self.sent.is_empty(), "{:?}", self.sent);

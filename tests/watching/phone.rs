@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use presentity::engine::{ServerTransaction, Timestamp};
 use presentity::event::{
-    Account, Failure, Identity, NeedCredentials, OwnSubscriptionKey, OwnSubscriptionPhase,
-    RequestContext, Resolve, SubscribeFailure, SubscriberConfig, SubscriptionEnd,
+    Account, Failure, Identity, NeedCredentials, Opening, OpeningKey, OpeningOutcome,
+    OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext, Resolve, SubscribeFailure,
+    SubscriberConfig, SubscriptionEnd,
 };
 use presentity::presence::{WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput};
 use presentity::sip::{OutgoingRequest, RequestRef, Response, ResponseRef};
@@ -43,6 +44,7 @@ pub struct Taken {
     pub events: Vec<WatcherEvent>,
     pub wishes: Vec<NeedCredentials>,
     pub resolve: Vec<Resolve>,
+    pub openings: Vec<Opening>,
 }
 
 impl Taken {
@@ -61,7 +63,14 @@ impl Taken {
 
     pub fn nothing(&self) -> bool {
         let [requests, events] = [self.requests.len(), self.events.len()];
-        requests + events + self.responses.len() + self.wishes.len() + self.resolve.len() == 0
+        let [wishes, openings] = [self.wishes.len(), self.openings.len()];
+        requests + events + self.responses.len() + wishes + self.resolve.len() + openings == 0
+    }
+
+    #[track_caller]
+    pub fn opening(&self) -> &Opening {
+        assert_eq!(self.openings.len(), 1, "{self:?}");
+        &self.openings[0]
     }
 
     #[track_caller]
@@ -190,6 +199,7 @@ impl Phone {
                 WatcherOutput::Event(event) => taken.events.push(event),
                 WatcherOutput::NeedCredentials(wish) => taken.wishes.push(wish),
                 WatcherOutput::Resolve(resolve) => taken.resolve.push(resolve),
+                WatcherOutput::Open(opening) => taken.openings.push(opening),
                 other => panic!("{other:?}"),
             }
         }
@@ -258,6 +268,13 @@ impl Phone {
         self.take()
     }
 
+    /// What follows when a body was opened, or could not be.
+    #[track_caller]
+    pub fn opened(&mut self, key: OpeningKey, outcome: OpeningOutcome) -> Taken {
+        assert!(self.watcher.complete_opening(self.now, key, outcome));
+        self.take()
+    }
+
     pub fn pass(&mut self, time: Duration) -> Taken {
         self.now = self.now + time;
         self.watcher.handle_timeout(self.now);
@@ -294,6 +311,6 @@ impl Phone {
 
     /// Whether nothing is left of anything.
     pub fn is_empty(&self) -> bool {
-        self.watcher.occupancy() == [0; 7]
+        self.watcher.occupancy() == [0; 8]
     }
 }

@@ -51,6 +51,17 @@ pub struct SubscriberConfig {
     pub outputs: usize,
     /// Seconds in the Retry-After of that 503. Default 10.
     pub backlog_retry_after: u32,
+    /// Whether the host opens bodies of NOTIFYs that are signed or encrypted
+    /// ([`SubscriberOutput::Open`](crate::event::SubscriberOutput::Open)), which SUBSCRIBEs then say in
+    /// Accept. Default: no, they are refused with 415.
+    pub opens_bodies: bool,
+    /// Bodies that are opened at a time, of all subscriptions; of one there are 8 at most. Beyond that a
+    /// NOTIFY gets 503 with Retry-After, and what it says of the subscription counts all the same.
+    /// Default 1,024.
+    pub openings: usize,
+    /// How long it may take to open a body. Then its NOTIFY gets 500 with Retry-After. At most 30 s;
+    /// default 16 s, half of Timer F.
+    pub opening_deadline: Duration,
 }
 
 impl Default for SubscriberConfig {
@@ -74,6 +85,9 @@ impl Default for SubscriberConfig {
             head: 8_192,
             outputs: 65_536,
             backlog_retry_after: 10,
+            opens_bodies: false,
+            openings: 1024,
+            opening_deadline: Duration::from_secs(16),
         }
     }
 }

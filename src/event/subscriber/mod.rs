@@ -4,6 +4,7 @@ mod answers;
 mod comeback;
 mod config;
 mod notify;
+mod openings;
 mod ordered;
 mod output;
 mod request;
@@ -22,6 +23,7 @@ pub use output::{
 
 use super::account::{Account, is_secure_hop, is_sips, may_be_asked};
 use super::open_requests::{HIGHEST_CSEQ, OpenRequests, SLOW_AFTER};
+use super::opening::LONGEST_WAIT;
 use super::package::Profile;
 use super::patience::{Backoff, Holds};
 use crate::engine::lanes::{Lanes, Turn as LaneTurn};
@@ -31,6 +33,7 @@ use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
 use crate::engine::{Entropy, Timestamp};
 use crate::sip::{Content, Event, HeadWriter, Tag};
+use openings::Openings;
 use subscription::{Alarm, Attempt, Dialog, InARow, Phase, Subscription, Turn, Ways, Wish};
 
 /// Requests that one poll looks at without finding one to send; some hundred microseconds.
@@ -56,6 +59,8 @@ pub struct Subscriber {
     /// Subscriptions are owed requests outside dialogs; dialogs have rounds.
     lanes: Lanes<SubscriberOutput>,
     holds: Holds,
+    /// Bodies of NOTIFYs that the host opens.
+    openings: Openings,
     /// The last poll ended before it was through.
     interrupted: bool,
     heads: HeadWriter,
@@ -67,6 +72,7 @@ pub struct Subscriber {
 enum Timer {
     Subscription(Key),
     Dialog(Key),
+    Opening(Key),
 }
 
 /// A SUBSCRIBE whose outcome is awaited.
@@ -179,6 +185,7 @@ impl Subscriber {
         config.timer_n = config.timer_n.max(second);
         config.initial_cseq = config.initial_cseq.min(HIGHEST_CSEQ);
         config.forks = config.forks.max(1);
+        config.opening_deadline = config.opening_deadline.min(LONGEST_WAIT);
         let window = Window::new(
             config.window,
             config.slow_window,
@@ -196,6 +203,7 @@ impl Subscriber {
             open: OpenRequests::new(config.role, window),
             lanes: Lanes::new(),
             holds: Holds::default(),
+            openings: Openings::default(),
             interrupted: false,
             heads: HeadWriter::default(),
             no_content: Arc::new(Content::new("", None, Bytes::new())),
@@ -352,9 +360,11 @@ impl Subscriber {
     }
 
     /// Forgets a subscription without a word to the notifier, where it ends by itself or by the answer to
-    /// its next NOTIFY. Tells whether there was one. Events that wait to be taken still come.
+    /// its next NOTIFY. Tells whether there was one. Events that wait to be taken still come, those that
+    /// wait for a body to be opened do not.
     pub fn abandon(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> bool {
         self.advance(now);
+        self.openings.forget(key.0);
         self.drop(key.0).is_some()
     }
 
@@ -372,6 +382,7 @@ impl Subscriber {
             match timer {
                 Timer::Subscription(key) => self.subscription_is_due(key),
                 Timer::Dialog(key) => self.dialog_is_due(key),
+                Timer::Opening(key) => self.opening_is_due(key),
             }
         }
         while budget > 0
@@ -424,8 +435,8 @@ impl Subscriber {
     }
 
     /// Entries of all tables: subscriptions, attempts that NOTIFYs may name, dialogs, open requests,
-    /// timers, outputs that wait.
-    pub fn occupancy(&self) -> [usize; 6] {
+    /// timers, outputs that wait, bodies that are opened and events that wait for them.
+    pub fn occupancy(&self) -> [usize; 7] {
         [
             self.subscriptions.len(),
             self.attempts.len(),
@@ -433,6 +444,7 @@ impl Subscriber {
             self.open.len(),
             self.wheel.len(),
             self.lanes.len(),
+            self.openings.len(),
         ]
     }
 
@@ -556,11 +568,6 @@ impl Subscriber {
             shortest: self.config.retry_after,
             longest: self.config.retry_after_longest,
         }
-    }
-
-    fn event(&mut self, event: SubscriberEvent) {
-        super::trace::told(&event);
-        self.lanes.output(SubscriberOutput::Event(event));
     }
 
     fn dialogs_of(&self, key: Key) -> Vec<Key> {

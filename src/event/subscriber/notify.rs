@@ -2,6 +2,9 @@
 
 use core::time::Duration;
 
+use bytes::Bytes;
+
+use super::openings::ProtectedNotify;
 use super::output::{NotifiedBody, RefusedBody};
 use super::subscription::{Alarm, Dialog, FirstNo, Phase, Subscription, Turn, Wish};
 use super::{
@@ -12,11 +15,14 @@ use crate::engine::slab::Key;
 use crate::engine::{ServerTransaction, Timestamp};
 use crate::event::account::{is_secure_hop, is_sips};
 use crate::event::dialog::{Basics, may_be_target};
+use crate::event::opening::accepted_types;
 use crate::event::package::Forks;
 use crate::event::patience::refresh_after;
 use crate::event::refusal::{Refusal, RefusalReason, in_dialog, response_to};
 use crate::event::subscribe::refuse_extensions;
+use crate::event::tunnel::Outer;
 use crate::event::{Backlog, RequestContext};
+use crate::mime::is_protected;
 use crate::sip::{
     Event, HeaderName, MediaType, RequestRef, Response, SubscriptionState, Substate, Tag,
     parse_only_contact, parse_routes,
@@ -32,6 +38,29 @@ enum Place {
     Dialog(Key),
     /// A dialog that it makes, unless it ends it at once.
     New,
+}
+
+/// What a NOTIFY has beside what it says of the subscription.
+enum Brought {
+    Body(Option<NotifiedBody>),
+    /// It is to be opened before anything is known of it.
+    Protected,
+}
+
+/// When a NOTIFY is told.
+enum Told {
+    Now(Result<Option<NotifiedBody>, RefusedBody>),
+    /// When its body was opened, and this transaction answered.
+    Later(ServerTransaction),
+}
+
+/// A NOTIFY that counts.
+struct Notify<'a> {
+    request: &'a RequestRef<'a>,
+    context: &'a RequestContext<'a>,
+    remote_tag: &'a str,
+    said: &'a SubscriptionState<'a>,
+    body: Told,
 }
 
 impl Subscriber {
@@ -63,7 +92,7 @@ impl Subscriber {
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
         self.advance(now);
-        if self.lanes.queued() >= self.config.outputs.max(1) {
+        if self.lanes.queued() + self.openings.behind() >= self.config.outputs.max(1) {
             return Err(Backlog {
                 retry_after: self.config.backlog_retry_after,
             });
@@ -155,7 +184,10 @@ impl Subscriber {
         if secure && target.is_some_and(|target| !is_sips(target)) {
             return Err(Refusal::malformed());
         }
-        let body = self.body(request);
+        if self.openings.is_crowded(key) {
+            return Err(self.busy());
+        }
+        let body = self.body(request, key);
 
         let dialog = match place {
             Place::Dialog(dialog) => Some(dialog),
@@ -165,18 +197,19 @@ impl Subscriber {
                 Some(self.new_dialog(key, request, &basics, target)?)
             }
         };
-        // Nobody is waited for (RFC 6665 section 4.1.3).
+        // Nobody else is waited for (RFC 6665 section 4.1.3).
         let body = match body {
-            Ok(body) => {
+            Ok(Brought::Protected) => Told::Later(transaction),
+            Ok(Brought::Body(body)) => {
                 // Its To has a tag, or it would have been found nowhere.
                 let response = Response::new(transaction, 200, None);
                 self.lanes.output(SubscriberOutput::Respond(response));
-                Ok(body)
+                Told::Now(Ok(body))
             }
             Err((refusal, body)) => {
                 let response = refusal.into_response(&mut *self.entropy, transaction, request);
                 self.lanes.output(SubscriberOutput::Respond(response));
-                Err(body)
+                Told::Now(Err(body))
             }
         };
         if let Some(dialog) = dialog.and_then(|key| self.dialogs.get_mut(key)) {
@@ -190,7 +223,14 @@ impl Subscriber {
                 dialog.target = target.into();
             }
         }
-        self.take(key, dialog, basics.from_tag, &state, body, context);
+        let notify = Notify {
+            request,
+            context,
+            remote_tag: basics.from_tag,
+            said: &state,
+            body,
+        };
+        self.take(key, dialog, notify);
         Ok(())
     }
 
@@ -323,15 +363,8 @@ impl Subscriber {
     }
 
     /// What a NOTIFY that was answered says.
-    fn take(
-        &mut self,
-        key: Key,
-        dialog: Option<Key>,
-        remote_tag: &str,
-        said: &SubscriptionState<'_>,
-        body: Result<Option<NotifiedBody>, RefusedBody>,
-        context: &RequestContext<'_>,
-    ) {
+    fn take(&mut self, key: Key, dialog: Option<Key>, notify: Notify<'_>) {
+        let said = notify.said;
         let state = match said.state {
             Substate::Active => NotifiedState::Active,
             Substate::Pending => NotifiedState::Pending,
@@ -344,24 +377,42 @@ impl Subscriber {
             let dialog = self.dialogs.get(dialog);
             expires = dialog.map_or(0, |dialog| dialog.seconds_left(self.now));
         }
-        let body = match body {
-            Ok(body) => body,
-            Err(body) => {
-                self.event(SubscriberEvent::BodyRefused {
-                    key: OwnSubscriptionKey(key),
+        let notifier = dialog.map(NotifierKey);
+        let sender = notify.context.identity.clone();
+        match notify.body {
+            Told::Later(transaction) => {
+                let came_at = self.now;
+                let protected = ProtectedNotify {
+                    transaction,
+                    subscription: key,
+                    notifier,
+                    state,
+                    expires,
+                    sender,
+                    came_at,
+                    outer: Outer::of(notify.request),
+                };
+                self.open_body(notify.request, protected);
+            }
+            Told::Now(body) => {
+                let key = OwnSubscriptionKey(key);
+                let body = match body {
+                    Ok(body) => body,
+                    Err(body) => {
+                        self.event(SubscriberEvent::BodyRefused { key, body });
+                        None
+                    }
+                };
+                self.event(SubscriberEvent::Notified {
+                    key,
+                    notifier,
+                    state,
+                    expires,
+                    sender,
                     body,
                 });
-                None
             }
-        };
-        self.event(SubscriberEvent::Notified {
-            key: OwnSubscriptionKey(key),
-            notifier: dialog.map(NotifierKey),
-            state,
-            expires,
-            sender: context.identity.clone(),
-            body,
-        });
+        }
         let wish = self.subscriptions.get(key).map(|it| it.wish);
         if state == NotifiedState::Terminated {
             let reason = said.reason.map(|reason| reason.as_str().to_owned());
@@ -371,7 +422,7 @@ impl Subscriber {
             };
             match dialog {
                 Some(dialog) => self.end_dialog(dialog, end),
-                None => self.ended_at_once(key, remote_tag, end),
+                None => self.ended_at_once(key, notify.remote_tag, end),
             }
         } else if let (Some(Wish::Fetch), Some(dialog)) = (wish, dialog) {
             // Some notifiers call a fetch active; it has what it came for.
@@ -451,15 +502,13 @@ impl Subscriber {
     fn body(
         &self,
         request: &RequestRef<'_>,
-    ) -> Result<Option<NotifiedBody>, (Refusal, RefusedBody)> {
+        subscription: Key,
+    ) -> Result<Brought, (Refusal, RefusedBody)> {
         let body = request.body();
         if body.is_empty() {
-            return Ok(None);
+            return Ok(Brought::Body(None));
         }
-        if body.len() > self.config.body {
-            let refusal = Refusal::new(413, RefusalReason::TooLarge);
-            return Err((refusal, RefusedBody::Length(body.len())));
-        }
+        self.check_length(body)?;
         let encoding = request.first(HeaderName::ContentEncoding);
         let coded = encoding.filter(|it| !it.trim().eq_ignore_ascii_case("identity"));
         if let Some(coding) = coded {
@@ -469,14 +518,42 @@ impl Subscriber {
         }
         let written = request.single(HeaderName::ContentType).ok().flatten();
         let written = written.unwrap_or_default();
+        match self.typed_body(written, body) {
+            Err(_) if self.config.opens_bodies && is_protected(written) => {
+                self.check_opening(subscription)?;
+                Ok(Brought::Protected)
+            }
+            body => body.map(|body| Brought::Body(Some(body))),
+        }
+    }
+
+    fn check_length(&self, body: &Bytes) -> Result<(), (Refusal, RefusedBody)> {
+        if body.len() <= self.config.body {
+            return Ok(());
+        }
+        let refusal = Refusal::new(413, RefusalReason::TooLarge);
+        Err((refusal, RefusedBody::Length(body.len())))
+    }
+
+    /// A body with this Content-Type, if that is one of the package's.
+    pub(super) fn typed_body(
+        &self,
+        written: &str,
+        body: &Bytes,
+    ) -> Result<NotifiedBody, (Refusal, RefusedBody)> {
+        self.check_length(body)?;
         let types = self.profile.media_types;
+        let taken = |media_type, charset| NotifiedBody {
+            media_type,
+            charset,
+            bytes: body.clone(),
+            signers: Vec::new(),
+            is_encrypted: false,
+            covers_header: false,
+        };
         let usual = types.first().filter(|usual| **usual == written);
         if let Some(media_type) = usual {
-            return Ok(Some(NotifiedBody {
-                media_type,
-                charset: None,
-                bytes: body.clone(),
-            }));
+            return Ok(taken(*media_type, None));
         }
         let Ok(media_type) = MediaType::parse(written) else {
             return Err(self.foreign(written));
@@ -485,16 +562,18 @@ impl Subscriber {
         let Some(known) = known else {
             return Err(self.foreign(written));
         };
-        Ok(Some(NotifiedBody {
-            media_type: known,
-            charset: media_type.param("charset").map(|it| it.into_owned()),
-            bytes: body.clone(),
-        }))
+        let charset = media_type.param("charset").map(|it| it.into_owned());
+        Ok(taken(*known, charset))
     }
 
     fn foreign(&self, written: &str) -> (Refusal, RefusedBody) {
         let refusal = Refusal::new(415, RefusalReason::UnknownBody)
-            .with(HeaderName::Accept, self.profile.media_types.join(", "));
+            .with(HeaderName::Accept, self.accepted_types());
         (refusal, RefusedBody::Type(written.to_owned()))
+    }
+
+    /// The value of Accept.
+    pub(super) fn accepted_types(&self) -> String {
+        accepted_types(self.profile.media_types, self.config.opens_bodies)
     }
 }

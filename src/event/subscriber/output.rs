@@ -6,7 +6,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::engine::slab::Key;
-use crate::event::{Identity, NeedCredentials};
+use crate::event::{Identity, NeedCredentials, Opening};
+use crate::mime::{OpenError, Signer};
 use crate::sip::{OutgoingRequest, Reason, Response};
 
 /// One thing for the host to do, taken with `poll_output` until there is none.
@@ -24,6 +25,8 @@ pub enum SubscriberOutput {
     NeedCredentials(NeedCredentials),
     /// A pres URI has to be resolved: answer with `provide_targets` or `decline_targets`.
     Resolve(Resolve),
+    /// A NOTIFY has a body that is signed or encrypted: open it, and report with `complete_opening`.
+    Open(Opening),
 }
 
 /// Names a subscription of ours while it lasts; later the name is stale and finds nothing.
@@ -87,6 +90,13 @@ pub struct NotifiedBody {
     pub charset: Option<String>,
     /// The octets.
     pub bytes: Bytes,
+    /// Who signed it; nobody when it was not signed.
+    pub signers: Vec<Signer>,
+    /// Whether it was encrypted.
+    pub is_encrypted: bool,
+    /// Whether those who signed it have signed the header fields of the NOTIFY with it (RFC 3261 section
+    /// 23.4): From, To, Call-ID, CSeq, Contact, Event, Subscription-State.
+    pub covers_header: bool,
 }
 
 /// Why a body of a NOTIFY was refused; what the NOTIFY says of the subscription counts all the same.
@@ -95,15 +105,36 @@ pub struct NotifiedBody {
 pub enum RefusedBody {
     /// 415: of a type, or in an encoding, that nobody asked for; as it was written.
     Type(String),
-    /// 413: longer than the settings allow.
+    /// 413: longer than the settings allow, as it came or opened.
     Length(usize),
+    /// It is signed or encrypted, and could not be opened; answered by
+    /// [`OpenError::status`].
+    Unopened(OpenError),
+    /// 500: it was not opened in time. [`request_state`](super::Subscriber::request_state) has the state
+    /// sent again.
+    Late,
+    /// 503: too many are opened already; the same helps later.
+    Busy,
+}
+
+impl fmt::Display for RefusedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type(name) => write!(f, "body of type {name:?}"),
+            Self::Length(octets) => write!(f, "body of {octets} octets"),
+            Self::Unopened(error) => write!(f, "body {error}"),
+            Self::Late => f.write_str("body not opened in time"),
+            Self::Busy => f.write_str("too many bodies to open"),
+        }
+    }
 }
 
 /// Something that happened to a subscription of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscriberEvent {
-    /// A NOTIFY was taken. Those of one notifier come in the order of their CSeq.
+    /// A NOTIFY was taken. Those of one notifier come in the order of their CSeq, and all events of a
+    /// subscription in that of what has happened: while a body is opened they wait for it.
     Notified {
         /// Which subscription.
         key: OwnSubscriptionKey,
@@ -259,6 +290,21 @@ impl fmt::Display for SubscriptionEnd {
     }
 }
 
+impl SubscriberEvent {
+    /// Which subscription it is about.
+    pub(super) fn key(&self) -> OwnSubscriptionKey {
+        match self {
+            Self::Notified { key, .. }
+            | Self::BodyRefused { key, .. }
+            | Self::Prolonged { key, .. }
+            | Self::Ended { key, .. }
+            | Self::Failed { key, .. }
+            | Self::Delayed { key, .. }
+            | Self::Over { key, .. } => *key,
+        }
+    }
+}
+
 fn again(f: &mut fmt::Formatter<'_>, retry_in: Option<Duration>) -> fmt::Result {
     match retry_in {
         Some(wait) => write!(f, ", again in {} s", wait.as_secs()),
@@ -278,12 +324,7 @@ impl fmt::Display for SubscriberEvent {
                 };
                 write!(f, "subscription {key} is {state}")
             }
-            Self::BodyRefused { key, body } => match body {
-                RefusedBody::Type(name) => write!(f, "subscription {key}: body of type {name:?}"),
-                RefusedBody::Length(octets) => {
-                    write!(f, "subscription {key}: body of {octets} octets")
-                }
-            },
+            Self::BodyRefused { key, body } => write!(f, "subscription {key}: {body}"),
             Self::Prolonged {
                 key,
                 result: Ok(expires),

@@ -13,6 +13,7 @@ use crate::engine::{FlowId, Timestamp};
 use crate::event::account::{InDialog, Names};
 use crate::event::dialog::{contact_line, way};
 use crate::event::open_requests::{Credentials, LAST_CSEQ};
+use crate::event::opening::accepted_types;
 use crate::sip::{Content, Head, OutgoingRequest, Own, Tag};
 
 /// Enough to spread those who wait for one server.
@@ -86,6 +87,7 @@ impl Subscriber {
             &self.profile,
             subscription.event_id.as_deref(),
             account.contact()?,
+            self.config.opens_bodies,
         );
         let request_uri = subscription.request_uri();
         account.head(&mut self.heads, "SUBSCRIBE", request_uri, &names, &more)?;
@@ -178,6 +180,7 @@ impl Subscriber {
             &self.profile,
             subscription.event_id.as_deref(),
             account.contact()?,
+            self.config.opens_bodies,
         );
         account.head(&mut self.heads, "SUBSCRIBE", request_uri, &names, &more)?;
         let head = self.heads.finish();
@@ -230,8 +233,8 @@ impl Subscriber {
 }
 
 /// The lines of the package: Event, Accept (RFC 3856 section 6.5), and Contact.
-fn lines(profile: &super::Profile, event_id: Option<&str>, contact: &str) -> String {
-    let mut lines = String::with_capacity(160);
+fn lines(profile: &super::Profile, event_id: Option<&str>, contact: &str, opens: bool) -> String {
+    let mut lines = String::with_capacity(224);
     for part in ["Event: ", profile.event_type] {
         lines.push_str(part);
     }
@@ -240,12 +243,7 @@ fn lines(profile: &super::Profile, event_id: Option<&str>, contact: &str) -> Str
         lines.push_str(id);
     }
     lines.push_str("\r\nAccept: ");
-    for (at, media_type) in profile.media_types.iter().enumerate() {
-        if at > 0 {
-            lines.push_str(", ");
-        }
-        lines.push_str(media_type);
-    }
+    lines.push_str(&accepted_types(profile.media_types, opens));
     lines.push_str("\r\n");
     for part in contact_line(contact) {
         lines.push_str(part);

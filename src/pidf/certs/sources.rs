@@ -33,6 +33,22 @@ pub enum CertificateSource {
     },
 }
 
+impl CertificateSource {
+    /// The URI that is asked.
+    pub fn uri(&self) -> &str {
+        match self {
+            Self::Subscribe { uri } => uri,
+            Self::Fetch { url } => url,
+        }
+    }
+}
+
+impl core::fmt::Display for CertificateSource {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.uri())
+    }
+}
+
 type Stanza = Result<Certs, CertsFault>;
 
 /// The stanzas among the elements and directly in those that hold capabilities.

@@ -13,9 +13,9 @@ use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::wall_clock::WallClock;
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
-    Backlog, Decision, Failure as SipFailure, Occupancy, Output, Package as _, Reason, Rejection,
-    RequestContext, Server, ServerConfig, ServerEvent, Subject, SubscriptionKey, Termination,
-    Verdict, VerificationKey, View,
+    Backlog, Decision, Failure as SipFailure, Occupancy, OpeningKey, OpeningOutcome, Output,
+    Package as _, Reason, Rejection, RequestContext, Server, ServerConfig, ServerEvent, Subject,
+    SubscriptionKey, Termination, Verdict, VerificationKey, View,
 };
 use crate::sip::{RequestRef, ResponseRef, Uri};
 
@@ -264,6 +264,20 @@ impl FromSip {
             .handle_request(now, transaction, request, context)?;
         self.see_refreshes();
         Ok(())
+    }
+
+    /// See [`Server::complete_opening`]. What was signed around a request is not carried on, unless it is
+    /// [left](crate::mime::Opener::leaving) as it is.
+    pub fn complete_opening(
+        &mut self,
+        now: Timestamp,
+        key: OpeningKey,
+        outcome: OpeningOutcome,
+    ) -> bool {
+        self.now = self.now.max(now);
+        let was_there = self.server.complete_opening(now, key, outcome);
+        self.see_refreshes();
+        was_there
     }
 
     /// See [`Server::complete_verification`].

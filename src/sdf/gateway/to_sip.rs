@@ -22,6 +22,7 @@ use crate::event::{
     SubscribeFailure, SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent,
     SubscriberOutput, SubscriptionEnd, Verdict,
 };
+use crate::mime::Signer;
 use crate::presence::UriPreference;
 use crate::sip::Reason;
 
@@ -86,7 +87,7 @@ pub enum ToSipOutput {
     Sip(SubscriberOutput),
 }
 
-/// Presence information that a NOTIFY has brought, as it came.
+/// Presence information that a NOTIFY has brought, as it came, or opened where it was protected.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RelayedState {
@@ -104,10 +105,14 @@ pub struct RelayedState {
     pub pending: bool,
     /// The media type of the body.
     pub media_type: &'static str,
-    /// The body, unchanged.
+    /// The body, unchanged; that within where it was signed or encrypted.
     pub body: Bytes,
     /// Who sent the NOTIFY, as the host has established it.
     pub sender: Identity,
+    /// Who signed the body, which was opened on the way; nobody when it was not signed.
+    pub signers: Vec<Signer>,
+    /// Whether it was encrypted on its way to here.
+    pub is_encrypted: bool,
 }
 
 /// A watcher's subscription, or fetch.
@@ -197,8 +202,8 @@ impl ToSip {
         self.checks.set_wall_clock(now, utc);
     }
 
-    /// The SIP side, for NOTIFYs, responses, failures, credentials and resolved names. Its output and
-    /// time are the gateway's.
+    /// The SIP side, for NOTIFYs, responses, failures, credentials, resolved names and opened bodies. Its
+    /// output and time are the gateway's.
     pub fn sip_mut(&mut self) -> &mut Subscriber {
         &mut self.subscriber
     }
@@ -506,6 +511,8 @@ impl ToSip {
                     media_type: body.media_type,
                     body: body.bytes,
                     sender,
+                    signers: body.signers,
+                    is_encrypted: body.is_encrypted,
                 }));
             }
             SubscriberEvent::Prolonged { key, result } => {

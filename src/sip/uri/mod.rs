@@ -155,6 +155,16 @@ impl<'a> Uri<'a> {
     }
 }
 
+/// The host of a canonical [address of record](Uri::address_of_record), without its port.
+pub(crate) fn host_of(address: &str) -> &str {
+    let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
+    match host.rsplit_once(':') {
+        // Not the colons of an IPv6 address.
+        Some((bare, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => bare,
+        _ => host,
+    }
+}
+
 impl Uri<'_> {
     /// The URI without what only says how to get there (parameters, header fields), spelt in the one
     /// way in which all that mean the same are: scheme and port are kept, needless escapes are not.

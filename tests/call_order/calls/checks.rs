@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use presentity::event::{
-    Decision, EndReason, Job, NeedCredentials, NotifyResult, Output, PublicationKey, ServerEvent,
-    Subject, SubscriptionKey,
+    Decision, EndReason, Job, NeedCredentials, NotifyResult, Output, Protection, PublicationKey,
+    ServerEvent, Subject, SubscriptionKey,
 };
 use presentity::presence::{BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 use presentity::sip::{OutgoingRequest, Response};
 
 use super::course::{Course, TICK};
 use super::model::{
-    ExpectedOf, Open, PRESENTITIES, Phase, Shown, Subscription, WATCHERS, watcher_name,
+    Credentials, ExpectedOf, Open, PRESENTITIES, Phase, Shown, Subscription, WATCHERS, watcher_name,
 };
+use super::protecting::Head;
 use super::requests::AGENT;
 use crate::common::{field, response_field, state_of};
 
@@ -38,6 +40,8 @@ impl Course {
             Output::Event(event) => self.happened(event),
             Output::NeedCredentials(need) => self.challenged(&need),
             Output::Job(job) => self.deferred(&job),
+            Output::Protect(job) => self.asked_to_protect(&job),
+            Output::Open(opening) => self.asked_to_open(&opening),
             other => panic!("unknown: {other:?}"),
         }
         true
@@ -67,9 +71,13 @@ impl Course {
                 Phase::Last(_) => subscription.retry.is_some(),
                 Phase::Gone => false,
             };
+            if subscription.protection != Protection::None && self.is_protecting() {
+                // Whoever waits for that, or for room, has its turn when it is over.
+                continue;
+            }
             let due = subscription.owed || subscription.retry.is_some();
             assert!(
-                !due || !can_leave || subscription.open.is_some(),
+                !due || !can_leave || subscription.open.is_some() || subscription.signing.is_some(),
                 "a NOTIFY is owed at step {}: {subscription:#?}",
                 self.step
             );
@@ -130,6 +138,10 @@ impl Course {
                 assert!(self.jobs[place].may_be_over);
                 self.jobs[place].over = true;
             }
+            ExpectedOf::Opening(place) => {
+                assert!(self.chores[place].may_be_over);
+                self.chores[place].over = true;
+            }
             _ => {}
         }
     }
@@ -137,8 +149,40 @@ impl Course {
     // ---- NOTIFY ---------------------------------------------------------------------------
 
     fn notified(&mut self, request: &OutgoingRequest) {
+        let place = self.place_of(&|name| field(request, name).map(str::to_owned));
+        if self.is_signed_now(place, request) {
+            return;
+        }
+        assert_ne!(
+            self.subscriptions[place].protection,
+            Protection::SignedMessage,
+            "a NOTIFY that nobody has signed, step {}: {request:?}",
+            self.step
+        );
+        self.give_up_open(place);
+        let head = self.next_head(place);
+        self.check_head(place, &head, request);
+        let plain = self.plain_body(place, request);
+        let (attempts, credentials) = self.leaves(place, state_of(request), &plain);
+        let clock = self.clock;
+        let one = &mut self.subscriptions[place];
+        if !plain.is_empty() {
+            one.denied = false;
+        }
+        one.open = Some(Open {
+            transaction: request.transaction(),
+            since: clock,
+            attempts,
+            credentials,
+            challenged: None,
+            body: plain,
+        });
+    }
+
+    /// Whose NOTIFY it is, by the values of its header.
+    pub(super) fn place_of(&self, value: &dyn Fn(&str) -> Option<String>) -> usize {
         let step = self.step;
-        let value = |name| field(request, name).unwrap_or_default().to_owned();
+        let value = |name| value(name).unwrap_or_default();
         let tag_of = |name| {
             let value = value(name);
             let tag = value.split_once(";tag=").map(|(_, tag)| tag.to_owned());
@@ -149,10 +193,14 @@ impl Course {
             .subscriptions
             .iter()
             .position(|one| one.call_id == call_id && one.local_tag.as_ref() == Some(&local))
-            .unwrap_or_else(|| {
-                panic!("a NOTIFY in front of its response, step {step}: {request:?}")
-            });
+            .unwrap_or_else(|| panic!("a NOTIFY in front of its response, step {step}: {call_id}"));
         assert_eq!(remote, format!("tag-{call_id}"));
+        place
+    }
+
+    /// Another NOTIFY leaves: an open one has been given up.
+    pub(super) fn give_up_open(&mut self, place: usize) {
+        let step = self.step;
         let forgotten_after = self.setting.config.server.forgotten_after;
         let one = &self.subscriptions[place];
         if let Some(open) = &one.open {
@@ -170,18 +218,25 @@ impl Course {
                 self.closed.push(open.transaction);
                 self.subscriptions[place].fail(EndReason::NotifyForgotten);
             }
+        } else if one.signing.is_some() {
+            assert!(one.may_be_forgotten(self.clock, forgotten_after) && one.spoken);
+            self.subscriptions[place].fail(EndReason::NotifyForgotten);
         }
-        self.check_head(place, request);
-        let body = request.body().clone();
+    }
+
+    /// A NOTIFY is made, with this state and, before any protection, this body.
+    pub(super) fn leaves(&mut self, place: usize, state: &str, body: &Bytes) -> (u8, Credentials) {
+        let step = self.step;
         let interval = self.setting.config.server.notify_interval;
         let one = &self.subscriptions[place];
         match &one.phase {
             Phase::Live => {
-                self.check_live(one, request);
-                if !one.owed && one.retry.is_none() {
+                self.check_live(one, state, body);
+                // What waits for its document leaves when that is there.
+                if !one.owed && one.retry.is_none() && !one.awaits_documents() {
                     // For a change of the presentity's state.
                     assert!(
-                        one.unsure || one.taken.as_ref() != Some(&body),
+                        one.unsure || one.denied || one.taken.as_ref() != Some(body),
                         "the watcher has this already, step {step}: {one:#?}"
                     );
                     if let Some(last) = one.change_sent {
@@ -199,22 +254,18 @@ impl Course {
                     matches!(one.phase, Phase::Ending(_)) || one.retry.is_some(),
                     "a NOTIFY behind the last one, step {step}: {one:#?}"
                 );
-                assert_eq!(state_of(request), format!("terminated;{}", word.told));
-                let shown = if word.with_state {
-                    self.shown(one)
-                } else {
-                    Shown::Nothing
-                };
+                assert_eq!(state, format!("terminated;{}", word.told));
                 if matches!(one.phase, Phase::Last(_)) && word.with_state {
                     // The document of then, whatever became of the state.
-                    assert_eq!(Some(&body), one.taken.as_ref(), "step {step}");
+                    assert_eq!(Some(body), one.taken.as_ref(), "step {step}");
+                } else if word.with_state {
+                    self.check_shown(one, body);
                 } else {
-                    assert_eq!(Shown::read(&body, &one.entity), shown, "step {step}");
+                    assert!(body.is_empty(), "step {step}");
                 }
             }
             Phase::Gone => panic!("a NOTIFY after the end, step {step}: {one:#?}"),
         }
-        let clock = self.clock;
         let one = &mut self.subscriptions[place];
         if let Phase::Ending(word) = &one.phase {
             one.phase = Phase::Last(word.clone());
@@ -225,33 +276,43 @@ impl Course {
         one.owed = false;
         one.spoken = false;
         one.held_until = None;
-        one.open = Some(Open {
-            transaction: request.transaction(),
-            since: clock,
-            attempts: retry.as_ref().map_or(0, |retry| retry.attempts),
-            credentials: retry.map_or_else(Vec::new, |retry| retry.credentials),
-            challenged: None,
-            body,
-        });
+        retry.map_or_else(Default::default, |retry| {
+            (retry.attempts, retry.credentials)
+        })
     }
 
-    fn check_head(&mut self, place: usize, request: &OutgoingRequest) {
-        let step = self.step;
+    /// What the next NOTIFY of a subscription has to have in front.
+    pub(super) fn next_head(&mut self, place: usize) -> Head {
         let one = &mut self.subscriptions[place];
-        let value = |name| field(request, name);
         one.cseq += 1;
+        Head {
+            cseq: one.cseq,
+            contact: one.contact.clone(),
+            flow: one.flow,
+            old_type: one.old_type,
+            is_protected: one.protection != Protection::None,
+            credentials: (one.retry.iter())
+                .flat_map(|retry| retry.credentials.clone())
+                .collect(),
+        }
+    }
+
+    pub(super) fn check_head(&self, place: usize, head: &Head, request: &OutgoingRequest) {
+        let step = self.step;
+        let one = &self.subscriptions[place];
+        let value = |name| field(request, name);
         assert_eq!(
             value("CSeq"),
-            Some(format!("{} NOTIFY", one.cseq).as_str()),
+            Some(format!("{} NOTIFY", head.cseq).as_str()),
             "step {step}"
         );
         assert_eq!(request.method(), "NOTIFY");
-        assert_eq!(request.uri(), one.contact, "step {step}");
+        assert_eq!(request.uri(), head.contact, "step {step}");
         assert_eq!(
             request.next_hop(),
-            one.route.as_ref().unwrap_or(&one.contact)
+            one.route.as_ref().unwrap_or(&head.contact)
         );
-        assert_eq!(request.flow(), one.flow, "step {step}");
+        assert_eq!(request.flow(), head.flow, "step {step}");
         let from = value("From").expect("a From");
         assert!(from.starts_with(&format!("<{}>;tag=", one.named)), "{from}");
         let to = value("To").expect("a To");
@@ -268,21 +329,25 @@ impl Course {
         assert_eq!(value("Max-Forwards"), Some("70"));
         let length = request.body().len();
         assert_eq!(value("Content-Length"), Some(length.to_string().as_str()));
-        let media_type = match (length, one.old_type) {
+        let media_type = match (length, head.old_type) {
             (0, _) => None,
+            (1.., _) if head.is_protected => {
+                let made = self.made.get(request.body()).expect("it was protected");
+                Some(&*made.content_type)
+            }
             (_, false) => Some("application/pidf+xml"),
             (_, true) => Some("application/cpim-pidf+xml"),
         };
         assert_eq!(value("Content-Type"), media_type);
         for name in ["Authorization", "Proxy-Authorization"] {
-            let mut given = one.retry.iter().flat_map(|retry| &retry.credentials);
+            let mut given = head.credentials.iter();
             let expected = given.find(|(field, _)| *field == name);
             let expected = expected.map(|(_, value)| value.as_str());
             assert_eq!(value(name), expected, "credentials at step {step}");
         }
     }
 
-    fn check_live(&self, one: &Subscription, request: &OutgoingRequest) {
+    fn check_live(&self, one: &Subscription, state: &str, body: &Bytes) {
         let step = self.step;
         assert!(
             self.clock < one.expires_at,
@@ -294,18 +359,29 @@ impl Course {
             _ => "active",
         };
         let left = one.expires_at.saturating_since(self.clock).as_secs();
-        assert_eq!(
-            state_of(request),
-            format!("{name};expires={left}"),
-            "step {step}"
-        );
+        assert_eq!(state, format!("{name};expires={left}"), "step {step}");
         if let Some(until) = one.held_until {
             assert!(until <= self.clock, "no patience at step {step}: {one:#?}");
         }
-        assert_eq!(
-            Shown::read(request.body(), &one.entity),
-            self.shown(one),
-            "step {step}"
+        self.check_shown(one, body);
+    }
+
+    /// What a watcher gets is what it is to see: now, or when the document was made.
+    fn check_shown(&self, one: &Subscription, body: &Bytes) {
+        let (step, is) = (self.step, Shown::read(body, &one.entity));
+        let due = self.shown(one);
+        if !one.awaits_documents() {
+            assert_eq!(is, due, "step {step}");
+            return;
+        }
+        let is_of_then = match &one.decision {
+            _ if body.is_empty() => one.denied,
+            Decision::Allow(view) => is.is_within(view),
+            _ => false,
+        };
+        assert!(
+            is_of_then || is == due,
+            "{is:?}, not {due:?}, step {step}: {one:#?}"
         );
     }
 
@@ -406,6 +482,11 @@ impl Course {
                 assert_eq!(&*resource, PRESENTITIES[known.presentity]);
                 assert!(known.replaced, "step {step}");
             }
+            ServerEvent::ProtectionFailed { resource, .. } => {
+                let known = |name: &&str| **name == *resource;
+                let presentity = PRESENTITIES.iter().position(known);
+                assert!(presentity.is_some() && self.chores.iter().any(|it| !it.went_well));
+            }
             ServerEvent::NotifyRefused { subject, status } => {
                 let place = self.by_key(subject.key);
                 self.check_subject(place, &subject);
@@ -460,10 +541,8 @@ impl Course {
             let expired = one.expires_at <= clock;
             let unreported = one.may_be_forgotten(clock, forgotten_after)
                 && !one.spoken
-                && one
-                    .open
-                    .as_ref()
-                    .is_some_and(|open| open.challenged.is_none());
+                && (one.signing.is_some()
+                    || (one.open.as_ref()).is_some_and(|open| open.challenged.is_none()));
             assert!(
                 expired || unreported,
                 "it is lost, step {}: {one:#?}",
@@ -494,7 +573,8 @@ impl Course {
                 .jobs
                 .iter()
                 .filter(|job| !(job.over || job.may_be_over && job.deadline + TICK <= clock));
-            assert!(self.agent.occupancy().jobs <= waiting.count());
+            let waiting = waiting.count() + self.chores_left();
+            assert!(self.agent.occupancy().jobs <= waiting);
         }
     }
 
@@ -538,11 +618,12 @@ impl Course {
         let open = self
             .subscriptions
             .iter()
-            .filter(|one| one.open.is_some() && !one.may_be_forgotten(self.clock, forgotten_after));
+            .filter(|one| one.open.is_some() || one.signing.is_some())
+            .filter(|one| !one.may_be_forgotten(self.clock, forgotten_after));
         let most = self
             .subscriptions
             .iter()
-            .filter(|one| one.open.is_some() || one.retry.is_some());
+            .filter(|one| one.open.is_some() || one.signing.is_some() || one.retry.is_some());
         let range = open.count()..=most.count();
         assert!(range.contains(&occupancy.open_notifies), "step {step}");
         let window = self.setting.config.server.window + self.setting.config.server.slow_window;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, FlowId, ServerTransaction, Timestamp};
 use presentity::event::{
-    Assurance, Backlog, Decision, Identity, JobOutcome, Output, PublishKind, Reason,
+    Assurance, Backlog, Decision, Identity, JobOutcome, Output, Protection, PublishKind, Reason,
     RequestContext, Termination,
 };
 use presentity::presence::Agent;
@@ -17,6 +17,7 @@ use super::model::{
     document,
 };
 use super::operations::{Operation, Outcome, Rule, Setting, Wish, decode, termination};
+use super::protecting::{Chore, Made};
 use super::requests::{self, AGENT};
 use crate::common::{Message, seeded};
 
@@ -52,6 +53,11 @@ pub struct Course {
     pub(super) published: VecDeque<(usize, PublishKind)>,
     pub(super) jobs: Vec<PendingJob>,
     pub(super) deferring: VecDeque<usize>,
+    pub(super) chores: Vec<Chore>,
+    /// Requests that wait for their bodies; the wish for it is still to come.
+    pub(super) opening: VecDeque<usize>,
+    /// What the host has signed and encrypted, by what came of it.
+    pub(super) made: BTreeMap<Bytes, Made>,
     pub(super) lasting: [Option<u32>; PRESENTITIES.len()],
     /// When the state of each presentity last became another, or may have.
     pub(super) changed_at: [Timestamp; PRESENTITIES.len()],
@@ -87,7 +93,10 @@ impl Course {
     }
 
     pub(super) fn with(setting: Setting, operations: Vec<Operation>) -> Self {
-        let policy = Table(setting.rules.clone());
+        let policy = Table {
+            rules: setting.rules.clone(),
+            protections: setting.protections.clone(),
+        };
         let agent = Agent::new(setting.config.clone(), policy, seeded(setting.seed));
         let mut course = Self {
             agent,
@@ -112,6 +121,9 @@ impl Course {
             published: VecDeque::new(),
             jobs: Vec::new(),
             deferring: VecDeque::new(),
+            chores: Vec::new(),
+            opening: VecDeque::new(),
+            made: BTreeMap::new(),
             lasting: [None; PRESENTITIES.len()],
             changed_at: [Timestamp::ZERO; PRESENTITIES.len()],
             closed: Vec::new(),
@@ -166,7 +178,11 @@ impl Course {
     pub(super) fn make_up_transactions(&mut self) {
         let mut config = self.setting.config.clone();
         config.server.role = 7;
-        let mut other = Agent::new(config, Table(vec![Rule::Full; 15]), seeded(99));
+        let policy = Table {
+            rules: vec![Rule::Full; 15],
+            protections: vec![(Protection::None, false); 15],
+        };
+        let mut other = Agent::new(config, policy, seeded(99));
         let message = requests::subscribe(0, "sip:pia@example.com", "other");
         let identity = Identity::of(WATCHERS[0], Assurance::Digest).expect("a user");
         let context = RequestContext::new(&identity, AGENT);
@@ -212,13 +228,52 @@ impl Course {
                 wish,
                 flow,
                 oddity,
-            } => self.subscribe(watcher, presentity, form, wish, flow, oddity),
+                accepts,
+            } => self.subscribe((watcher, presentity, form), wish, flow, oddity, accepts),
             Operation::Refresh {
                 pick,
                 wish,
                 flow,
                 oddity,
-            } => self.refresh(pick, wish, flow, oddity),
+                accepts,
+            } => self.refresh(pick, wish, flow, oddity, accepts),
+            Operation::SubscribeSealed {
+                watcher,
+                presentity,
+                wish,
+                flow,
+                accepts,
+                optional,
+            } => self.subscribe_sealed(watcher, presentity, wish, flow, accepts, optional),
+            Operation::RefreshSealed {
+                pick,
+                wish,
+                flow,
+                accepts,
+                optional,
+            } => self.refresh_sealed(pick, wish, flow, accepts, optional),
+            Operation::PublishSealed {
+                presentity,
+                tag,
+                pick,
+                wish,
+                flow,
+            } => {
+                let tag = self.tag(presentity, tag, pick);
+                self.publish_sealed(presentity, tag, wish, requests::flow(flow));
+            }
+            Operation::CompleteOpening { pick, within } => self.complete_opening(pick, within),
+            Operation::Protect {
+                watcher,
+                presentity,
+                demand,
+            } => {
+                let policy = self.agent.policy_mut();
+                policy.set_demand(watcher, presentity, demand);
+            }
+            Operation::CompleteProtection { pick, making } => {
+                self.complete_protection(pick, making);
+            }
             Operation::Publish {
                 presentity,
                 tag,
@@ -334,7 +389,7 @@ impl Course {
         for job in &mut self.jobs {
             job.may_be_over |= !job.over && job.deadline <= clock;
         }
-        let due = self.jobs.iter().filter(|job| job.may_be_over).count();
+        let due = self.jobs.iter().filter(|job| job.may_be_over).count() + self.chores_due();
         assert!(ended <= due, "a job ended early at step {}", self.step);
         self.compare_after_timeout();
     }
@@ -504,6 +559,7 @@ impl Course {
                 .provide_credentials(clock, transaction, "Digest x");
             assert!(!taken && !self.agent.decline_credentials(clock, transaction));
         }
+        self.disturb_chores();
         for job in self.jobs.iter().filter(|job| job.over) {
             let key = job.key.expect("it was told");
             assert_eq!(self.agent.complete_job(clock, key, true), JobOutcome::Over);

@@ -18,8 +18,10 @@ mod course;
 mod model;
 mod operations;
 mod outcomes;
+mod protecting;
 mod publishing;
 mod requests;
+mod sealed;
 mod settling;
 mod subscribing;
 

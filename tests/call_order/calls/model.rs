@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use presentity::engine::{ClientTransaction, FlowId, Timestamp};
 use presentity::event::{
-    Authorization, Decision, EndReason, JobKey, PublicationKey, PublishDecision, PublishKind,
-    PublishQuery, SubscribeQuery, SubscriptionKey, View,
+    Authorization, Decision, EndReason, JobKey, Protection, ProtectionQuery, PublicationKey,
+    PublishDecision, PublishKind, PublishQuery, SubscribeQuery, SubscriptionKey, View,
 };
 use presentity::pidf::{Basic, Note, Presence, Tuple};
 use presentity::presence::Policy;
 
-use super::operations::Rule;
+use super::operations::{Demand, Rule};
+use super::protecting::Signing;
 
 /// The last one is nobody.
 pub const WATCHERS: [&str; 5] = [
@@ -32,27 +33,49 @@ pub fn watcher_name(watcher: usize) -> Option<&'static str> {
 
 /// The rules that the agent and the model both go by.
 #[derive(Debug, Clone)]
-pub struct Table(pub Vec<Rule>);
+pub struct Table {
+    pub rules: Vec<Rule>,
+    pub protections: Vec<Demand>,
+}
 
 impl Table {
+    pub fn demand(&self, watcher: usize, presentity: usize) -> Demand {
+        self.protections[watcher * PRESENTITIES.len() + presentity]
+    }
+
+    pub fn set_demand(&mut self, watcher: usize, presentity: usize, demand: Demand) {
+        self.protections[watcher * PRESENTITIES.len() + presentity] = demand;
+    }
+
     pub fn rule(&self, watcher: usize, presentity: usize) -> Rule {
-        self.0[watcher * PRESENTITIES.len() + presentity]
+        self.rules[watcher * PRESENTITIES.len() + presentity]
     }
 
     pub fn set(&mut self, watcher: usize, presentity: usize, rule: Rule) {
-        self.0[watcher * PRESENTITIES.len() + presentity] = rule;
+        self.rules[watcher * PRESENTITIES.len() + presentity] = rule;
     }
+}
+
+/// The places of a watcher and a presentity by their names.
+fn places(watcher: Option<&str>, resource: &str) -> (usize, usize) {
+    let named = |place: &usize| watcher_name(*place) == watcher;
+    let watcher = (0..WATCHERS.len()).find(named).expect("a known watcher");
+    let presentity = PRESENTITIES.iter().position(|name| *name == resource);
+    (watcher, presentity.expect("a known presentity"))
 }
 
 impl Policy for Table {
     fn subscribe(&mut self, query: &SubscribeQuery<'_>) -> Authorization {
-        let named = |watcher: &usize| watcher_name(*watcher) == query.watcher();
-        let watcher = (0..WATCHERS.len()).find(named).expect("a known watcher");
-        let presentity = PRESENTITIES
-            .iter()
-            .position(|name| *name == query.resource());
-        self.rule(watcher, presentity.expect("a known presentity"))
-            .authorization()
+        let (watcher, presentity) = places(query.watcher(), query.resource());
+        self.rule(watcher, presentity).authorization()
+    }
+
+    fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
+        let (watcher, presentity) = places(query.watcher(), query.resource);
+        match self.demand(watcher, presentity) {
+            (protection, false) if !query.accepts(protection) => Protection::None,
+            (protection, _) => protection,
+        }
     }
 
     fn publish(&mut self, query: &PublishQuery<'_>) -> PublishDecision {
@@ -102,8 +125,19 @@ impl Shown {
         if body.is_empty() {
             return Self::Nothing;
         }
+        let (about, shown) = Self::read_any(body);
+        assert_eq!(about, entity);
+        shown
+    }
+
+    /// Whom a document is about, and what it shows.
+    pub fn read_any(body: &Bytes) -> (String, Self) {
         let document = Presence::read(body).expect("a document");
-        assert_eq!(document.entity, entity);
+        let entity = document.entity.clone();
+        (entity, Self::in_document(&document))
+    }
+
+    fn in_document(document: &Presence) -> Self {
         let closed =
             |tuple: &Tuple| tuple.status.basic() == Some(Basic::Closed) && tuple.notes.is_empty();
         if document.notes.is_empty() && document.tuples.len() == 1 && closed(&document.tuples[0]) {
@@ -121,13 +155,29 @@ impl Shown {
         Self::Notes(notes.into_iter().map(|note| note.text.clone()).collect())
     }
 
-    /// What documents with these marks show under a view.
-    pub fn notes(marks: impl Iterator<Item = u32>, view: &View) -> Self {
-        let parts: &[&str] = match view.name() {
+    fn parts(view: &View) -> &'static [&'static str] {
+        match view.name() {
             None => &["public", "private", "remark"],
             Some("public") => &["public"],
             Some(_) => &[],
-        };
+        }
+    }
+
+    /// Whether somebody with this view may see it, at one time or another.
+    pub fn is_within(&self, view: &View) -> bool {
+        let parts = Self::parts(view);
+        match self {
+            Self::Nothing => true,
+            Self::Notes(texts) => texts
+                .iter()
+                .all(|text| parts.iter().any(|part| text.ends_with(part))),
+            Self::Waiting | Self::Offline => false,
+        }
+    }
+
+    /// What documents with these marks show under a view.
+    pub fn notes(marks: impl Iterator<Item = u32>, view: &View) -> Self {
+        let parts = Self::parts(view);
         let texts = marks.flat_map(|mark| parts.iter().map(move |part| format!("{mark} {part}")));
         Self::Notes(texts.collect())
     }
@@ -197,6 +247,13 @@ pub struct Subscription {
     pub held_until: Option<Timestamp>,
     pub open: Option<Open>,
     pub retry: Option<Retry>,
+    pub protection: Protection,
+    /// Its document could not be protected since it got the last one.
+    pub denied: bool,
+    /// A NOTIFY that is signed before it leaves.
+    pub signing: Option<Signing>,
+    /// Those that were given up meanwhile.
+    pub late: Vec<Signing>,
     pub cseq: u32,
     /// Its watcher has refreshed or ended it since the last NOTIFY.
     pub spoken: bool,
@@ -218,9 +275,17 @@ impl Subscription {
 
     /// Whether the agent may have given up the open NOTIFY.
     pub fn may_be_forgotten(&self, clock: Timestamp, after: core::time::Duration) -> bool {
-        self.open
-            .as_ref()
-            .is_some_and(|open| open.since + after <= clock)
+        let signing = self.signing.as_ref().map(|signing| signing.since);
+        let since = self.open.as_ref().map(|open| open.since).or(signing);
+        since.is_some_and(|since| since + after <= clock)
+    }
+
+    /// Whether documents for it are made before its NOTIFYs.
+    pub fn awaits_documents(&self) -> bool {
+        !matches!(
+            self.protection,
+            Protection::None | Protection::SignedMessage
+        )
     }
 
     pub fn end(&mut self, told: String, with_state: bool, reason: EndReason) {
@@ -232,6 +297,7 @@ impl Subscription {
     /// No answer came: it is over, unless its watcher has spoken since.
     pub fn fail(&mut self, reason: EndReason) {
         if self.spoken {
+            self.late.extend(self.signing.take());
             self.open = None;
             self.unsure = true;
         } else {
@@ -244,6 +310,7 @@ impl Subscription {
         if self.is_live() {
             self.end_reasons = vec![reason];
         }
+        self.late.extend(self.signing.take());
         self.phase = Phase::Gone;
         self.owed = false;
         self.open = None;
@@ -303,4 +370,6 @@ pub enum ExpectedOf {
         granted: u32,
     },
     Job(usize),
+    /// It waits for its body.
+    Opening(usize),
 }

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use presentity::event::{
-    Authorization, Decision, Failure, Reason, Rejection, ReplacePublications, Termination, View,
+    Authorization, Decision, Failure, Protection, Reason, Rejection, ReplacePublications,
+    Termination, View,
 };
 use presentity::presence::{
     AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument,
@@ -23,6 +24,10 @@ pub struct Setting {
     pub seed: u64,
     /// What the policy says of each watcher and each presentity.
     pub rules: Vec<Rule>,
+    /// How the policy wants the documents for each watcher of each presentity.
+    pub protections: Vec<Demand>,
+    /// Before the end the host does nothing of what takes long.
+    pub idle_host: bool,
     /// At the end the subscriptions run out; else the application ends them.
     pub run_out: bool,
 }
@@ -70,6 +75,93 @@ impl Rule {
         match self {
             Self::Challenge => Authorization::Challenge,
             other => other.decision().into(),
+        }
+    }
+}
+
+/// How the policy wants documents, and whether it insists where a watcher does not take them so.
+pub type Demand = (Protection, bool);
+
+fn demand(byte: u8) -> Demand {
+    const PROTECTIONS: [Protection; 5] = [
+        Protection::None,
+        Protection::Signed,
+        Protection::SignedMessage,
+        Protection::Encrypted,
+        Protection::SignedAndEncrypted,
+    ];
+    (PROTECTIONS[usize::from(byte) % 5], byte >= 160)
+}
+
+/// What a watcher takes besides plain documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accepts {
+    pub signed: bool,
+    pub encrypted: bool,
+}
+
+impl Accepts {
+    fn read(byte: u8) -> Self {
+        let (signed, encrypted) = match byte % 8 {
+            0 | 1 => (false, false),
+            2 => (true, false),
+            3 => (false, true),
+            _ => (true, true),
+        };
+        Self { signed, encrypted }
+    }
+}
+
+/// What the host makes of a document that is to be protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Making {
+    Right,
+    Fails,
+    // As bad as nothing.
+    NoType,
+    BrokenType,
+    Empty,
+}
+
+impl Making {
+    fn read(byte: u8) -> Self {
+        match byte % 16 {
+            0..=9 => Self::Right,
+            10..=12 => Self::Fails,
+            13 => Self::NoType,
+            14 => Self::BrokenType,
+            _ => Self::Empty,
+        }
+    }
+}
+
+/// What the host finds in a protected body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// What the request needs: a document for a PUBLISH, nothing for a SUBSCRIBE.
+    Right,
+    /// The request itself.
+    Request,
+    /// Another one, under the same header.
+    OtherRequest {
+        encrypted: bool,
+    },
+    Text,
+    Error(u8),
+}
+
+/// Kinds of [`Within::Error`].
+pub const OPEN_ERRORS: u8 = 12;
+
+impl Within {
+    fn read(byte: u8) -> Self {
+        match byte % 32 {
+            0..=12 => Self::Right,
+            13..=15 => Self::Request,
+            16 => Self::OtherRequest { encrypted: false },
+            17 => Self::OtherRequest { encrypted: true },
+            18..=19 => Self::Text,
+            other => Self::Error((other - 20) % OPEN_ERRORS),
         }
     }
 }
@@ -300,12 +392,51 @@ pub enum Operation {
         wish: Wish,
         flow: Option<u64>,
         oddity: Oddity,
+        accepts: Accepts,
     },
     Refresh {
         pick: usize,
         wish: Wish,
         flow: Option<u64>,
         oddity: Oddity,
+        accepts: Accepts,
+    },
+    /// The same with a protected body.
+    SubscribeSealed {
+        watcher: usize,
+        presentity: usize,
+        wish: Wish,
+        flow: Option<u64>,
+        accepts: Accepts,
+        optional: bool,
+    },
+    RefreshSealed {
+        pick: usize,
+        wish: Wish,
+        flow: Option<u64>,
+        accepts: Accepts,
+        optional: bool,
+    },
+    PublishSealed {
+        presentity: usize,
+        tag: TagChoice,
+        pick: usize,
+        wish: Wish,
+        flow: Option<u64>,
+    },
+    CompleteOpening {
+        pick: usize,
+        within: Within,
+    },
+    /// The policy wants documents protected otherwise from now on.
+    Protect {
+        watcher: usize,
+        presentity: usize,
+        demand: Demand,
+    },
+    CompleteProtection {
+        pick: usize,
+        making: Making,
     },
     Publish {
         presentity: usize,
@@ -423,7 +554,21 @@ impl Operation {
             other => Some(u64::from(other)),
         };
         let outcome = Outcome::read(b);
-        match kind % 40 {
+        // Where a request is odd it is plain otherwise.
+        let accepts = match Oddity::read(c) {
+            Oddity::None => Accepts::read(c),
+            _ => Accepts::default(),
+        };
+        let tag = match a % 16 {
+            0..=6 => TagChoice::None,
+            7..=10 => TagChoice::Right,
+            11 => TagChoice::Stale,
+            12 => TagChoice::Elsewhere,
+            13 => TagChoice::Nonsense,
+            14 => TagChoice::Guessed,
+            _ => TagChoice::Respelled,
+        };
+        match kind % 48 {
             0..=3 => Self::Poll(pick % 6),
             4 | 5 => Self::Drain,
             6..=10 => Self::Subscribe {
@@ -433,24 +578,18 @@ impl Operation {
                 wish: Wish::read(b >> 2),
                 flow,
                 oddity: Oddity::read(c),
+                accepts,
             },
             11..=13 => Self::Refresh {
                 pick,
                 wish: Wish::read(b >> 2),
                 flow,
                 oddity: Oddity::read(c),
+                accepts,
             },
             14..=17 => Self::Publish {
                 presentity,
-                tag: match a % 16 {
-                    0..=6 => TagChoice::None,
-                    7..=10 => TagChoice::Right,
-                    11 => TagChoice::Stale,
-                    12 => TagChoice::Elsewhere,
-                    13 => TagChoice::Nonsense,
-                    14 => TagChoice::Guessed,
-                    _ => TagChoice::Respelled,
-                },
+                tag,
                 pick: usize::from(b),
                 body: a % 16 < 7 || b & 1 == 1,
                 same_body: b & 6 == 6,
@@ -521,8 +660,45 @@ impl Operation {
             34 => Self::Timeout,
             35 | 36 => Self::TimeoutAtDeadline(duration(a % 9, b)),
             37 | 38 => Self::Pass(duration(a, b)),
-            _ if a < 96 => Self::Inspect,
-            _ => Self::Quiet,
+            39 if a < 96 => Self::Inspect,
+            39 => Self::Quiet,
+            40 | 41 => Self::Protect {
+                watcher,
+                presentity,
+                demand: demand(b),
+            },
+            42..=44 => Self::CompleteProtection {
+                pick,
+                making: Making::read(b),
+            },
+            45 => match c % 4 {
+                0 => Self::SubscribeSealed {
+                    watcher,
+                    presentity,
+                    wish: Wish::read(b >> 2),
+                    flow,
+                    accepts: Accepts::read(c >> 2),
+                    optional: c >= 128,
+                },
+                1 => Self::RefreshSealed {
+                    pick,
+                    wish: Wish::read(b >> 2),
+                    flow,
+                    accepts: Accepts::read(c >> 2),
+                    optional: c >= 128,
+                },
+                _ => Self::PublishSealed {
+                    presentity,
+                    tag,
+                    pick: usize::from(b),
+                    wish: Wish::read(b >> 3),
+                    flow: [None, Some(1), Some(2), None][usize::from(b >> 6)],
+                },
+            },
+            _ => Self::CompleteOpening {
+                pick,
+                within: Within::read(b),
+            },
         }
     }
 }
@@ -581,10 +757,19 @@ fn setting([a, b, c, d, e, f, g, h]: [u8; SETTING]) -> Setting {
             });
         }
     }
+    // An even number is one of an agent that protects nothing, until it is told to.
+    let is_protecting = d & 1 == 1;
+    config.server.opens_bodies = d & 2 == 2;
+    let protections = (0..15u8).map(|place| match is_protecting {
+        true => demand((d >> 3).wrapping_add(place.wrapping_mul(h)).wrapping_mul(7)),
+        false => demand(0),
+    });
     Setting {
         config,
         seed: u64::from(d),
         rules,
+        protections: protections.collect(),
+        idle_host: d & 4 == 4,
         run_out: c >> 7 == 1,
     }
 }

@@ -127,7 +127,6 @@ impl Course {
             (Some(_), None, _) => PublishKind::Refresh,
             (Some(_), Some(_), _) => PublishKind::Modify,
         };
-        let jobs = self.agent.occupancy().jobs;
         let (transaction, effect) = self.hand_in(&message, user, flow, |course| {
             let found = tag
                 .as_deref()
@@ -155,11 +154,7 @@ impl Course {
                 {
                     400
                 }
-                _ if presentity == DEFERRED => {
-                    let full = jobs >= course.setting.config.server.limits.jobs;
-                    if full { 503 } else { 200 }
-                }
-                _ => course.commit_status(presentity, flow, found.flatten()),
+                _ => return course.publish_statuses(presentity, flow, found.flatten()),
             }]
         });
         if effect != Effect::Backlog && fault == PublishFault::None && !repeated {
@@ -168,6 +163,41 @@ impl Course {
         if effect != Effect::Taken || repeated {
             return;
         }
+        self.publish_taken(transaction, presentity, flow, kind, tag, mark, seconds);
+    }
+
+    /// What is said to a PUBLISH that is in order.
+    pub(super) fn publish_statuses(
+        &self,
+        presentity: usize,
+        flow: Option<FlowId>,
+        found: Option<usize>,
+    ) -> Vec<u16> {
+        if presentity != DEFERRED {
+            return vec![self.commit_status(presentity, flow, found)];
+        }
+        let limit = self.setting.config.server.limits.jobs;
+        let may_be = self.jobs.iter().filter(|job| !job.over);
+        let are = may_be.clone().filter(|job| !job.may_be_over);
+        match (are.count() >= limit, may_be.count() >= limit) {
+            (true, _) => vec![503],
+            (false, true) => vec![200, 503],
+            (false, false) => vec![200],
+        }
+    }
+
+    /// A publication is in force, or waits for its job.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn publish_taken(
+        &mut self,
+        transaction: u64,
+        presentity: usize,
+        flow: Option<FlowId>,
+        kind: PublishKind,
+        tag: Option<String>,
+        mark: Option<u32>,
+        seconds: u32,
+    ) {
         let change = PendingJob {
             transaction,
             presentity,

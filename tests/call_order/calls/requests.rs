@@ -3,7 +3,7 @@
 use presentity::engine::FlowId;
 
 use super::model::{NOBODY, PRESENTITIES, WATCHERS};
-use super::operations::{Oddity, PublishFault, Wish};
+use super::operations::{Accepts, Oddity, PublishFault, Wish};
 use crate::common::{Message, contact_of};
 
 /// Where the agent is reached.
@@ -79,6 +79,37 @@ pub fn with_wish(message: Message, wish: Wish) -> Message {
     match wish {
         Wish::Absent => message.without("Expires"),
         Wish::Seconds(seconds) => message.with("Expires", &seconds.to_string()),
+    }
+}
+
+/// Adds the types of protected documents to Accept.
+pub fn accepting(message: Message, accepts: Accepts) -> Message {
+    let types = [
+        (accepts.signed, "multipart/signed"),
+        (accepts.encrypted, "application/pkcs7-mime"),
+    ];
+    let named = |(name, _): &&(String, String)| name == "Accept";
+    let given = message.fields.iter().find(named);
+    let mut value = given.map_or("application/pidf+xml".to_owned(), |(_, value)| {
+        value.clone()
+    });
+    for (_, media_type) in types.iter().filter(|(accepted, _)| *accepted) {
+        value.push_str(", ");
+        value.push_str(media_type);
+    }
+    match accepts == Accepts::default() {
+        true => message,
+        false => message.with("Accept", &value),
+    }
+}
+
+/// Which of them a request has there.
+pub fn accepts(message: &Message) -> Accepts {
+    let mut values = message.fields.iter().filter(|(name, _)| name == "Accept");
+    let value = values.next().map_or("", |(_, value)| value);
+    Accepts {
+        signed: value.contains("multipart/signed"),
+        encrypted: value.contains("application/pkcs7-mime"),
     }
 }
 

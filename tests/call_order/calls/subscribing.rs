@@ -3,23 +3,34 @@
 use core::time::Duration;
 
 use presentity::engine::FlowId;
-use presentity::event::{EndReason, SubscriptionKey};
+use presentity::event::{EndReason, Protection, SubscriptionKey};
 
 use super::course::{Course, Effect};
 use super::model::{ExpectedOf, NOBODY, Phase, Subscription, WATCHERS};
-use super::operations::{Oddity, Rule, Wish};
+use super::operations::{Accepts, Oddity, Rule, Wish, Within};
 use super::requests::{self, AGENT, Stage};
 use crate::common::{Message, contact_of};
+
+/// A SUBSCRIBE in a dialog.
+#[derive(Debug, Clone)]
+pub struct Refresh {
+    pub message: Message,
+    pub place: usize,
+    pub user: Option<&'static str>,
+    pub flow: Option<FlowId>,
+    wish: Wish,
+    oddity: Oddity,
+    cseq: u32,
+}
 
 impl Course {
     pub(super) fn subscribe(
         &mut self,
-        watcher: usize,
-        presentity: usize,
-        form: usize,
+        (watcher, presentity, form): (usize, usize, usize),
         wish: Wish,
         flow: Option<u64>,
         oddity: Oddity,
+        accepts: Accepts,
     ) {
         let (mut watcher, mut presentity, mut wish) = (watcher, presentity, wish);
         let oddity = match oddity {
@@ -33,7 +44,8 @@ impl Course {
         let call = self.call_id();
         let entity = requests::entity(presentity, form);
         let plain = requests::with_wish(requests::subscribe(watcher, &entity, &call), wish);
-        let mut message = requests::odd(plain, oddity, watcher, "");
+        let message = requests::odd(plain, oddity, watcher, "");
+        let mut message = requests::accepting(message, accepts);
         let mut repeated = None;
         if oddity == Oddity::Repeated
             && let Some((last, of, to, when)) = self.last_subscribe.clone()
@@ -46,11 +58,13 @@ impl Course {
             repeated = Some(when);
         }
         let fault = requests::fault(oddity, false);
+        let accepts = requests::accepts(&message);
         let rule = self.agent.policy().rule(watcher, presentity);
         let user = requests::user(watcher);
         let id = requests::flow(flow);
         let (transaction, effect) = self.hand_in(&message, user, id, |course| {
-            let mut statuses = course.fresh_statuses(watcher, presentity, wish, rule, fault);
+            let mut statuses =
+                course.fresh_statuses(watcher, presentity, wish, rule, accepts, fault);
             if let Some(when) = repeated {
                 let small = course.setting.config.server.limits.remembered_requests < 10;
                 let known = course.clock.saturating_since(when) < Duration::from_secs(32);
@@ -90,6 +104,7 @@ impl Course {
         presentity: usize,
         wish: Wish,
         rule: Rule,
+        accepts: Accepts,
         fault: Option<(Stage, u16)>,
     ) -> Vec<u16> {
         if let Some((Stage::Form | Stage::Head, status)) = fault {
@@ -104,6 +119,9 @@ impl Course {
         }
         let (status, _) = self.verdict(rule, None);
         if status >= 300 {
+            return vec![status];
+        }
+        if let Err(status) = self.protection(watcher, presentity, accepts) {
             return vec![status];
         }
         let same = |one: &&Subscription| {
@@ -121,6 +139,29 @@ impl Course {
             vec![status, 503]
         } else {
             vec![status]
+        }
+    }
+
+    /// How the documents for a watcher are protected; the status when they cannot be.
+    fn protection(
+        &self,
+        watcher: usize,
+        presentity: usize,
+        accepts: Accepts,
+    ) -> Result<Protection, u16> {
+        let (wanted, insists) = self.agent.policy().demand(watcher, presentity);
+        let (signed, encrypted) = match wanted {
+            Protection::Signed | Protection::SignedMessage => (true, false),
+            Protection::Encrypted => (false, true),
+            Protection::SignedAndEncrypted => (true, true),
+            _ => (false, false),
+        };
+        let is_taken = signed <= accepts.signed && encrypted <= accepts.encrypted;
+        match is_taken {
+            false if !insists => Ok(Protection::None),
+            _ if encrypted && watcher == NOBODY => Err(401),
+            false => Err(406),
+            true => Ok(wanted),
         }
     }
 
@@ -145,6 +186,7 @@ impl Course {
         let contact = value("Contact", "m").expect("a contact");
         let event = value("Event", "o").expect("an event");
         let accept = value("Accept", "").unwrap_or_default();
+        let protection = self.protection(watcher, presentity, requests::accepts(message));
         self.subscriptions.push(Subscription {
             watcher,
             presentity,
@@ -155,7 +197,7 @@ impl Course {
             contact: contact.trim_matches(['<', '>']).into(),
             route: value("Record-Route", "").map(|route| route.trim_matches(['<', '>']).into()),
             event_id: event.contains("id=x1").then_some("x1"),
-            old_type: accept == "application/cpim-pidf+xml",
+            old_type: accept.split(", ").next() == Some("application/cpim-pidf+xml"),
             remote_cseq: 1,
             flow,
             key: None,
@@ -166,6 +208,10 @@ impl Course {
             held_until: None,
             open: None,
             retry: None,
+            protection: protection.expect("it was accepted"),
+            denied: false,
+            signing: None,
+            late: Vec::new(),
             cseq: self.setting.config.server.initial_cseq,
             spoken: false,
             change_sent: None,
@@ -197,15 +243,33 @@ impl Course {
         self.subscriptions[place].key = Some(key.expect("a new subscription"));
     }
 
-    pub(super) fn refresh(&mut self, pick: usize, wish: Wish, flow: Option<u64>, oddity: Oddity) {
+    pub(super) fn refresh(
+        &mut self,
+        pick: usize,
+        wish: Wish,
+        flow: Option<u64>,
+        oddity: Oddity,
+        accepts: Accepts,
+    ) {
+        if let Some(refresh) = self.next_refresh(pick, wish, flow, oddity, accepts) {
+            self.run_refresh(refresh, None);
+        }
+    }
+
+    pub(super) fn next_refresh(
+        &self,
+        pick: usize,
+        wish: Wish,
+        flow: Option<u64>,
+        oddity: Oddity,
+        accepts: Accepts,
+    ) -> Option<Refresh> {
         let known: Vec<usize> = (0..self.subscriptions.len())
             .filter(|place| self.subscriptions[*place].local_tag.is_some())
             .collect();
-        let Some(place) = known.get(pick % known.len().max(1)).copied() else {
-            return;
-        };
+        let place = known.get(pick % known.len().max(1)).copied()?;
         let subscription = &self.subscriptions[place];
-        let (watcher, presentity) = (subscription.watcher, subscription.presentity);
+        let watcher = subscription.watcher;
         let anonymous = watcher == NOBODY;
         let oddity = match oddity {
             Oddity::OtherIdentity | Oddity::NobodyNow if anonymous => Oddity::None,
@@ -231,22 +295,59 @@ impl Course {
         plain = requests::with_wish(plain, wish);
         let id = subscription.event_id.unwrap_or_default();
         let message = requests::odd(plain, oddity, watcher, id);
+        let message = requests::accepting(message, accepts);
         let user = match oddity {
             Oddity::OtherIdentity => Some(WATCHERS[(watcher + 1) % 4]),
             Oddity::NobodyNow => None,
             _ => requests::user(watcher),
         };
+        Some(Refresh {
+            message,
+            place,
+            user,
+            flow: requests::flow(flow),
+            wish,
+            oddity,
+            cseq,
+        })
+    }
+
+    /// A refresh as it comes, or when its body has been opened: what is done, what was within, and the
+    /// status that it gets for that alone.
+    pub(super) fn run_refresh(
+        &mut self,
+        refresh: Refresh,
+        opened: Option<(usize, Within, Option<u16>)>,
+    ) {
+        let Refresh {
+            message,
+            place,
+            user,
+            flow,
+            wish,
+            oddity,
+            cseq,
+        } = refresh;
+        let subscription = &self.subscriptions[place];
+        let (watcher, presentity) = (subscription.watcher, subscription.presentity);
         let fault = requests::fault(oddity, true);
         let rule = self.agent.policy().rule(watcher, presentity);
         let current = subscription.decision.clone();
         let (verdict, goes_on) = self.verdict(rule, Some(&current));
         let granted = self.granted(wish);
-        let flow = requests::flow(flow);
+        let protection = self.protection(watcher, presentity, requests::accepts(&message));
         // How far the request gets.
         let mut heard = false;
         let mut judged = false;
-        let (transaction, effect) = self.hand_in(&message, user, flow, |course| {
+        let statuses = |course: &Self| {
             let subscription = &course.subscriptions[place];
+            if let Some((_, within, Some(status))) = opened {
+                return match within {
+                    // What is within is looked at when there is a dialog.
+                    Within::Text if !subscription.is_live() => vec![status, 481],
+                    _ => vec![status],
+                };
+            }
             if let Some((Stage::Form, status)) = fault {
                 return Vec::from_iter((status != 0).then_some(status));
             }
@@ -257,7 +358,12 @@ impl Course {
                 Oddity::OtherIdentity => return vec![403],
                 Oddity::NobodyNow => return vec![401],
                 Oddity::OldSequence | Oddity::Repeated => return vec![500],
+                // Looked at before anything else.
+                Oddity::UnknownBody => return vec![415],
                 _ => {}
+            }
+            if cseq <= subscription.remote_cseq && opened.is_some() {
+                return vec![500];
             }
             if course.clock >= subscription.expires_at {
                 return vec![481];
@@ -271,11 +377,20 @@ impl Course {
                 _ => {}
             }
             judged = true;
-            match fault {
-                Some((Stage::Room, status)) if verdict < 300 => vec![status],
+            match (protection, fault) {
+                (Err(status), _) | (_, Some((Stage::Room, status))) if verdict < 300 => {
+                    vec![status]
+                }
                 _ => vec![verdict],
             }
-        });
+        };
+        let arrived = match opened {
+            None => Some(self.hand_in(&message, user, flow, statuses)),
+            Some((chore, within, _)) => self.hand_opened(chore, within, None, statuses),
+        };
+        let Some((transaction, effect)) = arrived else {
+            return;
+        };
         if effect == Effect::Backlog {
             return;
         }
@@ -287,9 +402,11 @@ impl Course {
         if judged && !goes_on {
             subscription.end("reason=rejected".into(), false, EndReason::Rejected);
         }
-        let too_large = matches!(fault, Some((Stage::Room, _))) && verdict < 300;
+        // Refused when the policy has spoken already.
+        let is_late =
+            verdict < 300 && (matches!(fault, Some((Stage::Room, _))) || protection.is_err());
         let decided = rule != Rule::Pending && rule.decision() != subscription.decision;
-        if judged && decided && (too_large || effect == Effect::Taken) {
+        if judged && decided && (is_late || effect == Effect::Taken) {
             subscription.decision = rule.decision();
             subscription.owed = true;
             self.changes.push_back((place, rule.decision()));
@@ -305,6 +422,7 @@ impl Course {
             subscription.contact = given.trim_matches(['<', '>']).into();
         }
         subscription.old_type = oddity == Oddity::OldType;
+        subscription.protection = protection.expect("it was accepted");
         subscription.spoken = true;
         if granted == 0 {
             subscription.end("reason=timeout".into(), true, EndReason::Unsubscribed);
