@@ -173,8 +173,10 @@ pub mod event;
 pub mod mime;
 pub mod pidf;
 pub mod presence;
+pub mod rules;
 pub mod sdf;
 pub mod sip;
+pub mod winfo;
 pub mod xml;
 
 /// The examples of the README are tests too.

@@ -12,10 +12,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("xml", &["engine"]),
     ("mime", &["engine", "sip"]),
     ("pidf", &["engine", "sip", "xml"]),
-    ("winfo", &["engine", "sip", "xml"]),
     ("filter", &["engine", "sip", "xml", "pidf"]),
     ("rules", &["engine", "sip", "xml", "pidf"]),
     ("event", &["engine", "sip", "mime"]),
+    ("winfo", &["engine", "sip", "xml", "mime", "event"]),
     (
         "presence",
         &[

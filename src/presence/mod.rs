@@ -15,6 +15,7 @@ mod watcher_events;
 
 pub use crate::event::Protection;
 pub use agent::{Agent, SetPresenceError, UnknownPresentity};
+pub use composition::{Composed, Composition, Moment, Part, Source};
 pub use config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 pub(crate) use package::subscriber_profile;
 pub use policy::{DenyAll, Policy};

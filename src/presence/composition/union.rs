@@ -8,12 +8,15 @@ use crate::pidf::Presence;
 /// Which ids of which parts were found taken. Such an id stays renamed for as long as its part has
 /// it, so that watchers can follow a tuple from one document to the next.
 #[derive(Debug, Default)]
-pub(super) struct Renamed(BTreeSet<(u64, String)>);
+pub(in crate::presence) struct Renamed(BTreeSet<(u64, String)>);
 
 /// Unites the parts, each with a number that stays the same for its life, in their order.
 ///
 /// Where two parts use one id, the id of the later part gets that part's number behind it.
-pub(super) fn unite<'p>(parts: &[(u64, &'p Presence)], renamed: &mut Renamed) -> Cow<'p, Presence> {
+pub(in crate::presence) fn unite<'p>(
+    parts: &[(u64, &'p Presence)],
+    renamed: &mut Renamed,
+) -> Cow<'p, Presence> {
     if let [(_, only)] = parts
         && renamed.0.is_empty()
     {
