@@ -148,6 +148,11 @@ impl<T: Named> Interned<T> {
         self.entries.get_mut(key)
     }
 
+    /// In an order that depends on nothing but the calls made.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.entries.iter()
+    }
+
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let hash = self.hasher.hash_one(self.entries.get(key)?.name());
         self.index.remove(hash, key.index);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::identity::Identity;
 use super::output::SubscriptionKey;
+use crate::engine::Timestamp;
 use crate::mime::Signer;
 
 /// Names what a watcher sees of a resource: everything, or a part that the package knows by name.
@@ -89,6 +90,7 @@ pub enum PublishDecision {
 /// A SUBSCRIBE that asks for a decision.
 #[derive(Debug, Clone)]
 pub struct SubscribeQuery<'a> {
+    pub(super) now: Timestamp,
     pub(super) identity: &'a Identity,
     pub(super) resource: &'a str,
     pub(super) uri: &'a str,
@@ -117,6 +119,11 @@ pub enum Signature {
 }
 
 impl SubscribeQuery<'_> {
+    /// The current time.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Who asks.
     pub fn identity(&self) -> &Identity {
         self.identity

@@ -206,6 +206,11 @@ impl<P: Package> Server<P> {
             delivered: 0,
             last_result: NotifyResult::None,
             signature: Signature::None,
+            assurance: context
+                .identity
+                .claims()
+                .next()
+                .map(|(_, assurance)| assurance),
             rare: None,
             owed: false,
             queued: false,

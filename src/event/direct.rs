@@ -510,6 +510,7 @@ impl<P: Package> Server<P> {
         expires: u32,
     ) -> Result<Decision, Refusal> {
         let query = SubscribeQuery {
+            now: self.now,
             identity: named.context().identity,
             resource: &named.resource,
             uri: named.request.resource,

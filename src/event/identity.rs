@@ -86,6 +86,13 @@ impl Identity {
             .any(|(name, _)| name == address_of_record)
     }
 
+    /// Somebody who is known by a canonical address of record.
+    pub(super) fn known(address_of_record: &str, assurance: Assurance) -> Self {
+        Self {
+            claims: vec![(address_of_record.to_owned(), assurance)],
+        }
+    }
+
     /// The same, listed under one of its addresses of record.
     pub(crate) fn led_by(&self, address_of_record: &str) -> Self {
         let mut claims = self.claims.clone();

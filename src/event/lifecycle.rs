@@ -78,20 +78,9 @@ impl<P: Package> Server<P> {
         termination: Termination,
     ) -> usize {
         self.advance(now);
-        let mut keys = Vec::new();
-        let key = self.resources.find(resource);
-        let mut next = key.and_then(|key| self.resources.get(key)?.subscriptions.first());
-        while let Some(index) = next {
-            let Some(subscription) = self.subscriptions.at(index) else {
-                break;
-            };
-            next = subscription.by_resource.next();
-            if subscription.is_live() {
-                keys.extend(self.subscriptions.key_at(index));
-            }
-        }
+        let keys = self.keys_of_resource(resource);
         for key in &keys {
-            self.end_as_told(*key, termination);
+            self.end_as_told(key.0, termination);
         }
         keys.len()
     }

@@ -28,6 +28,7 @@ mod publisher;
 mod refusal;
 mod remembered;
 mod resource;
+mod review;
 mod server;
 mod subscribe;
 mod subscriber;
@@ -53,8 +54,9 @@ pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
 pub use opening::{Opening, OpeningKey, OpeningOutcome};
 pub use output::{
-    Backlog, EndReason, Failure, Job, JobKey, JobOutcome, Output, PublicationKey, ServerEvent,
-    Subject, SubscriptionKey, UnknownSubscription, Verification, VerificationKey,
+    Backlog, EndReason, Failure, Forward, Forwarded, Job, JobKey, JobOutcome, Output,
+    PublicationKey, ServerEvent, Subject, SubscriptionKey, UnknownSubscription, Verification,
+    VerificationKey,
 };
 pub use package::{Forks, Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
 pub use protection::{

@@ -10,8 +10,8 @@ use super::credentials::NeedCredentials;
 use super::direct::{DirectName, DirectNotification};
 use super::opening::Opening;
 use super::protection::{ProtectError, ProtectionJob};
-use crate::engine::Timestamp;
 use crate::engine::slab::Key;
+use crate::engine::{ServerTransaction, Timestamp};
 use crate::mime::Signed;
 use crate::sip::{OutgoingRequest, Response};
 
@@ -43,6 +43,32 @@ pub enum Output {
     Open(Opening),
     /// The policy deferred a publication: do the job and report with `complete_job`.
     Job(Job),
+    /// Others are to answer a SUBSCRIBE: forward it as a proxy does (RFC 3261 section 16), and report the
+    /// final response with `report_forwarded`.
+    Forward(Forward),
+}
+
+/// A SUBSCRIBE that somebody else is to answer (RFC 3856 section 6.11.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Forward {
+    /// The transaction that the request came in.
+    pub transaction: ServerTransaction,
+    /// The canonical name of the resource.
+    pub resource: Arc<str>,
+    /// The Request-URI to forward it with: of a contact of the resource, or of another server.
+    pub target: Arc<str>,
+}
+
+/// What a host does with the outcome of a request that it has forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Forwarded {
+    /// The response goes back to the watcher, as of any request.
+    PassOn,
+    /// There is no agent: the request is to be handed in again, under the same transaction, and will be
+    /// answered here.
+    ServeHere,
 }
 
 /// Nothing happened, since too much output waits to be taken: answer 503 with Retry-After.

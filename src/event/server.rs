@@ -80,6 +80,13 @@ const HIGHEST_INITIAL_CSEQ: u32 = (1 << 31) - (1 << 24);
 /// Watchers that one poll looks at without finding one who is to be told; some hundred microseconds.
 const WATCHERS_PER_POLL: u32 = 4096;
 
+/// What is held of a resource: its version, what the application has set, and its publications.
+pub(crate) type Held<'a, P> = (
+    u64,
+    &'a mut <P as Package>::State,
+    &'a [(u64, &'a <P as Package>::Publication)],
+);
+
 /// What a deadline is for. Stale keys find nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Timer {
@@ -359,16 +366,14 @@ impl<P: Package> Server<P> {
     pub(crate) fn look_at<R>(
         &mut self,
         resource: &str,
-        look: impl FnOnce(&P, u64, &mut P::State, &[(u64, &P::Publication)]) -> R,
+        look: impl FnOnce(&P, Held<'_, P>) -> R,
     ) -> Option<R> {
         let key = self.resources.find(resource)?;
         let resource = self.resources.get_mut(key)?;
         let publications = contents(&self.publications, resource.publications.first());
         Some(look(
             &self.package,
-            resource.version,
-            &mut resource.state,
-            &publications,
+            (resource.version, &mut resource.state, &publications),
         ))
     }
 
@@ -411,6 +416,25 @@ impl<P: Package> Server<P> {
     /// The caller's source of unguessable bytes.
     pub(crate) fn entropy(&mut self) -> &mut dyn Entropy {
         &mut *self.entropy
+    }
+
+    /// The latest time that the host has told.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Refuses a request with 503.
+    pub(crate) fn turn_away(
+        &mut self,
+        now: Timestamp,
+        transaction: ServerTransaction,
+        request: &RequestRef<'_>,
+        retry_after: u32,
+    ) {
+        self.advance(now);
+        let refusal = Refusal::new(503, RefusalReason::Limit)
+            .with(HeaderName::RetryAfter, retry_after.to_string());
+        self.refuse(transaction, request, refusal);
     }
 
     // ---- what the parts share -------------------------------------------------------------

@@ -131,6 +131,7 @@ impl<P: Package> Server<P> {
             .signature
             .max(worth(waited.signers(), context.identity));
         let query = SubscribeQuery {
+            now: self.now,
             identity: context.identity,
             resource: &name,
             uri: request.uri(),
@@ -295,6 +296,7 @@ impl<P: Package> Server<P> {
             stay_with_tls(&variant.name.entity, target)?;
         }
         let query = SubscribeQuery {
+            now: self.now,
             identity: context.identity,
             resource: &resource.name,
             uri: &variant.name.entity,

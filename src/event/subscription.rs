@@ -9,6 +9,7 @@ use super::authorization::{Decision, Reason, Signature};
 use super::body::Carrier;
 use super::dialog::Dialog;
 use super::direct::Direct;
+use super::identity::Assurance;
 use super::protection::{Protection, Sealing, Waits};
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
@@ -36,6 +37,8 @@ pub(super) struct Subscription {
     pub(super) tells_change: bool,
     /// The best that its watcher's requests have shown.
     pub(super) signature: Signature,
+    /// How it was established who its watcher is.
+    pub(super) assurance: Option<Assurance>,
     pub(super) way: Way,
     pub(super) phase: Phase,
     pub(super) variant: Key,

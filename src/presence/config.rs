@@ -3,6 +3,8 @@
 use crate::event::ServerConfig;
 use crate::pidf::Note;
 
+use super::registered::ContactShown;
+
 /// Settings of a presence agent.
 ///
 /// ```
@@ -12,7 +14,7 @@ use crate::pidf::Note;
 /// config.domains = vec!["example.com".into()];
 /// config.server.min_expires = 30;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AgentConfig {
     /// Durations, pace and bounds.
@@ -28,8 +30,61 @@ pub struct AgentConfig {
     pub unknown: UnknownDocument,
     /// When the state that the application has set is shown.
     pub lasting: LastingState,
+    /// Sources beside publications that one presentity may have, the registration counting as one.
+    /// Default 64.
+    pub sources: usize,
+    /// What the tuple of a registered contact shows as its contact.
+    pub contact_shown: ContactShown,
+    /// Whether watchers are sent to a presentity's own device when that is a presence agent.
+    pub migration: Migration,
+    /// Whether the agent subscribes to contacts that register as presence agents, of presentities whose
+    /// watchers are not sent there (RFC 3856 section 6.11.1). It takes a
+    /// [back end](crate::presence::Agent::set_back_end). Default: no.
+    pub follows_agents: bool,
+    /// Watchers that are sent elsewhere in a second, so that they do not all come there at once (RFC 3856
+    /// section 6.11.2). At least 1; default 50.
+    pub departures_per_second: u32,
     /// Whether telephone numbers (tel URIs) name presentities. Default: no, 416.
     pub telephone_numbers: bool,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self {
+            server: ServerConfig::default(),
+            domains: Vec::new(),
+            pending: PendingDocument::default(),
+            blocked: BlockedDocument::default(),
+            unknown: UnknownDocument::default(),
+            lasting: LastingState::default(),
+            sources: 64,
+            contact_shown: ContactShown::default(),
+            migration: Migration::default(),
+            follows_agents: false,
+            departures_per_second: 50,
+            telephone_numbers: false,
+        }
+    }
+}
+
+/// Whether the agent hands its watchers over to a presence user agent that is a presence agent itself
+/// (RFC 3856 section 6.11.2), which saves state here.
+///
+/// It does so for a presentity with one registered contact and no more than one publication, since what
+/// several devices say is composed here: its watchers are told `deactivated`, a few at a time, and their new
+/// SUBSCRIBEs come out as [`Output::Forward`](crate::event::Output::Forward). A contact that turns out to be
+/// no presence agent is left alone for as long as it is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Migration {
+    /// Everybody is served here.
+    #[default]
+    Never,
+    /// To a contact that has registered as a presence agent: one that takes SUBSCRIBE for the package
+    /// `presence` (RFC 3840).
+    ToDeclared,
+    /// To any contact that has not said otherwise; one that answers 405 or 489 is none.
+    ToAny,
 }
 
 /// The document of a pending subscription (RFC 3856 section 6.6.2).

@@ -1,27 +1,36 @@
 //! The presence event package of SIP (RFC 3856): the presence agent, the publisher and the watcher.
 
 mod agent;
+mod alarms;
 mod composition;
 mod config;
 mod package;
 mod policy;
 mod protection;
 mod publisher;
+mod registered;
 mod registration;
 mod signer;
+mod sources;
 mod stamps;
 mod watcher;
 mod watcher_events;
 
 pub use crate::event::Protection;
-pub use agent::{Agent, SetPresenceError, UnknownPresentity};
+pub use agent::{
+    Agent, FollowError, InvalidTarget, RoleTaken, SetPresenceError, SetRegistrationError,
+    UnknownPresentity,
+};
 pub use composition::{Composed, Composition, Moment, Part, Source};
-pub use config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
+pub use config::{
+    AgentConfig, BlockedDocument, LastingState, Migration, PendingDocument, UnknownDocument,
+};
 pub(crate) use package::subscriber_profile;
 pub use policy::{DenyAll, Policy};
 pub use protection::Unprotected;
 pub(crate) use protection::authority_of;
 pub use publisher::{PublishStateError, Publisher};
+pub use registered::{ContactShown, RegisteredContact};
 pub use registration::registration_parameters;
 pub use signer::Authority;
 pub(crate) use signer::Names;

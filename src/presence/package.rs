@@ -7,10 +7,13 @@ use std::hash::DefaultHasher;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use super::composition::{Renamed, unite};
+use super::alarms::{Alarms, Cause};
+use super::composition::{Composition, Moment, PartRef, Renamed, Source, keep_apart, unite};
 use super::config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 use super::policy::Policy;
+use super::sources::Sources;
 use super::stamps::{Stamped, Stamps};
+use crate::engine::Timestamp;
 use crate::event::{
     Authorization, Package, Profile, Protection, ProtectionQuery, PublishDecision, PublishQuery,
     RenderRequest, SubscribeBodies, SubscribeQuery, Unreadable, Unserved, View, Visibility,
@@ -37,6 +40,9 @@ pub(super) struct PresencePackage<P, B> {
     lasting: LastingState,
     telephone_numbers: bool,
     pub(super) stamps: Stamps,
+    /// Nothing: the union.
+    pub(super) composition: Option<Box<dyn Composition + Send>>,
+    pub(super) alarms: Alarms,
     /// Makes the ids of false documents unguessable, so that they do not tell what they are.
     secret: u64,
 }
@@ -45,6 +51,8 @@ pub(super) struct PresencePackage<P, B> {
 #[derive(Debug, Default)]
 pub(super) struct PresenceState {
     pub(super) lasting: Option<Presence>,
+    pub(super) lasting_since: Timestamp,
+    pub(super) sources: Sources,
     renamed: Renamed,
     /// The whole document with timestamps, as those were shown it who get it signed.
     stamped: Option<Box<Stamped>>,
@@ -52,6 +60,8 @@ pub(super) struct PresenceState {
     offline_since: Option<OffsetDateTime>,
     /// The whole document, for the version it was composed at, when it took more than a look.
     composed: Option<Box<(u64, Presence)>>,
+    /// Until when that is what its parts come to.
+    composed_until: Option<Timestamp>,
 }
 
 /// The constants of presence, to those who subscribe (RFC 3856 section 6).
@@ -78,6 +88,8 @@ impl<P, B> PresencePackage<P, B> {
             lasting: config.lasting,
             telephone_numbers: config.telephone_numbers,
             stamps: Stamps::default(),
+            composition: None,
+            alarms: Alarms::new(),
             secret,
         }
     }
@@ -120,20 +132,26 @@ impl<P: Policy, B> PresencePackage<P, B> {
     /// Its entity is of no account.
     pub(super) fn whole<'p>(
         &self,
+        now: Timestamp,
         version: u64,
         state: &'p mut PresenceState,
         publications: &[(u64, &'p Presence)],
     ) -> Option<Cow<'p, Presence>> {
         let PresenceState {
             lasting,
+            lasting_since,
+            sources,
             renamed,
             composed,
+            composed_until,
             stamped,
             ..
         } = state;
-        if publications.is_empty() && lasting.is_none() {
+        let is_alone = publications.is_empty() && sources.is_empty();
+        if is_alone && lasting.is_none() {
             *renamed = Renamed::default();
             *composed = None;
+            *composed_until = None;
             *stamped = None;
             return None;
         }
@@ -141,15 +159,55 @@ impl<P: Policy, B> PresencePackage<P, B> {
             return composed.as_ref().map(|it| Cow::Borrowed(&it.1));
         }
         *composed = None;
-        let show_lasting = publications.is_empty() || self.lasting == LastingState::Always;
+        *composed_until = None;
+        let show_lasting = is_alone || self.lasting == LastingState::Always;
         let lasting = lasting.as_ref().filter(|_| show_lasting);
-        let mut parts: Vec<(u64, &Presence)> = Vec::with_capacity(publications.len() + 1);
-        parts.extend(lasting.map(|document| (LASTING, document)));
-        parts.extend_from_slice(publications);
-        Some(match unite(&parts, renamed) {
-            Cow::Borrowed(only) => Cow::Borrowed(only),
-            Cow::Owned(united) => Cow::Borrowed(&composed.insert(Box::new((version, united))).1),
-        })
+        let lasting = lasting.map(|document| PartRef {
+            source: Source::Lasting,
+            serial: LASTING,
+            document,
+            since: *lasting_since,
+        });
+        let own = [
+            Source::Application,
+            Source::Registration,
+            Source::Subscription,
+        ];
+        let own = own.into_iter().flat_map(|source| sources.of(source));
+        let own = own.map(|part| PartRef {
+            source: part.source,
+            serial: part.serial,
+            document: &part.document,
+            since: part.since,
+        });
+        let published = publications.iter().map(|(serial, document)| PartRef {
+            source: Source::Publication,
+            serial: *serial,
+            document,
+            since: Timestamp::ZERO,
+        });
+        let parts: Vec<PartRef<'p>> = lasting.into_iter().chain(own).chain(published).collect();
+        let Some(composition) = &self.composition else {
+            return Some(match unite(&parts, renamed) {
+                Cow::Borrowed(only) => Cow::Borrowed(only),
+                Cow::Owned(united) => {
+                    Cow::Borrowed(&composed.insert(Box::new((version, united))).1)
+                }
+            });
+        };
+        if let [only] = &*parts
+            && composition.keeps_single()
+            && renamed.is_empty()
+        {
+            return Some(Cow::Borrowed(only.document));
+        }
+        let moment = Moment::new(now, self.stamps.utc(now));
+        let mut done = composition.compose(keep_apart(&parts, renamed), &moment);
+        done.document.repair();
+        *composed_until = done.holds_for.map(|time| now + time);
+        Some(Cow::Borrowed(
+            &composed.insert(Box::new((version, done.document))).1,
+        ))
     }
 
     fn view(
@@ -159,7 +217,8 @@ impl<P: Policy, B> PresencePackage<P, B> {
         state: &mut PresenceState,
         publications: &[(u64, &Presence)],
     ) -> Option<Bytes> {
-        let Some(mut document) = self.whole(request.version, state, publications) else {
+        let Some(mut document) = self.whole(request.now, request.version, state, publications)
+        else {
             return written(self.nothing_known(request.entity)?);
         };
         if request.is_signed {
@@ -256,7 +315,12 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         publications: &[(u64, &Presence)],
     ) -> Option<Bytes> {
         let document = match request.visibility {
-            Visibility::View(view) => return self.view(request, view, state, publications),
+            Visibility::View(view) => {
+                let body = self.view(request, view, state, publications);
+                let until = state.composed_until;
+                self.alarms.set(request.resource, Cause::Composition, until);
+                return body;
+            }
             Visibility::PoliteBlock => match self.blocked {
                 BlockedDocument::Offline => self.offline(request, state),
                 BlockedDocument::Unknown => self.nothing_known(request.entity)?,
@@ -281,7 +345,7 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
     }
 
     fn is_lasting(&self, state: &PresenceState) -> bool {
-        state.lasting.is_some()
+        state.lasting.is_some() || !state.sources.is_empty()
     }
 }
 

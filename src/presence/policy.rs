@@ -1,10 +1,12 @@
 //! Who may watch and who may publish, as the application says.
 
+use crate::engine::Timestamp;
 use crate::event::{
     Authorization, Decision, Protection, ProtectionQuery, PublishDecision, PublishQuery, Rejection,
     SubscribeQuery, View,
 };
 use crate::pidf::Presence;
+use time::OffsetDateTime;
 
 /// The application's rules. Each answer is given at once; what only a person can decide is
 /// [`Decision::Pending`] until [`Agent::decide`](crate::presence::Agent::decide) is called.
@@ -41,6 +43,48 @@ pub trait Policy {
     fn publish(&mut self, query: &PublishQuery<'_>) -> PublishDecision {
         let _ = query;
         PublishDecision::Forbid
+    }
+
+    /// What holds from now on for a watcher whose subscription is live, asked when the application says that
+    /// the policy has changed ([`Agent::review`](crate::presence::Agent::review)); nothing leaves it as it
+    /// is. Of who asks the query knows the one name that the subscription is listed under.
+    ///
+    /// By default what [`subscribe`](Self::subscribe) answers, as to a refresh: what is not decided, and
+    /// [`Decision::Pending`], leave the subscription as it is.
+    fn review(&mut self, query: &SubscribeQuery<'_>) -> Option<Decision> {
+        match self.subscribe(query) {
+            Authorization::Decided(Decision::Pending)
+            | Authorization::Challenge
+            | Authorization::SignatureRequired(_) => None,
+            Authorization::Decided(decision) => Some(decision),
+        }
+    }
+
+    /// What time of day it is, as [`Agent::set_wall_clock`](crate::presence::Agent::set_wall_clock) was
+    /// told. By default of no account.
+    fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
+        let _ = (now, utc);
+    }
+
+    /// When time alone makes the policy answer something else about watchers of a presentity: they are
+    /// reviewed then. By default never.
+    fn changes_at(&self, presentity: &str, now: Timestamp) -> Option<Timestamp> {
+        let _ = (presentity, now);
+        None
+    }
+
+    /// Whether the answers about watchers of a presentity depend on its own state, such as its sphere. Then
+    /// [`state_changed`](Self::state_changed) is called. By default they do not.
+    fn goes_by_state(&self, presentity: &str) -> bool {
+        let _ = presentity;
+        false
+    }
+
+    /// The state of a presentity that the policy goes by, after it has changed; whether watchers are to be
+    /// reviewed for that.
+    fn state_changed(&mut self, presentity: &str, state: Option<&Presence>) -> bool {
+        let _ = (presentity, state);
+        false
     }
 
     /// How a watcher's documents are protected: signed by the presentity's domain, encrypted for the

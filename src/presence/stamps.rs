@@ -104,6 +104,11 @@ impl Stamps {
         }
     }
 
+    /// The time of day.
+    pub(super) fn utc(&self, now: Timestamp) -> Option<OffsetDateTime> {
+        self.clock.at(now)
+    }
+
     /// The time of day, in whole seconds.
     pub(super) fn at(&self, now: Timestamp) -> Option<OffsetDateTime> {
         let at = self.clock.at(now)?.to_offset(time::UtcOffset::UTC);

@@ -455,6 +455,11 @@ impl Watcher {
         ]
     }
 
+    /// The number by which its transactions are told apart.
+    pub(crate) fn role(&self) -> u8 {
+        self.subscriber.role()
+    }
+
     /// See [`Subscriber::stray_outcomes`].
     pub fn stray_outcomes(&self) -> u64 {
         self.subscriber.stray_outcomes()

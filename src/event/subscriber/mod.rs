@@ -448,6 +448,11 @@ impl Subscriber {
         ]
     }
 
+    /// The number by which its transactions are told apart.
+    pub(crate) fn role(&self) -> u8 {
+        self.config.role
+    }
+
     /// Outcomes of transactions that were not open.
     pub fn stray_outcomes(&self) -> u64 {
         self.open.strays()

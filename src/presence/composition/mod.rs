@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::engine::Timestamp;
 use crate::pidf::Presence;
 
-pub(in crate::presence) use union::{Renamed, unite};
+pub(in crate::presence) use union::{PartRef, Renamed, keep_apart, unite};
 
 /// Where a part of a presentity's state comes from. A later one is nearer to the presentity's devices of
 /// now.

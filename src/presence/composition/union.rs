@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::{Part, Source};
+use crate::engine::Timestamp;
 use crate::pidf::Presence;
 
 /// Which ids of which parts were found taken. Such an id stays renamed for as long as its part has
@@ -10,30 +12,37 @@ use crate::pidf::Presence;
 #[derive(Debug, Default)]
 pub(in crate::presence) struct Renamed(BTreeSet<(u64, String)>);
 
-/// Unites the parts, each with a number that stays the same for its life, in their order.
+impl Renamed {
+    pub(in crate::presence) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A part that is still where it is kept.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::presence) struct PartRef<'p> {
+    pub(in crate::presence) source: Source,
+    pub(in crate::presence) serial: u64,
+    pub(in crate::presence) document: &'p Presence,
+    pub(in crate::presence) since: Timestamp,
+}
+
+/// The parts with ids that are kept apart, and each with what its root says of language.
 ///
 /// Where two parts use one id, the id of the later part gets that part's number behind it.
-pub(in crate::presence) fn unite<'p>(
-    parts: &[(u64, &'p Presence)],
-    renamed: &mut Renamed,
-) -> Cow<'p, Presence> {
-    if let [(_, only)] = parts
-        && renamed.0.is_empty()
-    {
-        return Cow::Borrowed(only);
-    }
+pub(in crate::presence) fn keep_apart(parts: &[PartRef<'_>], renamed: &mut Renamed) -> Vec<Part> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
-    let mut united = Presence::default();
     let mut kept = BTreeSet::new();
-    for (serial, part) in parts {
-        let mut part = (*part).clone();
+    let mut apart = Vec::with_capacity(parts.len());
+    for part in parts {
+        let mut document = part.document.clone();
         // What one root says of language is not to be said of the others' parts.
-        part.hand_down_language();
-        part.for_each_id_mut(|_, id| {
-            let known = (*serial, core::mem::take(id));
+        document.hand_down_language();
+        document.for_each_id_mut(|_, id| {
+            let known = (part.serial, core::mem::take(id));
             let wanted = &known.1;
             *id = if taken.contains(wanted) || renamed.0.contains(&known) {
-                let mut other = format!("{wanted}-{serial}");
+                let mut other = format!("{wanted}-{}", part.serial);
                 while taken.contains(&other) {
                     other.push('-');
                 }
@@ -44,6 +53,32 @@ pub(in crate::presence) fn unite<'p>(
             };
             taken.insert(id.clone());
         });
+        apart.push(Part::new(part.source, part.serial, document, part.since));
+    }
+    renamed.0 = kept;
+    apart
+}
+
+/// Unites the parts, each with a number that stays the same for its life, in their order.
+pub(in crate::presence) fn unite<'p>(
+    parts: &[PartRef<'p>],
+    renamed: &mut Renamed,
+) -> Cow<'p, Presence> {
+    if let [only] = parts
+        && renamed.is_empty()
+    {
+        return Cow::Borrowed(only.document);
+    }
+    Cow::Owned(join(keep_apart(parts, renamed)))
+}
+
+/// All there is in parts that are apart.
+pub(in crate::presence) fn join(parts: Vec<Part>) -> Presence {
+    let mut united = Presence::default();
+    for Part {
+        document: mut part, ..
+    } in parts
+    {
         united.tuples.append(&mut part.tuples);
         united.notes.append(&mut part.notes);
         united.persons.append(&mut part.persons);
@@ -60,15 +95,28 @@ pub(in crate::presence) fn unite<'p>(
             }
         }
     }
-    renamed.0 = kept;
-    Cow::Owned(united)
+    united
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Renamed, unite};
+    use std::borrow::Cow;
+
+    use super::{PartRef, Renamed};
+    use crate::engine::Timestamp;
     use crate::pidf::{Presence, Tuple};
+    use crate::presence::Source;
     use crate::xml::{Name, namespace};
+
+    fn unite<'p>(parts: &[(u64, &'p Presence)], renamed: &mut Renamed) -> Cow<'p, Presence> {
+        let parts = parts.iter().map(|(serial, document)| PartRef {
+            source: Source::Publication,
+            serial: *serial,
+            document,
+            since: Timestamp::ZERO,
+        });
+        super::unite(&parts.collect::<Vec<_>>(), renamed)
+    }
 
     fn phone(id: &str, note: &str) -> Presence {
         Presence::new("sip:ana@example.com").with_tuple(Tuple::open(id).with_note(note))

@@ -1,6 +1,12 @@
 //! The presence agent.
 
+mod back_end;
+mod migration;
+mod review;
+mod sources;
+
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use time::OffsetDateTime;
 
@@ -8,16 +14,29 @@ use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Times
 use crate::event::{
     Ahead, Backlog, Counters, Decision, Delivery, DirectOutcome, DirectRequest, Failure, JobKey,
     JobOutcome, NoBodies, Occupancy, OpeningKey, OpeningOutcome, Output, ProtectError,
-    ProtectionKey, PublicationInfo, RefusedDirect, RequestContext, Server, SubscribeBodies,
-    SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription, Verdict, VerificationKey,
+    ProtectionKey, PublicationInfo, RefusedDirect, RequestContext, Server, ServerEvent,
+    SubscribeBodies, SubscriptionInfo, SubscriptionKey, Termination, UnknownSubscription, Verdict,
+    VerificationKey,
 };
 use crate::mime::Written;
 use crate::pidf::{Presence, WriteError};
+use crate::presence::alarms::{Cause, Passed};
 use crate::sip::{RequestRef, ResponseRef, Uri};
 
-use super::config::AgentConfig;
-use super::package::{PresencePackage, fit};
-use super::policy::Policy;
+use crate::presence::config::AgentConfig;
+use crate::presence::package::{PresencePackage, fit};
+use crate::presence::policy::Policy;
+use crate::presence::registered::ContactShown;
+use back_end::BackEnd;
+use migration::Departures;
+use review::Reviews;
+
+pub use back_end::{FollowError, RoleTaken};
+pub use migration::InvalidTarget;
+pub use sources::SetRegistrationError;
+
+/// Presentities whose time has come that one call looks at.
+const ALARMS_PER_CALL: u32 = 64;
 
 /// A presence agent (RFC 3856 section 3): it takes SUBSCRIBE and PUBLISH for its presentities and
 /// notifies their watchers.
@@ -33,6 +52,17 @@ use super::policy::Policy;
 #[derive(Debug)]
 pub struct Agent<P: Policy, B: SubscribeBodies = NoBodies> {
     server: Server<PresencePackage<P, B>>,
+    contact_shown: ContactShown,
+    max_sources: usize,
+    follows_agents: bool,
+    reviews: Reviews,
+    departures: Departures,
+    back_end: Option<Box<BackEnd>>,
+    /// What others than the server put out.
+    outbox: VecDeque<Output>,
+    max_outputs: usize,
+    retry_after: u32,
+    role: u8,
 }
 
 /// The text names no presentity that this agent could serve.
@@ -50,6 +80,9 @@ pub enum SetPresenceError {
     /// The document cannot be written.
     #[error(transparent)]
     Document(#[from] WriteError),
+    /// The presentity has as many sources as it may have.
+    #[error("too many sources of one presentity")]
+    TooManySources,
 }
 
 impl<P: Policy> Agent<P> {
@@ -72,18 +105,28 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let secret = u64::from_le_bytes(secret);
         let package = PresencePackage::new(policy, bodies, &config, secret);
         Self {
+            contact_shown: config.contact_shown,
+            max_sources: config.sources,
+            follows_agents: config.follows_agents,
+            reviews: Reviews::default(),
+            departures: Departures::new(config.migration, config.departures_per_second),
+            back_end: None,
+            outbox: VecDeque::new(),
+            max_outputs: config.server.limits.outputs,
+            retry_after: config.server.retry_after,
+            role: config.server.role,
             server: Server::new(package, config.server, entropy),
         }
     }
 
-    /// See [`Server::accepts`].
+    /// See [`Server::accepts`]. With a [back end](Self::set_back_end) the NOTIFYs for it too.
     pub fn accepts(&self, request: &RequestRef<'_>) -> bool {
-        self.server.accepts(request)
+        self.server.accepts(request) || self.is_for_back_end(request)
     }
 
     /// See [`Server::owns`].
     pub fn owns(&self, request: &RequestRef<'_>) -> bool {
-        self.server.owns(request)
+        self.server.owns(request) || self.is_for_back_end(request)
     }
 
     /// See [`Server::handle_request`].
@@ -97,6 +140,17 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
+        if self.outbox.len() >= self.max_outputs {
+            return Err(Backlog {
+                retry_after: self.retry_after,
+            });
+        }
+        if self.is_for_back_end(request) {
+            return self.notify_back_end(now, transaction, request, context);
+        }
+        if self.send_on(now, transaction, request) {
+            return Ok(());
+        }
         self.server
             .handle_request(now, transaction, request, context)
     }
@@ -108,7 +162,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         transaction: ClientTransaction,
         response: &ResponseRef<'_>,
     ) {
-        self.server.handle_response(now, transaction, response);
+        if let Some(back_end) = self.back_end_of(transaction) {
+            back_end.watcher.handle_response(now, transaction, response);
+        } else {
+            self.server.handle_response(now, transaction, response);
+        }
     }
 
     /// See [`Server::handle_failure`].
@@ -118,7 +176,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         transaction: ClientTransaction,
         failure: Failure,
     ) {
-        self.server.handle_failure(now, transaction, failure);
+        if let Some(back_end) = self.back_end_of(transaction) {
+            back_end.watcher.handle_failure(now, transaction, failure);
+        } else {
+            self.server.handle_failure(now, transaction, failure);
+        }
     }
 
     /// See [`Server::handle_flow_lost`].
@@ -129,16 +191,87 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// See [`Server::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.server.handle_timeout(now);
+        let now = self.server.now();
+        if let Some(back_end) = &mut self.back_end {
+            back_end.watcher.handle_timeout(now);
+        }
+        let mut budget = ALARMS_PER_CALL;
+        while let Some((presentity, passed)) =
+            self.server.package_mut().alarms.pop(now, &mut budget)
+        {
+            self.alarm(now, &presentity, passed);
+        }
+        self.depart(now);
     }
 
     /// See [`Server::poll_timeout`].
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.server.poll_timeout()
+        if !self.reviews.is_empty() {
+            return Some(self.server.now());
+        }
+        let back_end = self.back_end.as_ref();
+        let others = [
+            self.server.package().alarms.next(),
+            self.departures.next(),
+            back_end.and_then(|back_end| back_end.watcher.poll_timeout()),
+        ];
+        let all = others.into_iter().chain([self.server.poll_timeout()]);
+        all.flatten().min()
     }
 
     /// See [`Server::poll_output`].
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.server.poll_output()
+        if !self.reviews.is_empty() {
+            self.go_on_reviewing();
+        }
+        if self.back_end.is_some() {
+            self.poll_back_end();
+        }
+        if let Some(output) = self.outbox.pop_front() {
+            return Some(output);
+        }
+        let output = self.server.poll_output()?;
+        if let Output::Event(event) = &output {
+            self.heed(event);
+        }
+        Some(output)
+    }
+
+    /// The numbers by which its transactions are told apart.
+    fn roles(&self) -> [u8; 1] {
+        [self.role]
+    }
+
+    /// What the server tells may concern the rest.
+    fn heed(&mut self, event: &ServerEvent) {
+        let now = self.server.now();
+        match event {
+            ServerEvent::Published { resource, .. }
+            | ServerEvent::PublicationExpired { resource, .. }
+            | ServerEvent::PublicationReplaced { resource, .. } => {
+                self.state_changed(now, resource);
+                self.reconsider_migration(now, resource);
+            }
+            ServerEvent::SubscriptionStarted { .. }
+            | ServerEvent::SubscriptionChanged { .. }
+            | ServerEvent::SubscriptionEnded { .. }
+            | ServerEvent::ProtectionFailed { .. }
+            | ServerEvent::NotifyRefused { .. } => {}
+        }
+    }
+
+    /// The time has come to look at a presentity.
+    fn alarm(&mut self, now: Timestamp, presentity: &str, passed: Passed) {
+        if passed.has(Cause::Source) {
+            self.end_sources(now, presentity);
+        }
+        if passed.has(Cause::Composition) {
+            self.server.update_state(now, presentity, |_| true);
+            self.state_changed(now, presentity);
+        }
+        if passed.has(Cause::Policy) {
+            self.review_named(now, presentity);
+        }
     }
 
     /// See [`Server::provide_credentials`].
@@ -148,12 +281,18 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         transaction: ClientTransaction,
         value: &str,
     ) -> bool {
-        self.server.provide_credentials(now, transaction, value)
+        match self.back_end_of(transaction) {
+            Some(back_end) => (back_end.watcher).provide_credentials(now, transaction, value),
+            None => self.server.provide_credentials(now, transaction, value),
+        }
     }
 
     /// See [`Server::decline_credentials`].
     pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
-        self.server.decline_credentials(now, transaction)
+        match self.back_end_of(transaction) {
+            Some(back_end) => back_end.watcher.decline_credentials(now, transaction),
+            None => self.server.decline_credentials(now, transaction),
+        }
     }
 
     /// See [`Server::complete_job`].
@@ -165,7 +304,12 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// timestamp of its own gets one when it changes. Without it they do not, and a signature is of no
     /// use against replay. To be said again when the clock was set.
     pub fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
-        self.server.package_mut().stamps.set_wall_clock(now, utc);
+        let package = self.server.package_mut();
+        package.stamps.set_wall_clock(now, utc);
+        package.policy.set_wall_clock(now, utc);
+        if let Some(back_end) = &mut self.back_end {
+            back_end.watcher.set_wall_clock(now, utc);
+        }
     }
 
     /// See [`Server::complete_protection`].
@@ -287,13 +431,17 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         document.entity = format!("sip:{name}");
         document.write()?;
         fit(&mut document);
-        self.server.update_state(now, &name, |state| {
+        let changed = self.server.update_state(now, &name, |state| {
             let differs = state.lasting.as_ref() != Some(&document);
             if differs {
                 state.lasting = Some(document);
+                state.lasting_since = now;
             }
             differs
         });
+        if changed {
+            self.state_changed(now, &name);
+        }
         Ok(())
     }
 
@@ -307,9 +455,13 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         presentity: &str,
     ) -> Result<bool, UnknownPresentity> {
         let name = self.presentity(presentity)?;
-        Ok(self
+        let changed = self
             .server
-            .update_state(now, &name, |state| state.lasting.take().is_some()))
+            .update_state(now, &name, |state| state.lasting.take().is_some());
+        if changed {
+            self.state_changed(now, &name);
+        }
+        Ok(changed)
     }
 
     /// Everything that is known of a presentity, set and published, as one document under its sip
@@ -319,10 +471,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// When the text names no presentity that this agent could serve.
     pub fn presence(&mut self, presentity: &str) -> Result<Option<Presence>, UnknownPresentity> {
         let name = self.presentity(presentity)?;
+        let now = self.server.now();
         let mut whole = self
             .server
-            .look_at(&name, |package, version, state, publications| {
-                let whole = package.whole(version, state, publications);
+            .look_at(&name, |package, (version, state, publications)| {
+                let whole = package.whole(now, version, state, publications);
                 whole.map(Cow::into_owned)
             })
             .flatten();
@@ -402,7 +555,10 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
 
     /// How full the tables are.
     pub fn occupancy(&self) -> Occupancy {
-        self.server.occupancy()
+        let mut tables = self.server.occupancy();
+        tables.timers += self.server.package().alarms.len();
+        tables.outputs += self.outbox.len() + self.reviews.len() + self.departures.len();
+        tables
     }
 
     /// What happened so far.

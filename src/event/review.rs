@@ -1,0 +1,90 @@
+//! Subscriptions that are judged again though nobody has sent a SUBSCRIBE.
+
+use super::authorization::{Decision, SubscribeQuery};
+use super::identity::Identity;
+use super::output::{SubscriptionKey, UnknownSubscription};
+use super::package::Package;
+use super::server::Server;
+use super::subscription::Subscription;
+use crate::engine::Timestamp;
+
+impl<P: Package> Server<P> {
+    /// Judges a live subscription again: `ask` is asked as for a refresh by its watcher, under the name that
+    /// the subscription is listed under; nothing leaves it as it is. Tells whether something else holds
+    /// now.
+    ///
+    /// # Errors
+    /// When there is no such subscription (any more).
+    pub fn review(
+        &mut self,
+        now: Timestamp,
+        key: SubscriptionKey,
+        ask: impl FnOnce(&mut P, &SubscribeQuery<'_>) -> Option<Decision>,
+    ) -> Result<bool, UnknownSubscription> {
+        self.advance(now);
+        let subscription = self.subscriptions.get(key.0).ok_or(UnknownSubscription)?;
+        if !subscription.is_live() {
+            return Err(UnknownSubscription);
+        }
+        let resource = self.resources.get(subscription.resource);
+        let seen = self.variants.get(subscription.variant);
+        let (Some(resource), Some(seen)) = (resource, seen) else {
+            return Err(UnknownSubscription);
+        };
+        let watcher = subscription.watcher.and_then(|key| self.watchers.get(key));
+        let identity = match (watcher, subscription.assurance) {
+            (Some(watcher), Some(assurance)) => Identity::known(&watcher.name, assurance),
+            _ => Identity::nobody(),
+        };
+        let left = subscription.expires_at.saturating_since(self.now).as_secs();
+        let query = SubscribeQuery {
+            now: self.now,
+            identity: &identity,
+            resource: &resource.name,
+            uri: &seen.name.entity,
+            current: Some(&seen.name.decision),
+            subscription: Some(key),
+            expires: u32::try_from(left).unwrap_or(u32::MAX),
+            signature: subscription.signature,
+            signers: &[],
+            is_encrypted: false,
+            covers_header: false,
+        };
+        let Some(decision) = ask(&mut self.package, &query) else {
+            return Ok(false);
+        };
+        if decision == seen.name.decision {
+            return Ok(false);
+        }
+        self.apply(key.0, decision);
+        self.owe(key.0);
+        Ok(true)
+    }
+
+    /// The live subscriptions of a watcher to a resource, both by their canonical names.
+    pub fn keys_of_watcher(&self, watcher: &str, resource: &str) -> Vec<SubscriptionKey> {
+        self.subscriptions_of(watcher, resource)
+            .map(SubscriptionKey)
+            .collect()
+    }
+
+    /// The live subscriptions to a resource, named canonically, in the order in which they came.
+    pub fn keys_of_resource(&self, resource: &str) -> Vec<SubscriptionKey> {
+        let key = self.resources.find(resource);
+        let mut next = key.and_then(|key| self.resources.get(key)?.subscriptions.first());
+        let mut keys = Vec::new();
+        while let Some((key, subscription)) = next.and_then(|index| self.subscriptions.entry(index))
+        {
+            next = subscription.by_resource.next();
+            if Subscription::is_live(subscription) {
+                keys.push(SubscriptionKey(key));
+            }
+        }
+        keys
+    }
+
+    /// The canonical names of the resources that somebody watches, publishes for, or has set a state of.
+    pub fn resource_names(&self) -> impl Iterator<Item = &str> {
+        self.resources.iter().map(|(_, resource)| &*resource.name)
+    }
+}

@@ -1,0 +1,207 @@
+//! What the application, the registrar and other agents say of presentities.
+
+use core::time::Duration;
+
+use super::{Agent, SetPresenceError, UnknownPresentity};
+use crate::engine::Timestamp;
+use crate::event::{Identity, SubscribeBodies};
+use crate::pidf::Presence;
+use crate::presence::alarms::Cause;
+use crate::presence::composition::{Composition, Source};
+use crate::presence::package::{PresenceState, fit};
+use crate::presence::policy::Policy;
+use crate::presence::registered::{RegisteredContact, document_of};
+
+/// A registration that tells nothing of a presentity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetRegistrationError {
+    /// The text names no presentity of this agent.
+    #[error(transparent)]
+    Presentity(#[from] UnknownPresentity),
+    /// Nobody has proved who registers (RFC 3856 section 7.2).
+    #[error("the registration is not authenticated")]
+    NotAuthenticated,
+}
+
+/// What an agent is told by a name of the application's: a presence user agent beside it, a calendar.
+const BRIEFEST: Duration = Duration::from_secs(1);
+
+impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
+    /// How what several sources say becomes one document. Until it is called that is the union: what each
+    /// says, side by side. Documents that become others are told to their watchers.
+    pub fn set_composition(
+        &mut self,
+        now: Timestamp,
+        composition: impl Composition + Send + 'static,
+    ) {
+        self.server.package_mut().composition = Some(Box::new(composition));
+        let names: Vec<String> = (self.server.resource_names()).map(str::to_owned).collect();
+        for name in names {
+            self.server.update_state(now, &name, |_| true);
+        }
+    }
+
+    /// Sets what one source of the application's says of a presentity, such as a presence user agent in the
+    /// same process (RFC 3856 section 7.1): one of several, by its name, for a time or for as long as it is
+    /// not removed. It takes part in the document beside publications; what lasts beneath all is for
+    /// [`set_presence`](Self::set_presence). A time of less than a second counts as one.
+    ///
+    /// # Errors
+    /// As for [`set_presence`](Self::set_presence), and when there are too many sources
+    /// ([`AgentConfig::sources`](crate::presence::AgentConfig::sources)). Then nothing changes.
+    pub fn set_source(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        name: &str,
+        document: Presence,
+        lasts: Option<Duration>,
+    ) -> Result<(), SetPresenceError> {
+        let presentity = self.presentity(presentity)?;
+        let until = lasts.map(|time| now + time.max(BRIEFEST));
+        self.put_source(
+            now,
+            &presentity,
+            (Source::Application, name),
+            document,
+            until,
+        )
+    }
+
+    /// Takes back what a source of the application's has said; tells whether there was anything.
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
+    pub fn remove_source(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        name: &str,
+    ) -> Result<bool, UnknownPresentity> {
+        let presentity = self.presentity(presentity)?;
+        Ok(self.drop_source(now, &presentity, (Source::Application, name)))
+    }
+
+    /// Tells which contacts of a presentity are registered (RFC 3856 section 7.2): all that there are, each
+    /// time that something has changed; those that are not named are gone, and each is gone at its time.
+    /// Each contact is a tuple. `registrant` is who has registered them, as the registrar has
+    /// established it. Tells whether that changes the presentity's state.
+    ///
+    /// # Errors
+    /// See [`SetRegistrationError`].
+    pub fn set_registration(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        registrant: &Identity,
+        contacts: &[RegisteredContact],
+    ) -> Result<bool, SetRegistrationError> {
+        let presentity = self.presentity(presentity)?;
+        if registrant.is_nobody() && !contacts.is_empty() {
+            return Err(SetRegistrationError::NotAuthenticated);
+        }
+        let contacts = contacts.iter().filter(|contact| now < contact.expires_at());
+        let contacts: Vec<RegisteredContact> = contacts.cloned().collect();
+        let shown = self.contact_shown;
+        let changed = self.change_sources(now, &presentity, |state| {
+            state.sources.contacts = contacts;
+            remake_registration(now, &presentity, shown, state)
+        });
+        self.follow_agents(now, &presentity);
+        Ok(changed)
+    }
+
+    /// A document from some source, in the form in which it is kept.
+    pub(super) fn put_source(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        (source, name): (Source, &str),
+        mut document: Presence,
+        until: Option<Timestamp>,
+    ) -> Result<(), SetPresenceError> {
+        document.repair();
+        document.entity = format!("sip:{presentity}");
+        document.write()?;
+        fit(&mut document);
+        let most = self.max_sources;
+        let mut has_room = true;
+        self.change_sources(now, presentity, |state| {
+            let sources = &mut state.sources;
+            has_room = sources.len() < most || sources.has(source, name);
+            has_room && sources.set(now, (source, name), document, until)
+        });
+        match has_room {
+            true => Ok(()),
+            false => Err(SetPresenceError::TooManySources),
+        }
+    }
+
+    pub(super) fn drop_source(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        (source, name): (Source, &str),
+    ) -> bool {
+        self.change_sources(now, presentity, |state| state.sources.remove(source, name))
+    }
+
+    /// The time of some sources is over.
+    pub(super) fn end_sources(&mut self, now: Timestamp, presentity: &str) {
+        let shown = self.contact_shown;
+        let mut contacts_ended = false;
+        self.change_sources(now, presentity, |state| {
+            let mut changed = state.sources.expire(now);
+            let before = state.sources.contacts.len();
+            (state.sources.contacts).retain(|contact| now < contact.expires_at());
+            if state.sources.contacts.len() < before {
+                contacts_ended = true;
+                changed |= remake_registration(now, presentity, shown, state);
+            }
+            changed
+        });
+        if contacts_ended {
+            self.follow_agents(now, presentity);
+        }
+    }
+
+    fn change_sources(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        change: impl FnOnce(&mut PresenceState) -> bool,
+    ) -> bool {
+        let mut next_end = None;
+        let changed = self.server.update_state(now, presentity, |state| {
+            let changed = change(state);
+            next_end = state.sources.next_end();
+            changed
+        });
+        let alarms = &mut self.server.package_mut().alarms;
+        alarms.set(presentity, Cause::Source, next_end);
+        if changed {
+            self.state_changed(now, presentity);
+        }
+        changed
+    }
+}
+
+/// Makes the registration's part of what is registered; whether it is another now.
+fn remake_registration(
+    now: Timestamp,
+    presentity: &str,
+    shown: crate::presence::registered::ContactShown,
+    state: &mut PresenceState,
+) -> bool {
+    let sources = &mut state.sources;
+    let contacts = &sources.contacts;
+    (sources.refused).retain(|uri| contacts.iter().any(|contact| contact.uri() == uri));
+    if sources.contacts.is_empty() {
+        return sources.remove(Source::Registration, "");
+    }
+    let mut document = document_of(&format!("sip:{presentity}"), &sources.contacts, shown);
+    document.repair();
+    fit(&mut document);
+    sources.set(now, (Source::Registration, ""), document, None)
+}
