@@ -135,7 +135,7 @@ pub enum RefusedDirect {
     #[error(transparent)]
     Backlog(#[from] Backlog),
     /// The watcher or the resource is named by no URI of the kind that has subscriptions, or it is
-    /// not the business of this server.
+    /// not the business of this server, or the package has none of this kind.
     #[error("no such watcher or resource here")]
     Unserved,
     /// A name is longer than [`Limits::name`](super::Limits::name).
@@ -310,7 +310,8 @@ impl Named<'_, '_> {
 impl<P: Package> Server<P> {
     /// A request about a subscription without dialog: asked of the same policy, counted against the
     /// same limits and showing the same state as a SUBSCRIBE. What follows from it comes out of
-    /// `poll_output` as [`Output::Deliver`].
+    /// `poll_output` as [`Output::Deliver`]. A package with
+    /// [documents of each subscription](super::Documents::Personal) has no such subscriptions.
     ///
     /// # Errors
     /// See [`RefusedDirect`].
@@ -444,6 +445,9 @@ impl<P: Package> Server<P> {
         request: &'r DirectRequest<'a>,
     ) -> Result<Named<'r, 'a>, Refusal> {
         let not_here = || Refusal::new(404, RefusalReason::NotHere);
+        if self.is_personal {
+            return Err(not_here());
+        }
         let limit = self.config.limits.name;
         if [request.watcher, request.resource, request.id.unwrap_or("")]
             .iter()

@@ -93,6 +93,22 @@ impl<P: Package> Server<P> {
             })
     }
 
+    /// The live subscriptions to one resource, named canonically, in the order they came.
+    pub fn subscriptions_of_resource(
+        &self,
+        resource: &str,
+    ) -> impl Iterator<Item = SubscriptionInfo<'_>> {
+        let key = self.resources.find(resource);
+        let mut next = key.and_then(|key| self.resources.get(key)?.subscriptions.first());
+        core::iter::from_fn(move || {
+            let (key, subscription) = self.subscriptions.entry(next?)?;
+            next = subscription.by_resource.next();
+            Some((SubscriptionKey(key), subscription))
+        })
+        .filter(|(_, subscription)| subscription.is_live())
+        .filter_map(|(key, subscription)| self.subscription_info(key, subscription))
+    }
+
     /// One live subscription.
     pub fn subscription(&self, key: SubscriptionKey) -> Option<SubscriptionInfo<'_>> {
         let subscription = self

@@ -116,7 +116,7 @@ impl<P: Package> Server<P> {
         }
     }
 
-    fn end_as_told(&mut self, key: Key, termination: Termination) {
+    pub(super) fn end_as_told(&mut self, key: Key, termination: Termination) {
         let ending = Ending {
             told: termination.reason,
             retry_after: termination.retry_after,

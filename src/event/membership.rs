@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::Equivalent;
 
 use super::authorization::Decision;
+use super::output::SubscriptionKey;
 use super::package::Package;
 use super::protection::{Protection, Waits};
 use super::resource::Round;
@@ -193,6 +194,12 @@ impl<P: Package> Server<P> {
                 .unlink(&mut self.subscriptions, key.index, by_resource);
         }
         self.leave_variant(variant);
+        if self.is_personal
+            && let Some(resource) = self.resources.get_mut(resource_key)
+        {
+            self.package
+                .forget(SubscriptionKey(key), &mut resource.state);
+        }
         self.drop_if_unused(resource_key);
     }
 

@@ -22,6 +22,7 @@ mod opening;
 mod output;
 mod package;
 mod patience;
+mod personal;
 mod protection;
 mod publish;
 mod publisher;
@@ -58,7 +59,10 @@ pub use output::{
     PublicationKey, ServerEvent, Subject, SubscriptionKey, UnknownSubscription, Verification,
     VerificationKey,
 };
-pub use package::{Forks, Package, Profile, RenderRequest, Unreadable, Unserved, Visibility};
+pub use package::{
+    Documents, Forks, Package, Profile, RenderRequest, Unreadable, Unserved, Visibility,
+};
+pub use personal::{Personal, PersonalRequest};
 pub use protection::{
     ProtectError, Protection, ProtectionJob, ProtectionKey, ProtectionKind, ProtectionQuery,
 };

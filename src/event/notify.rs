@@ -198,6 +198,9 @@ impl<P: Package> Server<P> {
             }
             return self.build(key, nothing);
         }
+        if self.is_personal {
+            return self.notify_alone(key);
+        }
         let mut outcome = self.await_protection(variant);
         if let (Err(Wait::InVain(failed)), false) = (&outcome, has_waited) {
             let failed = *failed;
@@ -226,7 +229,7 @@ impl<P: Package> Server<P> {
     }
 
     /// A NOTIFY with this document, which is the current one of the subscription's variant.
-    fn build(&mut self, key: Key, document: Document) -> Option<Output> {
+    pub(super) fn build(&mut self, key: Key, document: Document) -> Option<Output> {
         let subscription = self.subscriptions.get_mut(key)?;
         if subscription.way.direct().is_some() {
             return self.deliver(key, &document);
@@ -383,8 +386,14 @@ impl<P: Package> Server<P> {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.open = None;
             subscription.last_result = result;
-            if !matches!(result, NotifyResult::Answered(200..300)) {
+            let is_delivered = matches!(result, NotifyResult::Answered(200..300));
+            if !is_delivered {
                 subscription.delivered = 0;
+            }
+            if let Some(told) = subscription.told_mut() {
+                // It goes on where there is more, or begins anew.
+                let goes_on = told.settle(is_delivered);
+                subscription.behind |= goes_on;
             }
         }
     }
@@ -555,6 +564,16 @@ impl<P: Package> Server<P> {
             let leaves_by_itself = one.owed || one.hold().is_some();
             if !one.is_live() || leaves_by_itself || self.now >= one.expires_at {
                 continue;
+            }
+            if self.is_personal {
+                let Some(document) = self.next_alone(one_key) else {
+                    continue;
+                };
+                if let Some(resource) = self.resources.get_mut(key) {
+                    resource.last_round = Some(self.now);
+                }
+                self.lanes.enter_round(key);
+                return self.build(one_key, document);
             }
             let (waits, delivered, variant) = (one.open.is_some(), one.delivered, one.variant);
             let seen = self.variants.get(variant);

@@ -1,9 +1,13 @@
 //! What an event package brings: its names, its rules, its documents.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::authorization::{Authorization, PublishDecision, PublishQuery, SubscribeQuery, View};
 use super::body::{NoBodies, SubscribeBodies};
+use super::output::SubscriptionKey;
+use super::personal::{Personal, PersonalRequest};
 use super::protection::{Protection, ProtectionQuery};
 use crate::engine::Timestamp;
 use crate::sip::{MediaType, Uri};
@@ -12,8 +16,9 @@ use crate::sip::{MediaType, Uri};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Profile {
-    /// The event type, compared byte by byte.
-    pub event_type: &'static str,
+    /// The event type, compared byte by byte; one of a template is put together at run time
+    /// ([`with_event_type`](Self::with_event_type)).
+    pub event_type: Cow<'static, str>,
     /// The duration of a subscription whose SUBSCRIBE has no Expires, in seconds.
     pub default_expires: u32,
     /// The types of the state's document, best first; the first stands for an absent Accept.
@@ -22,6 +27,8 @@ pub struct Profile {
     pub publication_types: &'static [&'static str],
     /// What a subscriber makes of a SUBSCRIBE that several notifiers accepted.
     pub forks: Forks,
+    /// For whom a notifier makes a document.
+    pub documents: Documents,
 }
 
 /// Whether one SUBSCRIBE may become several subscriptions by forking (RFC 6665 section 5.4.9).
@@ -35,17 +42,48 @@ pub enum Forks {
     Several,
 }
 
+/// For whom a document is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Documents {
+    /// For all who see the same of a resource, once for each of its states
+    /// ([`Package::render`]).
+    #[default]
+    Shared,
+    /// For each subscription alone, by what its watcher was told before ([`Package::personal`]).
+    /// Such documents are never signed or encrypted, and there are no subscriptions without dialog
+    /// to them ([`Server::handle_direct`](super::Server::handle_direct)).
+    Personal,
+}
+
 impl Profile {
     /// A package with these names, an hour as default duration, no publication, and one subscription
     /// for each SUBSCRIBE.
     pub const fn new(event_type: &'static str, media_types: &'static [&'static str]) -> Self {
         Self {
-            event_type,
+            event_type: Cow::Borrowed(event_type),
             default_expires: 3600,
             media_types,
             publication_types: &[],
             forks: Forks::One,
+            documents: Documents::Shared,
         }
+    }
+
+    /// The same under another name, such as that of a template applied to a package (RFC 6665 section
+    /// 7.2).
+    ///
+    /// ```
+    /// use presentity::event::Profile;
+    ///
+    /// let template = Profile::new("list", &["application/list+xml"]);
+    /// let applied = template.with_event_type(format!("{}.list", "dialog"));
+    /// assert_eq!(applied.event_type, "dialog.list");
+    /// ```
+    #[must_use]
+    pub fn with_event_type(mut self, event_type: impl Into<Cow<'static, str>>) -> Self {
+        self.event_type = event_type.into();
+        self
     }
 }
 
@@ -154,12 +192,34 @@ pub trait Package {
         publications: &[(u64, &Self::Publication)],
     ) -> Option<Bytes>;
 
+    /// The next document of one subscription, where the profile has
+    /// [`Documents::Personal`]; [`render`](Self::render) is not called then. Nothing when there is
+    /// nothing to tell: no NOTIFY leaves for a change, and one without body where one is due.
+    ///
+    /// What it returns is sent. Whether it arrives is seen to by the server: after a NOTIFY that was
+    /// refused, or never answered, everything is asked for again.
+    fn personal(
+        &mut self,
+        request: &PersonalRequest<'_>,
+        state: &mut Self::State,
+    ) -> Option<Personal> {
+        let _ = (request, state);
+        None
+    }
+
+    /// No more documents are asked for a subscription, since its last NOTIFY leaves, or never will.
+    /// Told only where the profile has [`Documents::Personal`].
+    fn forget(&mut self, subscription: SubscriptionKey, state: &mut Self::State) {
+        let _ = (subscription, state);
+    }
+
     /// How the documents for a watcher are protected, asked for each SUBSCRIBE that is accepted. What the
     /// watcher does not accept is not forced upon it: its SUBSCRIBE is refused with 406, and with 401
     /// when nobody asks for what would have to be encrypted. It holds until the next SUBSCRIBE of the dialog
     /// that is accepted; one that is refused leaves the subscription as it was. It is not asked for what
     /// leaves by [`Server::handle_direct`](super::Server::handle_direct), which is never protected: a policy
-    /// that demands it refuses such subscriptions. By default they are not protected.
+    /// that demands it refuses such subscriptions; nor where the profile has [`Documents::Personal`], which
+    /// are never protected. By default they are not protected.
     fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
         let _ = query;
         Protection::None

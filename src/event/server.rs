@@ -11,7 +11,7 @@ use super::dialog::Basics;
 use super::identity::RequestContext;
 use super::opening::LONGEST_WAIT;
 use super::output::{Backlog, JobKey, JobOutcome, Output, ServerEvent, Subject, SubscriptionKey};
-use super::package::Package;
+use super::package::{Documents, Package};
 use super::protection::{ProtectError, ProtectionTask, Stalled};
 use super::publish::PendingJob;
 use super::refusal::{Counters, Refusal, RefusalReason, in_dialog, response_to};
@@ -65,6 +65,8 @@ pub struct Server<P: Package> {
     pub(super) notifies: Window<OpenNotify>,
     /// Subscriptions are owed a NOTIFY; resources have rounds.
     pub(super) lanes: Lanes<Output>,
+    /// Each subscription has documents of its own.
+    pub(super) is_personal: bool,
     /// The last poll ended before it was through.
     pub(super) interrupted: bool,
     pub(super) heads: HeadWriter,
@@ -130,7 +132,7 @@ impl<P: Package> core::fmt::Debug for Server<P> {
 impl<P: Package> Server<P> {
     /// A server for a package, with the caller's source of unguessable bytes.
     pub fn new(package: P, config: ServerConfig, entropy: impl Entropy + Send + 'static) -> Self {
-        let mut allow_events = String::from(package.profile().event_type);
+        let mut allow_events = String::from(&*package.profile().event_type);
         for text in &config.other_event_types {
             if let Ok(event) = Event::parse(text)
                 && event.event_type() == text
@@ -148,7 +150,6 @@ impl<P: Package> Server<P> {
         config.initial_cseq = config.initial_cseq.min(HIGHEST_INITIAL_CSEQ);
         let added_fields = added_fields(&config.notify_fields);
         Self {
-            package,
             entropy: Box::new(entropy),
             now: Timestamp::ZERO,
             wheel: TimerWheel::new(),
@@ -178,6 +179,7 @@ impl<P: Package> Server<P> {
                 config.forgotten_after,
             ),
             lanes: Lanes::new(),
+            is_personal: package.profile().documents == Documents::Personal,
             interrupted: false,
             heads: HeadWriter::default(),
             no_content: Arc::new(Content::new(&added_fields, None, Bytes::new())),
@@ -185,6 +187,7 @@ impl<P: Package> Server<P> {
             allow_events: allow_events.into(),
             counters: Counters::default(),
             config,
+            package,
         }
     }
 

@@ -532,6 +532,9 @@ impl<P: Package> Server<P> {
         resource: &str,
         accepts: AcceptedProtection,
     ) -> Result<Protection, Refusal> {
+        if self.is_personal {
+            return Ok(Protection::None);
+        }
         let query = ProtectionQuery {
             identity: context.identity,
             resource,

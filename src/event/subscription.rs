@@ -10,6 +10,7 @@ use super::body::Carrier;
 use super::dialog::Dialog;
 use super::direct::Direct;
 use super::identity::Assurance;
+use super::personal::Told;
 use super::protection::{Protection, Sealing, Waits};
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
@@ -65,6 +66,8 @@ pub(super) struct Rare {
     /// The NOTIFY that is owed answers a challenge.
     pub(super) repetition: Option<Box<Repetition>>,
     pub(super) carrier: Option<Carrier>,
+    /// What documents of its own have told it.
+    pub(super) told: Option<Box<Told>>,
 }
 
 /// How a subscription came, and how its watcher is reached.
@@ -198,6 +201,10 @@ impl Subscription {
 
     pub(super) fn take_repetition(&mut self) -> Option<Box<Repetition>> {
         self.rare.as_mut()?.repetition.take()
+    }
+
+    pub(super) fn told_mut(&mut self) -> Option<&mut Told> {
+        self.rare.as_mut()?.told.as_deref_mut()
     }
 
     pub(super) fn carrier(&self) -> Option<&Carrier> {

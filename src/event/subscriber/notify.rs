@@ -132,7 +132,7 @@ impl Subscriber {
             return Ok(event.id());
         }
         Err(Refusal::new(489, RefusalReason::UnknownEvent)
-            .with(HeaderName::AllowEvents, self.profile.event_type))
+            .with(HeaderName::AllowEvents, self.profile.event_type.to_string()))
     }
 
     fn respond(&mut self, transaction: ServerTransaction, request: &RequestRef<'_>, status: u16) {

@@ -235,7 +235,7 @@ impl Subscriber {
 /// The lines of the package: Event, Accept (RFC 3856 section 6.5), and Contact.
 fn lines(profile: &super::Profile, event_id: Option<&str>, contact: &str, opens: bool) -> String {
     let mut lines = String::with_capacity(224);
-    for part in ["Event: ", profile.event_type] {
+    for part in ["Event: ", &profile.event_type] {
         lines.push_str(part);
     }
     if let Some(id) = event_id {
