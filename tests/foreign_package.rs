@@ -5,8 +5,8 @@ mod common;
 use bytes::Bytes;
 use common::{Driver, Message, body_of, field, response_field, seeded, state_of};
 use presentity::event::{
-    Authorization, Decision, Package, Profile, Rejection, RenderRequest, Server, ServerConfig,
-    SubscribeQuery, Unreadable, Unserved, View, Visibility,
+    Authorization, Decision, Package, Profile, PublishedBody, Rejection, RenderRequest, Server,
+    ServerConfig, SubscribeQuery, Unreadable, Unserved, View, Visibility,
 };
 use presentity::sip::{MediaType, Uri};
 
@@ -48,7 +48,7 @@ impl Package for MessageSummary {
         }
     }
 
-    fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
         Err(Unreadable("nothing is published here".into()))
     }
 

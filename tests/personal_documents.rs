@@ -7,8 +7,9 @@ use bytes::Bytes;
 use common::{Driver, Message, Outputs, body_of, field, seeded, state_of};
 use presentity::event::{
     Authorization, Decision, DirectRequest, Documents, Identity, Output, Package, Personal,
-    PersonalRequest, Profile, Protection, ProtectionQuery, RefusedDirect, RenderRequest, Server,
-    ServerConfig, SubscribeQuery, SubscriptionKey, Unreadable, Unserved, View, Visibility,
+    PersonalRequest, Profile, Protection, ProtectionQuery, PublishedBody, RefusedDirect,
+    RenderRequest, Server, ServerConfig, SubscribeQuery, SubscriptionKey, Unreadable, Unserved,
+    View, Visibility,
 };
 use presentity::sip::{MediaType, Uri};
 
@@ -43,7 +44,7 @@ impl Package for Journal {
         Decision::Allow(View::full()).into()
     }
 
-    fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
         Err(Unreadable("nothing is published here".into()))
     }
 

@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use super::profile::profile;
 use crate::event::{
-    Authorization, Decision, Package, Profile, RenderRequest, SubscribeQuery, Unreadable, Unserved,
-    View, Visibility,
+    Authorization, Decision, Package, Profile, PublishedBody, RenderRequest, SubscribeQuery,
+    Unreadable, Unserved, View, Visibility,
 };
-use crate::sip::{MediaType, Uri, host_of};
+use crate::sip::{Uri, host_of};
 
 /// Who may subscribe to certificates.
 pub trait CertificatePolicy {
@@ -86,7 +86,7 @@ impl<P: CertificatePolicy> Package for CertificatePackage<P> {
         self.policy.subscribe(query)
     }
 
-    fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
         Err(Unreadable("certificates are not published".to_owned()))
     }
 

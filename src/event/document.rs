@@ -47,9 +47,17 @@ impl<P: Package> Server<P> {
         if variant.rendered == version || variant.sealing.is_some() {
             return Some(self.as_made(variant));
         }
-        let (media_type, body) = self.render(key)?;
-        let content =
-            body.map(|body| Arc::new(Content::new(&self.added_fields, Some(media_type), body)));
+        let content = match self.as_published(key) {
+            Some((content_type, body)) => {
+                let content = Content::new(&self.added_fields, Some(&content_type), body);
+                Some(Arc::new(content))
+            }
+            None => {
+                let (media_type, body) = self.render(key)?;
+                let content = |body| Content::new(&self.added_fields, Some(media_type), body);
+                body.map(|body| Arc::new(content(body)))
+            }
+        };
         self.variants.get_mut(key)?.content = content;
         Some(self.as_made(self.variants.get(key)?))
     }
@@ -61,6 +69,32 @@ impl<P: Package> Server<P> {
             pending: variant.name.decision == Decision::Pending,
             is_signed_within: variant.name.protection == Protection::SignedMessage,
         }
+    }
+
+    /// The document of a variant inside its publisher's signature, where it is to be shown so.
+    fn as_published(&mut self, key: Key) -> Option<(String, Bytes)> {
+        let variant = self.variants.get_mut(key)?;
+        if variant.name.protection != Protection::AsPublished {
+            return None;
+        }
+        let resource = self.resources.get_mut(variant.name.resource)?;
+        let place = usize::from(variant.name.media_type);
+        let publications = contents(&self.publications, resource.publications.first());
+        let request = RenderRequest {
+            resource: &resource.name,
+            entity: &variant.name.entity,
+            visibility: &visibility(&variant.name.decision),
+            media_type: self.package.profile().media_types.get(place).copied()?,
+            version: resource.version,
+            now: self.now,
+            is_signed: false,
+        };
+        let published = self
+            .package
+            .as_published(&request, &mut resource.state, &publications)?;
+        variant.fingerprint = self.fingerprints.hash_one(&published).max(1);
+        variant.rendered = resource.version;
+        Some(published)
     }
 
     /// Makes the document of a variant for the state of now, and its fingerprint: its type, and its

@@ -60,7 +60,8 @@ pub use output::{
     VerificationKey,
 };
 pub use package::{
-    Documents, Forks, Package, Profile, RenderRequest, Unreadable, Unserved, Visibility,
+    Documents, Forks, Package, Profile, PublishedBody, RenderRequest, Unreadable, Unserved,
+    Visibility,
 };
 pub use personal::{Personal, PersonalRequest};
 pub use protection::{

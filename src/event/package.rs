@@ -131,6 +131,21 @@ pub struct RenderRequest<'a> {
     pub is_signed: bool,
 }
 
+/// The body of a PUBLISH.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct PublishedBody<'a> {
+    /// One of the profile's types for publications, with the parameters that it came with.
+    pub media_type: &'a MediaType<'a>,
+    /// The document.
+    pub octets: &'a Bytes,
+    /// The current time.
+    pub now: Timestamp,
+    /// The document inside its publisher's signature, with the type of that, if it came so and was opened:
+    /// what is passed on unmodified keeps its signature (RFC 3903 section 14.4).
+    pub as_signed: Option<(&'a str, &'a Bytes)>,
+}
+
 /// The document of a publication could not be read: 400.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unreadable publication: {0}")]
@@ -164,15 +179,13 @@ pub trait Package {
         PublishDecision::Forbid
     }
 
-    /// Reads the body of a PUBLISH, whose type is one of the profile's, with the parameters that it
-    /// came with.
+    /// Reads the body of a PUBLISH.
     ///
     /// # Errors
     /// When it cannot be read; the publication does not happen.
     fn read_publication(
         &mut self,
-        media_type: &MediaType<'_>,
-        body: &Bytes,
+        body: &PublishedBody<'_>,
     ) -> Result<Self::Publication, Unreadable>;
 
     /// Octets that a publication takes in a document, which may be more than those of the body that
@@ -191,6 +204,19 @@ pub trait Package {
         state: &mut Self::State,
         publications: &[(u64, &Self::Publication)],
     ) -> Option<Bytes>;
+
+    /// The document of a publication with its publisher's signature around it, and the type of that, where
+    /// it is what those watchers are to see: asked for [`Protection::AsPublished`] before
+    /// [`render`](Self::render) is. By default there is none.
+    fn as_published(
+        &mut self,
+        request: &RenderRequest<'_>,
+        state: &mut Self::State,
+        publications: &[(u64, &Self::Publication)],
+    ) -> Option<(String, Bytes)> {
+        let _ = (request, state, publications);
+        None
+    }
 
     /// The next document of one subscription, where the profile has
     /// [`Documents::Personal`]; [`render`](Self::render) is not called then. Nothing when there is

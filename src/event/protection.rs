@@ -38,6 +38,9 @@ pub enum Protection {
     Encrypted,
     /// Signed, and then encrypted for the watcher.
     SignedAndEncrypted,
+    /// As its publisher has signed it, for watchers who take that, where the document is the one of a signed
+    /// publication; otherwise not protected (RFC 3903 section 14.4).
+    AsPublished,
 }
 
 impl Protection {
@@ -86,7 +89,8 @@ impl ProtectionQuery<'_> {
 
     /// Whether a watcher takes documents that are protected so.
     pub fn accepts(&self, protection: Protection) -> bool {
-        (self.accepts_signed || !protection.is_signed())
+        let is_signed = protection.is_signed() || protection == Protection::AsPublished;
+        (self.accepts_signed || !is_signed)
             && (self.accepts_encrypted || !protection.is_encrypted())
     }
 }

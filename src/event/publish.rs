@@ -9,7 +9,7 @@ use super::dialog::Basics;
 use super::identity::RequestContext;
 use super::opening::worth;
 use super::output::{Job, JobKey, JobOutcome, Output, PublicationKey, ServerEvent};
-use super::package::Package;
+use super::package::{Package, PublishedBody};
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::{EntityTag, Publication, Resource, by_resource};
 use super::server::{Server, Timer};
@@ -100,7 +100,7 @@ impl<P: Package> Server<P> {
                 .with(HeaderName::MinExpires, minimum.to_string()));
         }
         if let PublishKind::Initial | PublishKind::Modify = change.kind {
-            let content = self.read_content(request)?;
+            let content = self.read_content(request, waited)?;
             change.octets = self.package.octets(&content, request.body());
             change.content = Some(content);
         }
@@ -156,17 +156,25 @@ impl<P: Package> Server<P> {
         })
     }
 
-    fn read_content(&mut self, request: &RequestRef<'_>) -> Result<P::Publication, Refusal> {
+    fn read_content(
+        &mut self,
+        request: &RequestRef<'_>,
+        waited: &Waited<'_>,
+    ) -> Result<P::Publication, Refusal> {
         if request.body().len() > self.config.limits.body {
             return Err(Refusal::new(413, RefusalReason::TooLarge));
         }
         let content_type = self.body_type(request, self.package.profile().publication_types)?;
-        self.package
-            .read_publication(&content_type, request.body())
-            .map_err(|why| {
-                super::trace::unreadable(&why);
-                Refusal::malformed()
-            })
+        let body = PublishedBody {
+            media_type: &content_type,
+            octets: request.body(),
+            now: self.now,
+            as_signed: waited.as_signed(),
+        };
+        self.package.read_publication(&body).map_err(|why| {
+            super::trace::unreadable(&why);
+            Refusal::malformed()
+        })
     }
 
     fn find_publication(

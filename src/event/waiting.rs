@@ -32,6 +32,8 @@ pub(super) struct Wrapping {
     pub(super) is_encrypted: bool,
     /// The signers have signed the header with it.
     pub(super) covers_header: bool,
+    /// The body as it came, and its type, if it was signed and nothing more.
+    pub(super) as_signed: Option<(String, Bytes)>,
 }
 
 impl<'a> Waited<'a> {
@@ -41,6 +43,11 @@ impl<'a> Waited<'a> {
 
     pub(super) fn is_encrypted(&self) -> bool {
         self.wrapping.is_some_and(|wrapping| wrapping.is_encrypted)
+    }
+
+    pub(super) fn as_signed(&self) -> Option<(&'a str, &'a Bytes)> {
+        let (content_type, octets) = self.wrapping?.as_signed.as_ref()?;
+        Some((content_type, octets))
     }
 
     pub(super) fn covers_header(&self) -> bool {
@@ -82,6 +89,12 @@ impl WaitingRequest {
 
     /// It goes on as if it had come with what was within its body.
     pub(super) fn unwrap_body(&mut self, opened: Opened, covers_header: bool) {
+        let is_signed_alone = !opened.signers.is_empty() && !opened.is_encrypted && !covers_header;
+        let mut fields = self.fields.iter();
+        let written_as = fields.find(|(name, _)| *name == HeaderName::ContentType);
+        let as_signed = written_as
+            .filter(|_| is_signed_alone)
+            .map(|(_, value)| (value.clone(), self.body.clone()));
         self.fields
             .retain(|(name, _)| *name != HeaderName::ContentType);
         // A request within may have none.
@@ -94,6 +107,7 @@ impl WaitingRequest {
             signers: opened.signers,
             is_encrypted: opened.is_encrypted,
             covers_header,
+            as_signed,
         });
     }
 

@@ -30,6 +30,8 @@ pub struct AgentConfig {
     pub unknown: UnknownDocument,
     /// When the state that the application has set is shown.
     pub lasting: LastingState,
+    /// What becomes of publications that their publisher has signed.
+    pub signed_publications: SignedPublications,
     /// Sources beside publications that one presentity may have, the registration counting as one.
     /// Default 64.
     pub sources: usize,
@@ -57,6 +59,7 @@ impl Default for AgentConfig {
             blocked: BlockedDocument::default(),
             unknown: UnknownDocument::default(),
             lasting: LastingState::default(),
+            signed_publications: SignedPublications::default(),
             sources: 64,
             contact_shown: ContactShown::default(),
             migration: Migration::default(),
@@ -65,6 +68,21 @@ impl Default for AgentConfig {
             telephone_numbers: false,
         }
     }
+}
+
+/// What becomes of a publication whose body its publisher has signed for the watchers, where the host
+/// [opens bodies](ServerConfig::opens_bodies).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SignedPublications {
+    /// The newest of them is the document, unmodified, beside which nothing else is shown (RFC 3903 section
+    /// 14.4): with its signature to those who get it
+    /// [`AsPublished`](crate::event::Protection::AsPublished). Those who may see a part of it only are
+    /// shown what there is of a presentity without state.
+    #[default]
+    PassOn,
+    /// They are composed like any other: their signature has served its purpose.
+    Compose,
 }
 
 /// Whether the agent hands its watchers over to a presence user agent that is a presence agent itself

@@ -23,7 +23,8 @@ pub use agent::{
 };
 pub use composition::{Composed, Composition, Moment, Part, Source};
 pub use config::{
-    AgentConfig, BlockedDocument, LastingState, Migration, PendingDocument, UnknownDocument,
+    AgentConfig, BlockedDocument, LastingState, Migration, PendingDocument, SignedPublications,
+    UnknownDocument,
 };
 pub(crate) use package::subscriber_profile;
 pub use policy::{DenyAll, Policy};

@@ -9,17 +9,21 @@ use time::OffsetDateTime;
 
 use super::alarms::{Alarms, Cause};
 use super::composition::{Composition, Moment, PartRef, Renamed, Source, keep_apart, unite};
-use super::config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
+use super::config::{
+    AgentConfig, BlockedDocument, LastingState, PendingDocument, SignedPublications,
+    UnknownDocument,
+};
 use super::policy::Policy;
 use super::sources::Sources;
 use super::stamps::{Stamped, Stamps};
 use crate::engine::Timestamp;
 use crate::event::{
     Authorization, Package, Profile, Protection, ProtectionQuery, PublishDecision, PublishQuery,
-    RenderRequest, SubscribeBodies, SubscribeQuery, Unreadable, Unserved, View, Visibility,
+    PublishedBody, RenderRequest, SubscribeBodies, SubscribeQuery, Unreadable, Unserved, View,
+    Visibility,
 };
 use crate::pidf::{Presence, ReadOptions, Tuple};
-use crate::sip::{MediaType, Uri, host_of};
+use crate::sip::{Uri, host_of};
 
 /// The type of today, and the one of before RFC 3863.
 const MEDIA_TYPES: &[&str] = &["application/pidf+xml", "application/cpim-pidf+xml"];
@@ -38,6 +42,7 @@ pub(super) struct PresencePackage<P, B> {
     blocked: BlockedDocument,
     unknown: UnknownDocument,
     lasting: LastingState,
+    signed_publications: SignedPublications,
     telephone_numbers: bool,
     pub(super) stamps: Stamps,
     /// Nothing: the union.
@@ -45,6 +50,21 @@ pub(super) struct PresencePackage<P, B> {
     pub(super) alarms: Alarms,
     /// Makes the ids of false documents unguessable, so that they do not tell what they are.
     secret: u64,
+}
+
+/// What a publication says. One that is repeated says what it said, whatever is around it.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) document: Presence,
+    since: Timestamp,
+    /// The document inside its publisher's signature, and the type of that.
+    as_signed: Option<Box<(String, Bytes)>>,
+}
+
+impl PartialEq for Published {
+    fn eq(&self, other: &Self) -> bool {
+        self.document == other.document && self.as_signed.is_some() == other.as_signed.is_some()
+    }
 }
 
 /// What is held of one presentity beside its publications.
@@ -86,6 +106,7 @@ impl<P, B> PresencePackage<P, B> {
             blocked: config.blocked,
             unknown: config.unknown,
             lasting: config.lasting,
+            signed_publications: config.signed_publications,
             telephone_numbers: config.telephone_numbers,
             stamps: Stamps::default(),
             composition: None,
@@ -135,7 +156,7 @@ impl<P: Policy, B> PresencePackage<P, B> {
         now: Timestamp,
         version: u64,
         state: &'p mut PresenceState,
-        publications: &[(u64, &'p Presence)],
+        publications: &[(u64, &'p Published)],
     ) -> Option<Cow<'p, Presence>> {
         let PresenceState {
             lasting,
@@ -160,6 +181,9 @@ impl<P: Policy, B> PresencePackage<P, B> {
         }
         *composed = None;
         *composed_until = None;
+        if let Some(signed) = self.unmodified(publications) {
+            return Some(Cow::Borrowed(&signed.document));
+        }
         let show_lasting = is_alone || self.lasting == LastingState::Always;
         let lasting = lasting.as_ref().filter(|_| show_lasting);
         let lasting = lasting.map(|document| PartRef {
@@ -180,11 +204,11 @@ impl<P: Policy, B> PresencePackage<P, B> {
             document: &part.document,
             since: part.since,
         });
-        let published = publications.iter().map(|(serial, document)| PartRef {
+        let published = publications.iter().map(|(serial, publication)| PartRef {
             source: Source::Publication,
             serial: *serial,
-            document,
-            since: Timestamp::ZERO,
+            document: &publication.document,
+            since: publication.since,
         });
         let parts: Vec<PartRef<'p>> = lasting.into_iter().chain(own).chain(published).collect();
         let Some(composition) = &self.composition else {
@@ -210,12 +234,22 @@ impl<P: Policy, B> PresencePackage<P, B> {
         ))
     }
 
+    /// The signed publication that is the document, where those are passed on.
+    fn unmodified<'p>(&self, publications: &[(u64, &'p Published)]) -> Option<&'p Published> {
+        if self.signed_publications == SignedPublications::Compose {
+            return None;
+        }
+        let signed = publications.iter().map(|(_, publication)| *publication);
+        let signed = signed.filter(|publication| publication.as_signed.is_some());
+        signed.max_by_key(|publication| publication.since)
+    }
+
     fn view(
         &self,
         request: &RenderRequest<'_>,
         view: &View,
         state: &mut PresenceState,
-        publications: &[(u64, &Presence)],
+        publications: &[(u64, &Published)],
     ) -> Option<Bytes> {
         let Some(mut document) = self.whole(request.now, request.version, state, publications)
         else {
@@ -228,6 +262,9 @@ impl<P: Policy, B> PresencePackage<P, B> {
             document = Cow::Borrowed(state.stamped.insert(Box::new(stamped)).document());
         }
         if view.name().is_some() {
+            if self.unmodified(publications).is_some() {
+                return written(self.nothing_known(request.entity)?);
+            }
             let document = document.to_mut();
             request.entity.clone_into(&mut document.entity);
             self.policy.apply_view(view, request.resource, document);
@@ -243,7 +280,7 @@ impl<P: Policy, B> PresencePackage<P, B> {
 
 impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
     type State = PresenceState;
-    type Publication = Presence;
+    type Publication = Published;
 
     fn profile(&self) -> &Profile {
         &self.profile
@@ -277,24 +314,26 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         self.policy.protection(query)
     }
 
-    fn read_publication(
-        &mut self,
-        media_type: &MediaType<'_>,
-        body: &Bytes,
-    ) -> Result<Presence, Unreadable> {
+    fn read_publication(&mut self, body: &PublishedBody<'_>) -> Result<Published, Unreadable> {
         let options = ReadOptions {
-            charset: media_type.param("charset").map(Cow::into_owned),
+            charset: body.media_type.param("charset").map(Cow::into_owned),
             ..ReadOptions::default()
         };
-        let read = Presence::read_with(body, &options);
+        let read = Presence::read_with(body.octets, &options);
         let (mut document, _) = read.map_err(|error| Unreadable(error.to_string()))?;
         // Whatever could be read is passed on; what no document may have is put right.
         document.repair();
         fit(&mut document);
-        Ok(document)
+        let as_signed = body.as_signed;
+        Ok(Published {
+            document,
+            since: body.now,
+            as_signed: as_signed.map(|(name, octets)| Box::new((name.to_owned(), octets.clone()))),
+        })
     }
 
-    fn octets(&self, publication: &Presence, body: &Bytes) -> usize {
+    fn octets(&self, publication: &Published, body: &Bytes) -> usize {
+        let publication = &publication.document;
         // What a character takes when it is escaped, and a language when it goes to every part
         // because there are other publications.
         let alone = publication.write();
@@ -312,7 +351,7 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         &mut self,
         request: &RenderRequest<'_>,
         state: &mut PresenceState,
-        publications: &[(u64, &Presence)],
+        publications: &[(u64, &Published)],
     ) -> Option<Bytes> {
         let document = match request.visibility {
             Visibility::View(view) => {
@@ -334,6 +373,29 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
             },
         };
         written(document)
+    }
+
+    fn as_published(
+        &mut self,
+        request: &RenderRequest<'_>,
+        state: &mut PresenceState,
+        publications: &[(u64, &Published)],
+    ) -> Option<(String, Bytes)> {
+        let Visibility::View(view) = request.visibility else {
+            return None;
+        };
+        if view.name().is_some() {
+            return None;
+        }
+        if let Some(signed) = self.unmodified(publications) {
+            return signed.as_signed.as_deref().cloned();
+        }
+        let is_alone = state.sources.is_empty()
+            && (state.lasting.is_none() || self.lasting == LastingState::WhenAlone);
+        match publications {
+            [(_, only)] if is_alone => only.as_signed.as_deref().cloned(),
+            _ => None,
+        }
     }
 
     fn bodies(&self) -> &dyn SubscribeBodies {

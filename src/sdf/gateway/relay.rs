@@ -8,10 +8,11 @@ use bytes::Bytes;
 use super::super::Checks;
 use crate::engine::Timestamp;
 use crate::event::{
-    Authorization, BodyQuery, BodyReading, Decision, Package, Profile, RenderRequest,
-    SubscribeBodies, SubscribeQuery, SubscriptionKey, Unreadable, Unserved, Visibility,
+    Authorization, BodyQuery, BodyReading, Decision, Package, Profile, PublishedBody,
+    RenderRequest, SubscribeBodies, SubscribeQuery, SubscriptionKey, Unreadable, Unserved,
+    Visibility,
 };
-use crate::sip::{MediaType, Uri};
+use crate::sip::Uri;
 
 /// Watcher and presentity by their canonical names, and token.
 pub(super) type Name = (String, String, String);
@@ -115,7 +116,7 @@ impl Package for Relay {
         current.clone().into()
     }
 
-    fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
         Err(Unreadable("nothing is published here".to_owned()))
     }
 
