@@ -1,7 +1,7 @@
 //! The presence event package of SIP (RFC 3856): the presence agent, the publisher and the watcher.
 
 mod agent;
-mod composition;
+pub mod composition;
 mod config;
 mod package;
 mod policy;
@@ -15,7 +15,7 @@ mod watcher_events;
 
 pub use crate::event::Protection;
 pub use agent::{Agent, SetPresenceError, UnknownPresentity};
-pub use composition::{Composed, Composition, Moment, Part, Source};
+pub use composition::{Composed, Composition, Compositor, Moment, Part, Source};
 pub use config::{AgentConfig, BlockedDocument, LastingState, PendingDocument, UnknownDocument};
 pub(crate) use package::subscriber_profile;
 pub use policy::{DenyAll, Policy};
