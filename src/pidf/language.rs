@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::device::Device;
 use super::lexical::LONGEST_LANGUAGE;
+use super::note::Note;
+use super::person::Person;
 use super::presence::Presence;
+use super::tuple::{Status, Tuple};
 use crate::xml::{Attributes, Element, Name, namespace, trim};
 
 /// The language that these attributes state, unless it is longer than any may be.
@@ -165,10 +169,65 @@ impl Presence {
     }
 }
 
+/// The language of a part, taken off it and given to its notes and extensions that state none of their
+/// own.
+fn hand_down(
+    attributes: &mut Attributes,
+    notes: &mut [Note],
+    extensions: &mut [Element],
+) -> Option<String> {
+    let taken = attributes.remove(namespace::XML, "lang")?;
+    let tag = trim(&taken.value);
+    if tag.is_empty() || tag.len() > LONGEST_LANGUAGE {
+        return None;
+    }
+    for note in notes {
+        note.lang.get_or_insert_with(|| tag.to_owned());
+    }
+    for extension in extensions {
+        if let Cow::Owned(spoken) = within(extension, Some(tag)) {
+            *extension = spoken;
+        }
+    }
+    Some(tag.to_owned())
+}
+
+impl Tuple {
+    /// Takes the language of the tuple off it and gives it to what is in it, so that this may be moved
+    /// to another one.
+    pub(crate) fn hand_down_language(&mut self) {
+        let tag = hand_down(&mut self.attributes, &mut self.notes, &mut self.extensions);
+        if let Some(tag) = tag {
+            give(&mut self.status.attributes, &tag);
+        }
+        self.status.hand_down_language();
+    }
+}
+
+impl Status {
+    fn hand_down_language(&mut self) {
+        hand_down(&mut self.attributes, &mut [], &mut self.extensions);
+    }
+}
+
+impl Person {
+    /// Takes the language of the person off it and gives it to what is in it.
+    pub(crate) fn hand_down_language(&mut self) {
+        hand_down(&mut self.attributes, &mut self.notes, &mut self.extensions);
+    }
+}
+
+impl Device {
+    /// Takes the language of the device off it and gives it to what is in it.
+    pub(crate) fn hand_down_language(&mut self) {
+        hand_down(&mut self.attributes, &mut self.notes, &mut self.extensions);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pidf::{Device, DeviceId, Note, Person, Tuple};
+    use crate::pidf::DeviceId;
 
     fn spoken(attributes: &mut Attributes, tag: &str) {
         attributes.set(Name::new(namespace::XML, "lang"), tag);

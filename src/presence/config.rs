@@ -3,7 +3,7 @@
 use crate::event::ServerConfig;
 use crate::pidf::Note;
 
-use super::registered::ContactShown;
+use super::registered::Registrations;
 
 /// Settings of a presence agent.
 ///
@@ -35,8 +35,9 @@ pub struct AgentConfig {
     /// Sources beside publications that one presentity may have, the registration counting as one.
     /// Default 64.
     pub sources: usize,
-    /// What the tuple of a registered contact shows as its contact.
-    pub contact_shown: ContactShown,
+    /// How registered contacts are shown. Without a secret of its own the ids are made with one that the
+    /// agent's entropy gives, so that they are others after a restart.
+    pub registrations: Registrations,
     /// Whether watchers are sent to a presentity's own device when that is a presence agent.
     pub migration: Migration,
     /// Whether the agent subscribes to contacts that register as presence agents, of presentities whose
@@ -61,7 +62,7 @@ impl Default for AgentConfig {
             lasting: LastingState::default(),
             signed_publications: SignedPublications::default(),
             sources: 64,
-            contact_shown: ContactShown::default(),
+            registrations: Registrations::default(),
             migration: Migration::default(),
             follows_agents: false,
             departures_per_second: 50,

@@ -2,7 +2,7 @@
 
 mod agent;
 mod alarms;
-mod composition;
+pub mod composition;
 mod config;
 mod package;
 mod policy;
@@ -21,7 +21,7 @@ pub use agent::{
     Agent, FollowError, InvalidTarget, RoleTaken, SetPresenceError, SetRegistrationError,
     UnknownPresentity,
 };
-pub use composition::{Composed, Composition, Moment, Part, Source};
+pub use composition::{Composed, Composition, Compositor, Moment, Part, Source};
 pub use config::{
     AgentConfig, BlockedDocument, LastingState, Migration, PendingDocument, SignedPublications,
     UnknownDocument,
@@ -31,7 +31,7 @@ pub use policy::{DenyAll, Policy};
 pub use protection::Unprotected;
 pub(crate) use protection::authority_of;
 pub use publisher::{PublishStateError, Publisher};
-pub use registered::{ContactShown, RegisteredContact};
+pub use registered::{ContactShown, RegisteredContact, RegisteredError, Registrations};
 pub use registration::registration_parameters;
 pub use signer::Authority;
 pub(crate) use signer::Names;

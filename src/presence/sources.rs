@@ -103,7 +103,7 @@ impl Sources {
     /// When the next of them runs out.
     pub(super) fn next_end(&self) -> Option<Timestamp> {
         let parts = self.parts.iter().filter_map(|part| part.until);
-        let contacts = self.contacts.iter().map(RegisteredContact::expires_at);
+        let contacts = self.contacts.iter().map(|contact| contact.expires_at);
         parts.chain(contacts).min()
     }
 }

@@ -70,7 +70,9 @@ pub use service_class::{ServiceClass, ServiceKind};
 pub use sphere::{Sphere, SphereKind};
 pub use status_icon::StatusIcon;
 pub use time_offset::TimeOffset;
+pub(crate) use timed::period_of;
 pub use timed::{Timed, in_force};
+pub(crate) use user_input::input_of;
 pub use user_input::{InputState, UserInput};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::pidf::{ValueError, timestamp};
-use crate::xml::{Element, Name, trim};
+use crate::xml::{Element, Name, namespace, trim};
 
 /// Something that is so from one time until another (RFC 4480, 3.1).
 ///
@@ -59,6 +59,15 @@ pub(super) fn read_time(element: &Element, attribute: &str) -> Option<OffsetDate
     timestamp::parse(text).or_else(|| timestamp::parse(&format!("{text}Z")))
 }
 
+/// From when until when an element of rich presence is so; none of one that is not of those that may
+/// say so.
+pub(crate) fn period_of(
+    element: &Element,
+) -> Option<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
+    let may_say = element.namespace() == namespace::RPID && TIMED.contains(&element.local());
+    may_say.then(|| (read_time(element, "from"), read_time(element, "until")))
+}
+
 /// Writes a time as an xs:dateTime, which knows no year 0.
 pub(super) fn put_time(
     element: &mut Element,
@@ -96,7 +105,10 @@ pub(super) fn put_period(
 
 /// Access to `id`, `from`, `until` and the other attributes of the types named.
 macro_rules! timed {
-    ($($owner:ty $(, $own:literal)?;)+) => {$(
+    ($($owner:ty $(, $own:literal)?;)+) => {
+        /// The elements that may say from when until when they are so.
+        const TIMED: &[&str] = &[$(<$owner as $crate::pidf::Extension>::LOCAL),+];
+    $(
         impl $owner {
             const OWN: &'static [&'static str] = &["id", "from", "until", $($own)?];
 

@@ -110,6 +110,15 @@ impl UserInput {
     }
 }
 
+/// In use or not, and when the last input was, of an element that says so.
+pub(crate) fn input_of(element: &Element) -> Option<(InputState, Option<OffsetDateTime>)> {
+    if !element.is(namespace::RPID, UserInput::LOCAL) {
+        return None;
+    }
+    let state = InputState::from_name(trim(&element.text()))?;
+    Some((state, read_time(element, "last-input")))
+}
+
 fn read_threshold(element: &Element) -> Option<u32> {
     let seconds = lexical::integer(element.attribute("idle-threshold")?)?;
     u32::try_from(seconds).ok().filter(|seconds| *seconds > 0)

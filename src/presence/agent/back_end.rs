@@ -194,9 +194,8 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if self.follows_agents && self.device_of(now, presentity).is_none() {
             let contacts = self.server.look_at(presentity, |_, (_, state, _)| {
                 let contacts = state.sources.contacts.iter();
-                let agents =
-                    contacts.filter(|contact| contact.declares_presence_agent() == Some(true));
-                agents.map(|contact| contact.uri().to_owned()).collect()
+                let agents = contacts.filter(|contact| contact.declares_presence_agent());
+                agents.map(|contact| contact.uri.clone()).collect()
             });
             wanted = contacts.unwrap_or_default();
         }

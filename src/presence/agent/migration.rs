@@ -146,10 +146,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let mut is_contact = false;
         self.server.update_state(now, &name, |state| {
             let sources = &mut state.sources;
-            is_contact = sources
-                .contacts
-                .iter()
-                .any(|contact| contact.uri() == target);
+            is_contact = sources.contacts.iter().any(|contact| contact.uri == target);
             if is_contact && is_no_agent && !sources.refused.iter().any(|uri| uri == target) {
                 sources.refused.push(target.to_owned());
             }
@@ -241,14 +238,14 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                         .any(|source| sources.of(*source).next().is_some());
                 let is_agent = match migration {
                     Migration::Never => false,
-                    Migration::ToDeclared => contact.declares_presence_agent() == Some(true),
-                    Migration::ToAny => contact.declares_presence_agent() != Some(false),
+                    Migration::ToDeclared => contact.declares_presence_agent(),
+                    Migration::ToAny => !contact.denies_presence_agent(),
                 };
-                let is_refused = sources.refused.iter().any(|uri| uri == contact.uri());
+                let is_refused = sources.refused.iter().any(|uri| *uri == contact.uri);
                 let is_spared = sources.spared_until.is_some_and(|until| now < until);
-                let is_over = contact.expires_at() <= now;
+                let is_over = contact.expires_at <= now;
                 (is_agent && !is_composed && !is_refused && !is_spared && !is_over)
-                    .then(|| Arc::from(contact.uri()))
+                    .then(|| Arc::from(&*contact.uri))
             });
         target.flatten()
     }

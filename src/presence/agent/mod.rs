@@ -26,7 +26,7 @@ use crate::sip::{RequestRef, ResponseRef, Uri};
 use crate::presence::config::AgentConfig;
 use crate::presence::package::{PresencePackage, fit};
 use crate::presence::policy::Policy;
-use crate::presence::registered::ContactShown;
+use crate::presence::registered::Registrations;
 use back_end::BackEnd;
 use migration::Departures;
 use review::Reviews;
@@ -52,7 +52,7 @@ const ALARMS_PER_CALL: u32 = 64;
 #[derive(Debug)]
 pub struct Agent<P: Policy, B: SubscribeBodies = NoBodies> {
     server: Server<PresencePackage<P, B>>,
-    contact_shown: ContactShown,
+    registrations: Registrations,
     max_sources: usize,
     follows_agents: bool,
     reviews: Reviews,
@@ -103,9 +103,13 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let mut secret = [0; 8];
         entropy.fill(&mut secret);
         let secret = u64::from_le_bytes(secret);
+        let mut registrations = config.registrations.clone();
+        if registrations.secret == 0 {
+            registrations.secret = secret.rotate_left(32);
+        }
         let package = PresencePackage::new(policy, bodies, &config, secret);
         Self {
-            contact_shown: config.contact_shown,
+            registrations,
             max_sources: config.sources,
             follows_agents: config.follows_agents,
             reviews: Reviews::default(),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Agent, SetPresenceError, UnknownPresentity};
+use super::{Agent, SetPresenceError, UnknownPresentity, with_scheme};
 use crate::engine::Timestamp;
 use crate::event::{Identity, SubscribeBodies};
 use crate::pidf::Presence;
@@ -10,7 +10,7 @@ use crate::presence::alarms::Cause;
 use crate::presence::composition::{Composition, Source};
 use crate::presence::package::{PresenceState, fit};
 use crate::presence::policy::Policy;
-use crate::presence::registered::{RegisteredContact, document_of};
+use crate::presence::registered::{RegisteredContact, RegisteredError};
 
 /// A registration that tells nothing of a presentity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,9 +22,12 @@ pub enum SetRegistrationError {
     /// Nobody has proved who registers (RFC 3856 section 7.2).
     #[error("the registration is not authenticated")]
     NotAuthenticated,
+    /// There is something in it that no document can show, or too much of it.
+    #[error(transparent)]
+    Contacts(#[from] RegisteredError),
 }
 
-/// What an agent is told by a name of the application's: a presence user agent beside it, a calendar.
+/// A source lasts no shorter.
 const BRIEFEST: Duration = Duration::from_secs(1);
 
 impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
@@ -101,12 +104,12 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if registrant.is_nobody() && !contacts.is_empty() {
             return Err(SetRegistrationError::NotAuthenticated);
         }
-        let contacts = contacts.iter().filter(|contact| now < contact.expires_at());
+        let document = (self.registrations).presence(now, &own_uri(&presentity), contacts)?;
+        let contacts = contacts.iter().filter(|contact| now < contact.expires_at);
         let contacts: Vec<RegisteredContact> = contacts.cloned().collect();
-        let shown = self.contact_shown;
         let changed = self.change_sources(now, &presentity, |state| {
             state.sources.contacts = contacts;
-            remake_registration(now, &presentity, shown, state)
+            show_registration(now, document, state)
         });
         self.follow_agents(now, &presentity);
         Ok(changed)
@@ -149,17 +152,23 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
 
     /// The time of some sources is over.
     pub(super) fn end_sources(&mut self, now: Timestamp, presentity: &str) {
-        let shown = self.contact_shown;
+        let registrations = self.registrations.clone();
         let mut contacts_ended = false;
         self.change_sources(now, presentity, |state| {
-            let mut changed = state.sources.expire(now);
-            let before = state.sources.contacts.len();
-            (state.sources.contacts).retain(|contact| now < contact.expires_at());
-            if state.sources.contacts.len() < before {
-                contacts_ended = true;
-                changed |= remake_registration(now, presentity, shown, state);
-            }
-            changed
+            let changed = state.sources.expire(now);
+            let contacts = &mut state.sources.contacts;
+            let before = contacts.len();
+            contacts.retain(|contact| now < contact.expires_at);
+            contacts_ended = contacts.len() < before;
+            // What could be shown of more can be shown of fewer.
+            let fewer = contacts_ended
+                .then(|| {
+                    registrations
+                        .presence(now, &own_uri(presentity), contacts)
+                        .ok()
+                })
+                .flatten();
+            fewer.is_some_and(|document| show_registration(now, document, state)) || changed
         });
         if contacts_ended {
             self.follow_agents(now, presentity);
@@ -187,21 +196,19 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     }
 }
 
-/// Makes the registration's part of what is registered; whether it is another now.
-fn remake_registration(
-    now: Timestamp,
-    presentity: &str,
-    shown: crate::presence::registered::ContactShown,
-    state: &mut PresenceState,
-) -> bool {
+/// Puts what is registered in force, as the document says it; whether that is another state.
+fn show_registration(now: Timestamp, mut document: Presence, state: &mut PresenceState) -> bool {
     let sources = &mut state.sources;
     let contacts = &sources.contacts;
-    (sources.refused).retain(|uri| contacts.iter().any(|contact| contact.uri() == uri));
-    if sources.contacts.is_empty() {
+    (sources.refused).retain(|uri| contacts.iter().any(|contact| contact.uri == *uri));
+    if contacts.is_empty() {
         return sources.remove(Source::Registration, "");
     }
-    let mut document = document_of(&format!("sip:{presentity}"), &sources.contacts, shown);
-    document.repair();
     fit(&mut document);
     sources.set(now, (Source::Registration, ""), document, None)
+}
+
+/// A canonical name as the URI of a document.
+fn own_uri(presentity: &str) -> String {
+    with_scheme(presentity).unwrap_or_else(|| presentity.to_owned())
 }

@@ -1,5 +1,11 @@
 //! Composition: what several sources say of a presentity becomes one document (RFC 3856 section 6.11.1).
 
+mod compositor;
+mod device_key;
+mod periods;
+mod ranking;
+mod settings;
+mod statement;
 mod union;
 
 use core::time::Duration;
@@ -9,6 +15,8 @@ use time::OffsetDateTime;
 use crate::engine::Timestamp;
 use crate::pidf::Presence;
 
+pub use compositor::Compositor;
+pub use settings::{Aged, Conflicts, Devices, Periods, Persons, Remarks, Services};
 pub(in crate::presence) use union::{PartRef, Renamed, keep_apart, unite};
 
 /// Where a part of a presentity's state comes from. A later one is nearer to the presentity's devices of

@@ -132,6 +132,23 @@ pub(super) fn push_lowercase(out: &mut String, text: &str) {
     }
 }
 
+/// Writes a part of parameters or header fields in the one way in which all equivalent ones are written.
+pub(super) fn push_spelt(out: &mut String, text: &str) {
+    for unit in units(text) {
+        push_byte(out, unit.byte, unit.escaped, &SPELT);
+    }
+}
+
+/// Likewise, the case of letters aside.
+pub(super) fn push_spelt_lowercase(out: &mut String, text: &str) {
+    for unit in units(text) {
+        push_byte(out, unit.byte.to_ascii_lowercase(), unit.escaped, &SPELT);
+    }
+}
+
+/// What stands there without escape: whatever may, so that it stays apart from its escape.
+static SPELT: ByteSet = UNRESERVED.and("&=+$,;?/[]:@");
+
 fn push_byte(out: &mut String, byte: u8, escape: bool, plain: &ByteSet) {
     if !escape && plain.has(byte) {
         out.push(char::from(byte));

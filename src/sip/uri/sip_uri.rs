@@ -4,7 +4,10 @@ use core::fmt;
 
 use super::super::byte_set::split_once;
 use super::super::grammar::DIGIT;
-use super::characters::{PASSWORD, USER, covers, equivalent, equivalent_ignoring_case, push_user};
+use super::characters::{
+    PASSWORD, USER, covers, equivalent, equivalent_ignoring_case, push_spelt, push_spelt_lowercase,
+    push_user,
+};
 use super::host::{hosts_eq, push_host, split_host};
 use super::{UriError, UriHeaders, UriParams, expected_at};
 
@@ -160,6 +163,39 @@ impl<'a> SipUri<'a> {
         bare
     }
 
+    /// See [`Uri::comparison_key`](super::Uri::comparison_key).
+    pub(super) fn comparison_key(&self) -> String {
+        let mut key = self.bare();
+        if let Some(password) = self.password {
+            key.push_str("\n:");
+            push_spelt(&mut key, password);
+        }
+        let params = self.params.iter().map(|(name, value)| {
+            let mut param = String::from("\n;");
+            push_spelt_lowercase(&mut param, name);
+            if let Some(value) = value {
+                param.push('=');
+                // Hosts and tokens compare without case, methods with it.
+                if equivalent_ignoring_case(name, "method") {
+                    push_spelt(&mut param, value);
+                } else {
+                    push_spelt_lowercase(&mut param, value);
+                }
+            }
+            param
+        });
+        push_sorted(&mut key, params);
+        let headers = self.headers.iter().map(|(name, value)| {
+            let mut header = String::from("\n?");
+            push_spelt_lowercase(&mut header, name);
+            header.push('=');
+            push_spelt(&mut header, value);
+            header
+        });
+        push_sorted(&mut key, headers);
+        key
+    }
+
     fn push_address(&self, out: &mut String, port: Option<u16>) {
         if let Some(user) = self.user {
             push_user(out, user);
@@ -171,6 +207,12 @@ impl<'a> SipUri<'a> {
             out.push_str(&port.to_string());
         }
     }
+}
+
+fn push_sorted(key: &mut String, parts: impl Iterator<Item = String>) {
+    let mut parts: Vec<String> = parts.collect();
+    parts.sort_unstable();
+    key.extend(parts);
 }
 
 /// A user with neither escapes nor a password, as most are, and what stands behind its at sign.

@@ -102,6 +102,34 @@ impl<'a> TelUri<'a> {
     }
 }
 
+impl TelUri<'_> {
+    /// See [`Uri::comparison_key`](super::Uri::comparison_key).
+    pub(super) fn comparison_key(&self) -> String {
+        let mut key = String::from("tel:");
+        key.extend(digits(self.number));
+        let mut params: Vec<String> = self
+            .params
+            .iter()
+            .map(|(name, value)| {
+                let mut lower = String::new();
+                push_lowercase(&mut lower, name);
+                let mut param = String::new();
+                match value {
+                    Some(value) => push_param(&mut param, &lower, value),
+                    None => {
+                        param.push(';');
+                        param.push_str(&lower);
+                    }
+                }
+                param
+            })
+            .collect();
+        params.sort_unstable();
+        key.extend(params);
+        key
+    }
+}
+
 impl fmt::Display for TelUri<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text)
