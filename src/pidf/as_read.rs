@@ -7,16 +7,16 @@ use core::fmt;
 ///
 /// It is no part of what the field says: all are equal.
 #[derive(Clone, Default)]
-pub(super) struct AsRead(Option<Box<str>>);
+pub(crate) struct AsRead(Option<Box<str>>);
 
 impl AsRead {
     /// Of a text that was read, when it does not fit.
-    pub(super) fn unless(fits: bool, text: &str) -> Self {
+    pub(crate) fn unless(fits: bool, text: &str) -> Self {
         Self((!fits).then(|| text.into()))
     }
 
     /// Whether it is this text that was read.
-    pub(super) fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         self.0.as_deref() == Some(text)
     }
 }

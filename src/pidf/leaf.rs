@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::xml::{Attributes, namespace};
+use crate::xml::{Attribute, Attributes, namespace};
 
 /// An element that holds one value, with attributes that nobody asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,4 +35,33 @@ impl Leaf {
                 .collect(),
         }
     }
+
+    /// Leaves the attributes of XML itself.
+    fn forget_foreign_attributes(&mut self) {
+        let is_foreign = |it: &Attribute| it.name.namespace() != namespace::XML;
+        if self.attributes.iter().any(is_foreign) {
+            let attributes = self.attributes.iter();
+            self.attributes = attributes.filter(|it| !is_foreign(it)).cloned().collect();
+        }
+    }
 }
+
+/// Leaves the attributes of XML itself on elements that hold one value.
+macro_rules! foreign_attributes {
+    ($owner:ty, $($leaf:ident $(. $field:ident)?),+) => {
+        impl $owner {
+            /// Takes attributes that no schema foresees from the elements that hold one value each.
+            pub(crate) fn forget_foreign_attributes(&mut self) {
+                $(
+                    if let Some(leaf) = &mut self.$leaf$(.$field)? {
+                        leaf.forget_foreign_attributes();
+                    }
+                )+
+            }
+        }
+    };
+}
+
+foreign_attributes!(super::Tuple, status.basic, timestamp);
+foreign_attributes!(super::Person, timestamp);
+foreign_attributes!(super::Device, device_id, timestamp);

@@ -18,7 +18,7 @@
 //! - What was read and not changed is written as it was, down to the form of its times and numbers, as
 //!   far as the schemas allow it. Reading passes over what is not known (RFC 3863, 4.2.3).
 
-mod as_read;
+pub(crate) mod as_read;
 pub mod caps;
 pub mod certs;
 mod contact;

@@ -1,0 +1,335 @@
+//! Rules made ready to answer.
+
+use std::collections::HashMap;
+
+use time::OffsetDateTime;
+
+use super::condition::{Condition, Except, Many, Who};
+use super::handling::SubHandling;
+use super::provided::Provided;
+use super::query::{Permissions, Query};
+use super::rule::Rule;
+use super::ruleset::Ruleset;
+use super::{domain, lookup};
+
+/// Rules in a form that answers for one watcher at the cost of those rules that may match it, however many
+/// others there are.
+///
+/// The rules that may match are those that list the watcher, those that list its domain, and those that
+/// list neither watchers nor domains.
+///
+/// ```
+/// use presentity::rules::{CompiledRules, Query, Rule, Ruleset, SubHandling};
+///
+/// let rules = Ruleset::new().with_rule(Rule::new("a").for_one("sip:bob@example.com").allow());
+/// let compiled = CompiledRules::of(&rules);
+/// assert_eq!(compiled.evaluate(&Query::of("bob@example.com")).handling, SubHandling::Allow);
+/// assert_eq!(compiled.evaluate(&Query::of("carol@example.com")).handling, SubHandling::Block);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CompiledRules {
+    /// In the order of their keys. Rules that never match or give nothing are not there.
+    pub(super) rules: Vec<CompiledRule>,
+    /// Places of the rules that list somebody.
+    by_watcher: HashMap<Box<str>, Vec<u32>>,
+    /// Places of the rules that list a domain.
+    by_domain: HashMap<Box<str>, Vec<u32>>,
+    /// Places of the rules that may match anybody.
+    by_nothing: Vec<u32>,
+    uses_sphere: bool,
+    uses_time: bool,
+}
+
+/// One rule.
+#[derive(Debug, Clone)]
+pub(super) struct CompiledRule {
+    /// Number of the document, and the rule's id in it.
+    pub(super) key: (usize, String),
+    /// Each has to have the watcher.
+    pub(super) circles: Vec<Circle>,
+    /// What else it says.
+    pub(super) grant: Grant,
+}
+
+/// What a rule says, but for whom.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Grant {
+    /// The presentity has to be in one of each of these spheres, in lower case.
+    spheres: Vec<Vec<String>>,
+    /// It has to be one of each of these times.
+    times: Vec<Vec<(OffsetDateTime, OffsetDateTime)>>,
+    handling: SubHandling,
+    provided: Provided,
+}
+
+/// Who an identity condition lists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Circle {
+    /// Sorted.
+    pub(super) ones: Vec<String>,
+    pub(super) crowds: Vec<Crowd>,
+}
+
+/// Who a `many` is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Crowd {
+    domain: Option<String>,
+    /// Sorted.
+    except_ones: Vec<String>,
+    /// Sorted.
+    except_domains: Vec<String>,
+}
+
+impl CompiledRules {
+    /// The rules of one document.
+    pub fn of(rules: &Ruleset) -> Self {
+        Self::of_all([rules])
+    }
+
+    /// The rules of several documents, which add up (RFC 5025 section 9.7).
+    pub fn of_all<'r>(documents: impl IntoIterator<Item = &'r Ruleset>) -> Self {
+        let mut this = Self::default();
+        for (number, document) in documents.into_iter().enumerate() {
+            let rules = document.rules.iter();
+            this.rules
+                .extend(rules.filter_map(|rule| CompiledRule::of(number, rule)));
+        }
+        this.rules.sort_by(|one, other| one.key.cmp(&other.key));
+        for (place, rule) in this.rules.iter().enumerate() {
+            let Ok(place) = u32::try_from(place) else {
+                break;
+            };
+            this.uses_sphere |= !rule.grant.spheres.is_empty();
+            this.uses_time |= !rule.grant.times.is_empty();
+            // Whom the first condition does not have, the rule does not match.
+            let Some(circle) = rule.circles.first() else {
+                this.by_nothing.push(place);
+                continue;
+            };
+            for name in &circle.ones {
+                note(&mut this.by_watcher, name, place);
+            }
+            for crowd in &circle.crowds {
+                match &crowd.domain {
+                    Some(domain) => note(&mut this.by_domain, domain, place),
+                    None if this.by_nothing.last() == Some(&place) => {}
+                    None => this.by_nothing.push(place),
+                }
+            }
+        }
+        this
+    }
+
+    /// What the rules give to a watcher: the most that any of those that match gives of everything
+    /// (RFC 4745 section 10.2), and to be blocked and see nothing when there is none.
+    pub fn evaluate(&self, query: &Query<'_>) -> Permissions {
+        let mut permissions = Permissions::default();
+        self.add(&self.by_nothing, query, &mut permissions);
+        for name in query.names() {
+            if let Some(places) = self.by_watcher.get(name) {
+                self.add(places, query, &mut permissions);
+            }
+            if !self.by_domain.is_empty()
+                && let Some(domain) = domain::of(name)
+                && let Some(places) = self.by_domain.get(&*domain)
+            {
+                self.add(places, query, &mut permissions);
+            }
+        }
+        permissions
+    }
+
+    /// Adds what these rules give. One that comes twice changes nothing.
+    fn add(&self, places: &[u32], query: &Query<'_>, permissions: &mut Permissions) {
+        for place in places {
+            let place = usize::try_from(*place).unwrap_or(usize::MAX);
+            if let Some(rule) = self.rules.get(place) {
+                rule.add(query, permissions);
+            }
+        }
+    }
+
+    /// Whether an answer may change with the sphere that the presentity is in.
+    pub fn uses_sphere(&self) -> bool {
+        self.uses_sphere
+    }
+
+    /// Whether an answer may change with the time.
+    pub fn uses_time(&self) -> bool {
+        self.uses_time
+    }
+
+    /// How many rules may give something to somebody.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether no rule gives anything: everybody is blocked.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+}
+
+fn note(index: &mut HashMap<Box<str>, Vec<u32>>, name: &str, place: u32) {
+    let places = match index.get_mut(name) {
+        Some(places) => places,
+        None => index.entry(name.into()).or_default(),
+    };
+    if places.last() != Some(&place) {
+        places.push(place);
+    }
+}
+
+impl CompiledRule {
+    /// The rule, unless it never matches or gives nothing.
+    fn of(document: usize, rule: &Rule) -> Option<Self> {
+        let handling = rule.handling.unwrap_or_default();
+        if handling == SubHandling::Block && rule.provided.is_nothing() {
+            return None;
+        }
+        let mut grant = Grant {
+            handling,
+            provided: rule.provided.clone(),
+            ..Grant::default()
+        };
+        let mut circles = Vec::new();
+        for condition in &rule.conditions {
+            match condition {
+                Condition::Identity(list) => circles.push(Circle::of(list)?),
+                Condition::Sphere(value) => {
+                    let words = Condition::spheres(value).map(str::to_lowercase);
+                    let words = lookup::sorted(words);
+                    grant.spheres.push(words);
+                }
+                Condition::Validity(intervals) => {
+                    let intervals = intervals.iter().filter_map(|interval| {
+                        let (from, until) = (interval.from()?, interval.until()?);
+                        (from < until).then_some((from, until))
+                    });
+                    grant.times.push(intervals.collect());
+                }
+                Condition::Other(_) => return None,
+            }
+        }
+        let can_hold = grant.spheres.iter().all(|words| !words.is_empty())
+            && grant.times.iter().all(|times| !times.is_empty());
+        can_hold.then(|| Self {
+            key: (document, rule.id.clone()),
+            circles,
+            grant,
+        })
+    }
+
+    fn add(&self, query: &Query<'_>, permissions: &mut Permissions) {
+        let grant = &self.grant;
+        if !self.circles.iter().all(|circle| circle.has(query)) || !grant.is_in_sphere(query) {
+            return;
+        }
+        if !grant.times.is_empty() {
+            let Some(utc) = query.utc else {
+                return;
+            };
+            let next = grant.next_bound(utc);
+            permissions.holds_until = match (permissions.holds_until, next) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+            if !grant.is_in_time(utc) {
+                return;
+            }
+        }
+        permissions.handling = permissions.handling.max(grant.handling);
+        permissions.provided.merge(&grant.provided);
+    }
+}
+
+impl Grant {
+    fn is_in_sphere(&self, query: &Query<'_>) -> bool {
+        if self.spheres.is_empty() {
+            return true;
+        }
+        let Some(sphere) = query.sphere else {
+            return false;
+        };
+        let sphere = sphere.to_lowercase();
+        let mut spheres = self.spheres.iter();
+        spheres.all(|words| lookup::has(words, &sphere))
+    }
+
+    fn is_in_time(&self, utc: OffsetDateTime) -> bool {
+        self.times.iter().all(|times| {
+            let mut times = times.iter();
+            times.any(|(from, until)| *from <= utc && utc < *until)
+        })
+    }
+
+    fn next_bound(&self, utc: OffsetDateTime) -> Option<OffsetDateTime> {
+        let bounds = self.times.iter().flatten();
+        let bounds = bounds.flat_map(|(from, until)| [*from, *until]);
+        bounds.filter(|bound| *bound > utc).min()
+    }
+}
+
+impl Circle {
+    /// Those that the condition lists; nothing when they are none.
+    fn of(list: &[Who]) -> Option<Self> {
+        let mut ones = Vec::new();
+        let mut crowds = Vec::new();
+        for who in list {
+            match who {
+                Who::One(uri) => ones.extend(domain::person(uri)),
+                Who::Many(many) => crowds.extend(Crowd::of(many)),
+                Who::Other(_) => {}
+            }
+        }
+        if ones.is_empty() && crowds.is_empty() {
+            return None;
+        }
+        Some(Self {
+            ones: lookup::sorted(ones),
+            crowds,
+        })
+    }
+
+    fn has(&self, query: &Query<'_>) -> bool {
+        query.names().any(|name| lookup::has(&self.ones, name))
+            || self.crowds.iter().any(|crowd| crowd.has(query))
+    }
+}
+
+impl Crowd {
+    /// Nothing when nobody knows who is left out, or of which domain they are.
+    fn of(many: &Many) -> Option<Self> {
+        let domain = match &many.domain {
+            Some(domain) => Some(domain::key(domain)?),
+            None => None,
+        };
+        let (mut ones, mut domains) = (Vec::new(), Vec::new());
+        for except in &many.except {
+            match except {
+                Except::One(uri) => ones.push(domain::exception(uri)?),
+                Except::Domain(domain) => domains.push(domain::key(domain)?),
+            }
+        }
+        Some(Self {
+            domain,
+            except_ones: lookup::sorted(ones),
+            except_domains: lookup::sorted(domains),
+        })
+    }
+
+    fn has(&self, query: &Query<'_>) -> bool {
+        let mut is_member = false;
+        for name in query.names() {
+            let domain = domain::of(name);
+            let domain = domain.as_deref();
+            if lookup::has(&self.except_ones, name)
+                || domain.is_some_and(|domain| lookup::has(&self.except_domains, domain))
+            {
+                return false;
+            }
+            is_member |= self.domain.is_none() || self.domain.as_deref() == domain;
+        }
+        is_member
+    }
+}
