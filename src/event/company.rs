@@ -219,6 +219,11 @@ impl<P: Package> Server<P> {
             waits: Waits::No,
             tells_change: false,
         });
+        if context.identity.claims().nth(1).is_some()
+            && let Some(subscription) = self.subscriptions.get_mut(key)
+        {
+            subscription.rare_mut().identity = Some(Box::new(context.identity.clone()));
+        }
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live += 1;
             resource

@@ -9,8 +9,8 @@ use super::subscription::Subscription;
 use crate::engine::Timestamp;
 
 impl<P: Package> Server<P> {
-    /// Judges a live subscription again: `ask` is asked as for a refresh by its watcher, under the name that
-    /// the subscription is listed under; nothing leaves it as it is. Tells whether something else holds
+    /// Judges a live subscription again: `ask` is asked as for a refresh by its watcher, under the names that
+    /// it began with; nothing leaves it as it is. Tells whether something else holds
     /// now.
     ///
     /// # Errors
@@ -32,8 +32,9 @@ impl<P: Package> Server<P> {
             return Err(UnknownSubscription);
         };
         let watcher = subscription.watcher.and_then(|key| self.watchers.get(key));
-        let identity = match (watcher, subscription.assurance) {
-            (Some(watcher), Some(assurance)) => Identity::known(&watcher.name, assurance),
+        let identity = match (subscription.identity(), watcher, subscription.assurance) {
+            (Some(identity), _, _) => identity.clone(),
+            (None, Some(watcher), Some(assurance)) => Identity::known(&watcher.name, assurance),
             _ => Identity::nobody(),
         };
         let left = subscription.expires_at.saturating_since(self.now).as_secs();

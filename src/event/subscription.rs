@@ -9,7 +9,7 @@ use super::authorization::{Decision, Reason, Signature};
 use super::body::Carrier;
 use super::dialog::Dialog;
 use super::direct::Direct;
-use super::identity::Assurance;
+use super::identity::{Assurance, Identity};
 use super::personal::Told;
 use super::protection::{Protection, Sealing, Waits};
 use crate::engine::interned::Named;
@@ -66,6 +66,8 @@ pub(super) struct Rare {
     /// The NOTIFY that is owed answers a challenge.
     pub(super) repetition: Option<Box<Repetition>>,
     pub(super) carrier: Option<Carrier>,
+    /// Who watches, where that has more than one name.
+    pub(super) identity: Option<Box<Identity>>,
     /// What documents of its own have told it.
     pub(super) told: Option<Box<Told>>,
 }
@@ -205,6 +207,10 @@ impl Subscription {
 
     pub(super) fn told_mut(&mut self) -> Option<&mut Told> {
         self.rare.as_mut()?.told.as_deref_mut()
+    }
+
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.rare.as_ref()?.identity.as_deref()
     }
 
     pub(super) fn carrier(&self) -> Option<&Carrier> {

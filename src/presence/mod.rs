@@ -10,6 +10,7 @@ mod protection;
 mod publisher;
 mod registered;
 mod registration;
+mod rules_policy;
 mod signer;
 mod sources;
 mod stamps;
@@ -33,6 +34,7 @@ pub(crate) use protection::authority_of;
 pub use publisher::{PublishStateError, Publisher};
 pub use registered::{ContactShown, RegisteredContact, RegisteredError, Registrations};
 pub use registration::registration_parameters;
+pub use rules_policy::RulesPolicy;
 pub use signer::Authority;
 pub(crate) use signer::Names;
 pub use watcher::{

@@ -61,15 +61,23 @@ pub trait Policy {
     }
 
     /// What time of day it is, as [`Agent::set_wall_clock`](crate::presence::Agent::set_wall_clock) was
-    /// told. By default of no account.
-    fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
+    /// told. Returns the presentities, by their canonical names, about whose watchers the policy may answer
+    /// something else for that; they are reviewed. By default it is of no account.
+    fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) -> Vec<String> {
         let _ = (now, utc);
+        Vec::new()
     }
 
-    /// When time alone makes the policy answer something else about watchers of a presentity: they are
-    /// reviewed then. By default never.
-    fn changes_at(&self, presentity: &str, now: Timestamp) -> Option<Timestamp> {
-        let _ = (presentity, now);
+    /// The watchers of a presentity are about to be reviewed, one after the other. Returns when time alone
+    /// makes the policy answer something else about them: they are reviewed again then.
+    /// `all_were_judged` tells whether the review before came to its end. By default never.
+    fn begin_review(
+        &mut self,
+        presentity: &str,
+        now: Timestamp,
+        all_were_judged: bool,
+    ) -> Option<Timestamp> {
+        let _ = (presentity, now, all_were_judged);
         None
     }
 
@@ -82,8 +90,13 @@ pub trait Policy {
 
     /// The state of a presentity that the policy goes by, after it has changed; whether watchers are to be
     /// reviewed for that.
-    fn state_changed(&mut self, presentity: &str, state: Option<&Presence>) -> bool {
-        let _ = (presentity, state);
+    fn state_changed(
+        &mut self,
+        presentity: &str,
+        now: Timestamp,
+        state: Option<&Presence>,
+    ) -> bool {
+        let _ = (presentity, now, state);
         false
     }
 

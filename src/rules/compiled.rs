@@ -139,6 +139,13 @@ impl CompiledRules {
         permissions
     }
 
+    /// The first moment after `utc` at which any of the rules begins or ceases to hold.
+    pub fn next_bound(&self, utc: OffsetDateTime) -> Option<OffsetDateTime> {
+        let times = self.rules.iter().flat_map(|rule| &rule.grant.times);
+        let bounds = times.flatten().flat_map(|(from, until)| [*from, *until]);
+        bounds.filter(|bound| *bound > utc).min()
+    }
+
     /// Adds what these rules give. One that comes twice changes nothing.
     fn add(&self, places: &[u32], query: &Query<'_>, permissions: &mut Permissions) {
         for place in places {

@@ -5,7 +5,6 @@ mod migration;
 mod review;
 mod sources;
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use time::OffsetDateTime;
@@ -310,9 +309,12 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     pub fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
         let package = self.server.package_mut();
         package.stamps.set_wall_clock(now, utc);
-        package.policy.set_wall_clock(now, utc);
+        let affected = package.policy.set_wall_clock(now, utc);
         if let Some(back_end) = &mut self.back_end {
             back_end.watcher.set_wall_clock(now, utc);
+        }
+        for presentity in affected {
+            self.review_named(now, &presentity);
         }
     }
 
@@ -476,13 +478,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     pub fn presence(&mut self, presentity: &str) -> Result<Option<Presence>, UnknownPresentity> {
         let name = self.presentity(presentity)?;
         let now = self.server.now();
-        let mut whole = self
-            .server
-            .look_at(&name, |package, (version, state, publications)| {
-                let whole = package.whole(now, version, state, publications);
-                whole.map(Cow::into_owned)
-            })
-            .flatten();
+        let mut whole = self.state_of(now, &name);
         if let Some(document) = &mut whole {
             document.entity = format!("sip:{name}");
         }

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use super::{Agent, UnknownPresentity, name_of};
 use crate::engine::Timestamp;
 use crate::event::{SubscribeBodies, SubscriptionKey};
+use crate::pidf::Presence;
 use crate::presence::alarms::Cause;
 use crate::presence::policy::Policy;
+use crate::presence::rules_policy::RulesPolicy;
+use crate::rules::{Affected, CompiledRules, sphere_of};
 
 /// Watchers that one poll judges; some hundred microseconds.
 const WATCHERS_PER_POLL: usize = 256;
@@ -58,17 +61,17 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         presentity: &str,
     ) -> Result<usize, UnknownPresentity> {
         let presentity = self.presentity(presentity)?;
-        self.expect_policy_change(now, &presentity);
-        let Some(watcher) = name_of(watcher) else {
-            return Ok(0);
-        };
-        let keys = self.server.keys_of_watcher(&watcher, &presentity);
+        Ok(name_of(watcher).map_or(0, |watcher| self.judge_watcher(now, &watcher, &presentity)))
+    }
+
+    fn judge_watcher(&mut self, now: Timestamp, watcher: &str, presentity: &str) -> usize {
+        let keys = self.server.keys_of_watcher(watcher, presentity);
         let changed = keys.into_iter().filter(|key| self.judge(now, *key));
-        Ok(changed.count())
+        changed.count()
     }
 
     pub(super) fn review_named(&mut self, now: Timestamp, presentity: &str) {
-        self.expect_policy_change(now, presentity);
+        self.begin_review(now, presentity);
         let keys = self.server.keys_of_resource(presentity);
         // Who was still to be judged is among them.
         (self.reviews.0).retain(|review| *review.presentity != *presentity);
@@ -102,15 +105,25 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if !self.policy().goes_by_state(presentity) {
             return;
         }
+        let state = self.state_of(now, presentity);
+        if (self.policy_mut()).state_changed(presentity, now, state.as_ref()) {
+            self.review_named(now, presentity);
+        }
+    }
+
+    /// Everything that is known of a presentity.
+    pub(super) fn state_of(&mut self, now: Timestamp, presentity: &str) -> Option<Presence> {
         let state = (self.server).look_at(presentity, |package, at| {
             let (version, state, publications) = at;
             let whole = package.whole(now, version, state, publications);
             whole.map(Cow::into_owned)
         });
-        let state = state.flatten();
-        if self.policy_mut().state_changed(presentity, state.as_ref()) {
-            self.review_named(now, presentity);
-        }
+        state.flatten()
+    }
+
+    fn is_reviewed(&self, presentity: &str) -> bool {
+        let mut reviews = self.reviews.0.iter();
+        reviews.any(|review| *review.presentity == *presentity)
     }
 
     fn judge(&mut self, now: Timestamp, key: SubscriptionKey) -> bool {
@@ -119,10 +132,46 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         judged.unwrap_or(false)
     }
 
-    /// Time alone may change what the policy says.
-    fn expect_policy_change(&mut self, now: Timestamp, presentity: &str) {
+    fn begin_review(&mut self, now: Timestamp, presentity: &str) {
+        let all_were_judged = !self.is_reviewed(presentity);
         let package = self.server.package_mut();
-        let at = package.policy.changes_at(presentity, now);
+        let at = (package.policy).begin_review(presentity, now, all_were_judged);
         package.alarms.set(presentity, Cause::Policy, at);
+    }
+}
+
+impl<F: Policy, B: SubscribeBodies> Agent<RulesPolicy<F>, B> {
+    /// Puts other rules in force for a presentity, or none, in whose place the policy for those without
+    /// rules decides. Those watchers to whom they give something else are told, and only those are looked
+    /// at for whom the rules that differ may matter: the ones that are named there at once, all, when such a
+    /// rule is for many, a few with each [`poll_output`](Self::poll_output).
+    ///
+    /// # Errors
+    /// When the text names no presentity that this agent could serve.
+    pub fn set_rules(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        rules: Option<CompiledRules>,
+    ) -> Result<Affected, UnknownPresentity> {
+        let name = self.presentity(presentity)?;
+        let uses_sphere = rules.as_ref().is_some_and(CompiledRules::uses_sphere);
+        let state = uses_sphere.then(|| self.state_of(now, &name)).flatten();
+        let package = self.server.package_mut();
+        let sphere = sphere_of(&state, package.stamps.utc(now));
+        let affected = package.policy.replace(&name, rules, sphere);
+        match &affected {
+            // Who is still to be judged has been judged by neither.
+            Affected::Watchers(_) if self.is_reviewed(&name) => self.review_named(now, &name),
+            Affected::Watchers(watchers) => {
+                self.begin_review(now, &name);
+                for watcher in watchers {
+                    self.judge_watcher(now, watcher, &name);
+                }
+            }
+            Affected::Everybody => self.review_named(now, &name),
+            Affected::Nobody => self.begin_review(now, &name),
+        }
+        Ok(affected)
     }
 }
