@@ -70,7 +70,6 @@ pub struct CertificateServer<P: CertificatePolicy> {
     duration: ServiceDuration,
     /// Those that end when they have got their certificate.
     brief: VecDeque<SubscriptionKey>,
-    now: Timestamp,
 }
 
 impl<P: CertificatePolicy> CertificateServer<P> {
@@ -95,7 +94,6 @@ impl<P: CertificatePolicy> CertificateServer<P> {
             server: Server::new(package, server, entropy),
             duration: config.duration,
             brief: VecDeque::new(),
-            now: Timestamp::ZERO,
         }
     }
 
@@ -117,7 +115,7 @@ impl<P: CertificatePolicy> CertificateServer<P> {
         uri: &str,
         certificate: Option<Bytes>,
     ) -> bool {
-        self.now = self.now.max(now);
+        self.server.advance(now);
         let Ok(uri) = Uri::parse(uri) else {
             return false;
         };
@@ -127,7 +125,7 @@ impl<P: CertificatePolicy> CertificateServer<P> {
         };
         // An empty one would say that there is none.
         let state = ServedCertificate(certificate.filter(|it| !it.is_empty()));
-        self.server.update_state(self.now, &name, |known| {
+        self.server.update_state(now, &name, |known| {
             let is_other = *known != state;
             *known = state;
             is_other
@@ -156,8 +154,8 @@ impl<P: CertificatePolicy> CertificateServer<P> {
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
-        self.now = self.now.max(now);
-        (self.server).handle_request(self.now, transaction, request, context)
+        self.server
+            .handle_request(now, transaction, request, context)
     }
 
     /// See [`Server::handle_response`].
@@ -167,8 +165,7 @@ impl<P: CertificatePolicy> CertificateServer<P> {
         transaction: ClientTransaction,
         response: &ResponseRef<'_>,
     ) {
-        self.now = self.now.max(now);
-        (self.server).handle_response(self.now, transaction, response);
+        self.server.handle_response(now, transaction, response);
     }
 
     /// See [`Server::handle_failure`].
@@ -178,20 +175,17 @@ impl<P: CertificatePolicy> CertificateServer<P> {
         transaction: ClientTransaction,
         failure: Failure,
     ) {
-        self.now = self.now.max(now);
-        (self.server).handle_failure(self.now, transaction, failure);
+        self.server.handle_failure(now, transaction, failure);
     }
 
     /// See [`Server::handle_flow_lost`].
     pub fn handle_flow_lost(&mut self, now: Timestamp, flow: FlowId) {
-        self.now = self.now.max(now);
-        self.server.handle_flow_lost(self.now, flow);
+        self.server.handle_flow_lost(now, flow);
     }
 
     /// See [`Server::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
-        self.server.handle_timeout(self.now);
+        self.server.handle_timeout(now);
     }
 
     /// See [`Server::poll_timeout`].
@@ -223,6 +217,7 @@ impl<P: CertificatePolicy> CertificateServer<P> {
             return false;
         };
         let end = Termination::new(Reason::Probation).with_retry_after(retry_after);
+        let now = self.server.now();
         let mut has_ended = false;
         for _ in 0..self.brief.len() {
             let Some(key) = self.brief.pop_front() else {
@@ -231,7 +226,7 @@ impl<P: CertificatePolicy> CertificateServer<P> {
             match self.server.subscription(key).map(|it| it.last_result) {
                 // Its turn has not come.
                 Some(NotifyResult::None) => self.brief.push_back(key),
-                Some(_) => has_ended |= self.server.terminate(self.now, key, end).is_ok(),
+                Some(_) => has_ended |= self.server.terminate(now, key, end).is_ok(),
                 None => {}
             }
         }

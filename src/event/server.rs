@@ -442,8 +442,14 @@ impl<P: Package> Server<P> {
 
     // ---- what the parts share -------------------------------------------------------------
 
-    /// Time never runs backwards here, whatever the caller says.
-    pub(super) fn advance(&mut self, now: Timestamp) {
+    /// The latest time that was told.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Time never runs backwards here, whatever the caller says. A front that ends a call by itself
+    /// tells the time of it too, or what is polled next leaves at an earlier one.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.notifies
             .age(self.now, &mut self.config.timers_per_call.max(1).clone());

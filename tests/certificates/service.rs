@@ -55,6 +55,12 @@ impl<P: CertificatePolicy> Host<P> {
     }
 
     fn subscribe(&mut self, fields: &[(&str, &str)]) -> Came {
+        self.take_in(fields);
+        self.drain()
+    }
+
+    /// A SUBSCRIBE, without looking at what comes of it.
+    fn take_in(&mut self, fields: &[(&str, &str)]) {
         self.calls += 1;
         let call = self.calls.to_string();
         let cseq = "1 SUBSCRIBE";
@@ -78,7 +84,6 @@ impl<P: CertificatePolicy> Host<P> {
         (self.server)
             .handle_request(self.now, transaction, &request, &context)
             .unwrap();
-        self.drain()
     }
 
     fn set(&mut self, certificate: Option<&str>) -> Came {
@@ -273,6 +278,19 @@ fn users_of_other_domains_are_not_found() {
     assert!(!host.server.set_certificate(host.now, "?", None));
     let own = "sip:a@example.org:5070";
     assert!(host.server.set_certificate(host.now, own, None));
+}
+
+#[test]
+fn what_is_said_of_nobody_here_tells_the_time() {
+    let mut host = host();
+    host.take_in(&[("Expires", "600")]);
+    host.now = host.now + std::time::Duration::from_secs(100);
+    assert!(!host.server.set_certificate(host.now, "?", None));
+    let came = host.drain();
+    assert_eq!(
+        field(&came.notifies[0], "Subscription-State"),
+        Some("active;expires=500")
+    );
 }
 
 // CERT-43

@@ -1,5 +1,7 @@
 //! A subscription by documents from its beginning to its end, at a presence agent that SIP knows.
 
+use std::time::Duration;
+
 use presentity::event::{Decision, SubscribeFailure, SubscriptionEnd, View};
 use presentity::sdf::{Failure, Operation};
 
@@ -173,6 +175,24 @@ fn refreshes_of_the_gateway_have_no_body() {
             .all(|it| it.body().is_empty())
     );
     scene.end("a");
+    scene.nothing_is_left();
+}
+
+/// What is granted counts from when the far end has said so, not from when it was asked for.
+#[test]
+fn what_is_granted_late_lasts_as_long() {
+    let mut scene = Scene::new();
+    for operation in [Operation::Subscribe, Operation::Extend] {
+        scene.fates.push_back(Fate::Held);
+        scene.subscribe("a", 600);
+        scene.now = scene.now + Duration::from_secs(20);
+        let granted = scene.release().granted();
+        assert_eq!((granted.operation, granted.duration), (operation, 600));
+        assert_eq!(scene.pass(590.0).ends(), []);
+        assert_eq!((scene.gateway.len(), scene.live()), (1, 1));
+    }
+    assert_eq!(scene.pass(11.0).ends(), [None]);
+    scene.pass(40.0);
     scene.nothing_is_left();
 }
 

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use presentity::event::{Decision, Identity, Reason, Rejection, Termination};
-use presentity::sdf::Operation;
+use bytes::Bytes;
+use presentity::event::{Decision, Failure, Identity, Reason, Rejection, Termination};
 use presentity::sdf::gateway::{FromSipConfig, OrderRefused};
+use presentity::sdf::{Operation, Request};
+use presentity::sip::ResponseRef;
 
 use crate::common::Message;
 use crate::gate::{Gate, watch};
-use crate::rules::{EMIL, NORA, OTTO, known, state};
+use crate::rules::{EMIL, NORA, OTTO, clock, known, state};
 
 fn refresh(call: &str, tag: &str, cseq: u32, seconds: u32) -> Message {
     let message = watch(NORA, call).with("Expires", &seconds.to_string());
@@ -219,7 +221,7 @@ fn of_many_refreshes_the_last_counts() {
     assert_eq!(gate.ordered(), ["Subscribe", "Extend"]);
     gate.release();
     let last = gate.waiting.pop_front().unwrap();
-    let request = presentity::sdf::Request::read(&last.body).unwrap();
+    let request = Request::read(&last.body).unwrap();
     assert_eq!(request.duration(), 900);
     gate.bring(last);
     gate.settle();
@@ -237,12 +239,43 @@ fn a_watcher_that_does_not_answer_is_cancelled() {
         .set_presence(gate.now, EMIL, state(EMIL, "x"))
         .unwrap();
     let notify = gate.next_notify();
-    let gone = presentity::event::Failure::Timeout;
+    let gone = Failure::Timeout;
     gate.gateway
         .handle_failure(gate.now, notify.transaction(), gone);
     gate.settle();
     assert_eq!(gate.ordered(), ["Subscribe", "Cancel"]);
     gate.nothing_is_left();
+}
+
+/// An answer to a NOTIFY, or none, tells what time it is: what is ordered for it is written at that time,
+/// and waited for from then on.
+#[test]
+fn what_follows_from_an_answer_is_ordered_at_the_time_of_that_answer() {
+    for is_answered in [true, false] {
+        let mut gate = Gate::new();
+        gate.subscribe(&watch(NORA, "n"));
+        gate.pass(6.0);
+        let agent = gate.service.agent_mut();
+        agent
+            .set_presence(gate.now, EMIL, state(EMIL, "x"))
+            .unwrap();
+        let notify = gate.next_notify().transaction();
+        gate.now = gate.now + Duration::from_secs(40);
+        let (now, body) = (gate.now, Bytes::new());
+        if is_answered {
+            let unknown = ResponseRef::new(481, [], &body);
+            gate.gateway.handle_response(now, notify, &unknown);
+        } else {
+            gate.gateway.handle_failure(now, notify, Failure::Timeout);
+        }
+        gate.settle();
+        assert_eq!(gate.ordered(), ["Subscribe", "Cancel"]);
+        let order = &gate.orders[1];
+        assert_eq!(order.deadline, now + Duration::from_secs(32));
+        let request = Request::read(&order.body).unwrap();
+        assert_eq!(request.date_time(), clock(now));
+        gate.nothing_is_left();
+    }
 }
 
 #[test]

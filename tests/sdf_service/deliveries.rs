@@ -1,8 +1,14 @@
 //! What becomes of notifications, and at which pace they leave.
 
-use presentity::event::{Delivery, EndReason};
+use std::time::Duration;
 
-use crate::scene::{EMIL, NORA, OTTO, RUTH, Scene, nobody};
+use bytes::Bytes;
+use presentity::engine::ServerTransaction;
+use presentity::event::{Delivery, EndReason, RequestContext as SipContext};
+use presentity::sdf::{MEDIA_TYPE, RequestContext, VerificationKey};
+
+use crate::common::state_of;
+use crate::scene::{EMIL, NORA, OTTO, RUTH, Scene, authority, known, nobody};
 
 fn waiting() -> Scene {
     let mut scene = Scene::new();
@@ -270,4 +276,89 @@ fn nothing_leaves_for_those_who_are_gone_by_the_time_of_the_poll() {
     }
     assert_eq!(scene.drain().story(), ["Subscribe 60", "Cancel 0"]);
     scene.empty();
+}
+
+// ---- what tells the time ------------------------------------------------------------------
+
+/// A call that changes nothing, but for the time that it tells.
+type Tell = fn(&mut Scene, VerificationKey);
+
+fn refuse(scene: &mut Scene, _: VerificationKey) {
+    let (body, nora) = (Bytes::from_static(b" "), known(NORA));
+    let (transaction, context) = (ServerTransaction(90), RequestContext::new(&nora));
+    let handled =
+        (scene.service).handle_request(scene.now, transaction, MEDIA_TYPE, &body, &context);
+    handled.expect("no backlog");
+}
+
+fn judge_again(scene: &mut Scene, key: VerificationKey) {
+    let taken = (scene.service).complete_verification(scene.now, key, &Ok(Vec::new()));
+    assert!(!taken);
+}
+
+fn set_nowhere(scene: &mut Scene, _: VerificationKey) {
+    let agent = scene.service.agent_mut();
+    let cleared = agent.clear_presence(scene.now, "mailto:emil@example.com");
+    assert!(cleared.is_err());
+}
+
+const TELLS: [Tell; 3] = [refuse, judge_again, set_nowhere];
+
+/// With a verification that is over.
+fn judged() -> (Scene, VerificationKey) {
+    let mut scene = waiting();
+    scene.verifies = false;
+    let fetch = scene.request(OTTO, RUTH, "", 0);
+    let signed = scene.signed(&fetch, &authority().signer(&[OTTO]));
+    let key = scene.send_written(&signed, &known(OTTO)).verification().key;
+    assert!((scene.service).complete_verification(scene.now, key, &Ok(Vec::new())));
+    scene.drain();
+    (scene, key)
+}
+
+// A request that is refused tells what time it is, too.
+#[test]
+fn what_leaves_after_a_call_leaves_at_the_time_of_that_call() {
+    for tell in TELLS {
+        let (mut scene, key) = judged();
+        let request = scene.request(NORA, EMIL, "a", 600);
+        let (nora, transaction) = (known(NORA), ServerTransaction(80));
+        let context = RequestContext::new(&nora);
+        let (now, body) = (scene.now, request.octets());
+        let handled = (scene.service).handle_request(now, transaction, MEDIA_TYPE, body, &context);
+        handled.expect("no backlog");
+        // The host was busy.
+        scene.now = scene.now + Duration::from_secs(385);
+        tell(&mut scene, key);
+        assert_eq!(scene.drain().notification().duration(), Some(215));
+        assert_eq!(scene.set(EMIL, "one").story(), [""; 0]);
+        assert_eq!(scene.pass(63.0).story(), [""; 0], "the first one is open");
+        assert_eq!(scene.pass(1.5).shown(), ["one"]);
+        scene.close();
+    }
+}
+
+// The same, where the NOTIFY of a dialog is what leaves.
+#[test]
+fn what_leaves_in_a_dialog_leaves_at_the_time_of_the_last_call() {
+    for tell in TELLS {
+        let (mut scene, key) = judged();
+        let message = scene.message("sip:nora@example.org", "sip:emil@example.com");
+        let message = message.with("Expires", "600");
+        let (nora, transaction) = (known("sip:nora@example.org"), ServerTransaction(80));
+        let context = SipContext::new(&nora, "sip:agent.example.com");
+        let (now, agent) = (scene.now, scene.service.agent_mut());
+        let handled = agent.handle_request(now, transaction, &message.view(), &context);
+        handled.expect("no backlog");
+        scene.now = scene.now + Duration::from_secs(385);
+        tell(&mut scene, key);
+        let outputs = scene.drain();
+        assert_eq!(state_of(outputs.request()), "active;expires=215");
+        scene.pass(63.0);
+        assert_eq!(scene.live(), 1, "the NOTIFY may yet be answered");
+        scene.answer(outputs.request(), 200);
+        scene.pass(10.0);
+        assert_eq!(scene.live(), 1);
+        scene.close();
+    }
 }

@@ -561,8 +561,13 @@ impl Subscriber {
         }
     }
 
+    /// The latest time that was told.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Time never runs backwards here, whatever the caller says.
-    fn advance(&mut self, now: Timestamp) {
+    pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         let mut budget = self.config.timers_per_call.max(1);
         self.open.age(self.now, &mut budget);

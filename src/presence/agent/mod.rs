@@ -360,6 +360,16 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         self.server.handle_direct(now, request)
     }
 
+    /// The latest time that was told.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.server.now()
+    }
+
+    /// Tells the time and nothing else.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
+        self.server.advance(now);
+    }
+
     pub(crate) fn look_ahead_direct(
         &self,
         watcher: &str,
@@ -411,6 +421,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         presentity: &str,
         decision: &Decision,
     ) -> Result<usize, UnknownPresentity> {
+        self.advance(now);
         let presentity = self.presentity(presentity)?;
         // Who is nobody watches nobody.
         Ok(name_of(watcher).map_or(0, |watcher| {
@@ -432,6 +443,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         presentity: &str,
         mut document: Presence,
     ) -> Result<(), SetPresenceError> {
+        self.advance(now);
         let name = self.presentity(presentity)?;
         document.repair();
         document.entity = format!("sip:{name}");
@@ -460,6 +472,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         now: Timestamp,
         presentity: &str,
     ) -> Result<bool, UnknownPresentity> {
+        self.advance(now);
         let name = self.presentity(presentity)?;
         let changed = self
             .server
@@ -495,6 +508,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         now: Timestamp,
         presentity: &str,
     ) -> Result<(), UnknownPresentity> {
+        self.advance(now);
         let name = self.presentity(presentity)?;
         self.server.update_state(now, &name, |_| true);
         Ok(())
@@ -523,6 +537,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         presentity: &str,
         termination: Termination,
     ) -> Result<usize, UnknownPresentity> {
+        self.advance(now);
         let name = self.presentity(presentity)?;
         Ok(self.server.terminate_resource(now, &name, termination))
     }

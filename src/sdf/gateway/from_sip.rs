@@ -172,7 +172,6 @@ enum Timer {
 pub struct FromSip {
     server: Server<Relay>,
     clock: WallClock,
-    now: Timestamp,
     patience: Duration,
     retry_after: u32,
     limit: usize,
@@ -195,7 +194,6 @@ impl FromSip {
             limit: config.server.limits.subscriptions,
             server: Server::new(relay, config.server, entropy),
             clock: WallClock::default(),
-            now: Timestamp::ZERO,
             patience: config.patience.max(Duration::from_secs(1)),
             retry_after: config.retry_after,
             held: Slab::default(),
@@ -259,7 +257,6 @@ impl FromSip {
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
-        self.now = self.now.max(now);
         self.server
             .handle_request(now, transaction, request, context)?;
         self.see_refreshes();
@@ -274,7 +271,6 @@ impl FromSip {
         key: OpeningKey,
         outcome: OpeningOutcome,
     ) -> bool {
-        self.now = self.now.max(now);
         let was_there = self.server.complete_opening(now, key, outcome);
         self.see_refreshes();
         was_there
@@ -287,7 +283,6 @@ impl FromSip {
         key: VerificationKey,
         verdict: &Verdict,
     ) -> bool {
-        self.now = self.now.max(now);
         let was_there = self.server.complete_verification(now, key, verdict);
         self.see_refreshes();
         was_there
@@ -341,7 +336,7 @@ impl FromSip {
         key: OrderKey,
         result: Result<u32, OrderRefused>,
     ) -> bool {
-        self.now = self.now.max(now);
+        self.server.advance(now);
         self.finish_order(key.0, Some(result))
     }
 
@@ -358,7 +353,7 @@ impl FromSip {
         content_type: &str,
         body: &Bytes,
     ) -> bool {
-        self.now = self.now.max(now);
+        self.server.advance(now);
         let media_types = self.server.package().profile().media_types;
         let is_known = crate::sip::MediaType::parse(content_type)
             .is_ok_and(|it| media_types.iter().any(|known| it.essence_eq(known)));
@@ -386,7 +381,7 @@ impl FromSip {
         token: &str,
         reason: Reason,
     ) -> bool {
-        self.now = self.now.max(now);
+        self.server.advance(now);
         let found = self.find(watcher, presentity, token);
         let held = found.and_then(|key| self.held.get_mut(key));
         let Some(held) = held.filter(|held| !held.is_over) else {
@@ -400,10 +395,9 @@ impl FromSip {
 
     /// Time has passed. To be called at the deadline; earlier or more often does no harm.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
         self.server.handle_timeout(now);
         let mut budget = TIMERS_PER_CALL;
-        while let Some(timer) = self.wheel.pop(self.now, &mut budget) {
+        while let Some(timer) = self.wheel.pop(self.server.now(), &mut budget) {
             match timer {
                 Timer::Order(key) => {
                     if let Some(order) = self.orders.get_mut(key) {
@@ -459,7 +453,7 @@ impl FromSip {
             // A fetch, or over by now.
             return;
         };
-        let expires = seconds(info.expires_at.saturating_since(self.now)).max(1);
+        let expires = seconds(info.expires_at.saturating_since(self.server.now())).max(1);
         let mark = info.mark.filter(|mark| !mark.is_empty()).map(str::to_owned);
         let Some(watcher) = subject.watcher.as_ref() else {
             return;
@@ -510,7 +504,7 @@ impl FromSip {
             return;
         };
         held.is_over = true;
-        let (now, name) = (self.now, held.name.clone());
+        let (now, name) = (self.server.now(), held.name.clone());
         self.server.update_state(now, &name.1, |views| {
             views.0.remove(&view_of(key));
             false
@@ -548,7 +542,8 @@ impl FromSip {
             Reason::Probation => Termination::new(reason).with_retry_after(self.retry_after),
             _ => Termination::new(reason),
         };
-        let _ = self.server.terminate(self.now, subscription, termination);
+        let now = self.server.now();
+        let _ = self.server.terminate(now, subscription, termination);
     }
 
     // ---- the service ------------------------------------------------------------------------
@@ -587,7 +582,7 @@ impl FromSip {
             self.refused(key, operation, OrderRefused::Failed);
             return;
         };
-        let deadline = self.now + self.patience;
+        let deadline = self.server.now() + self.patience;
         let order = self.orders.insert(OpenOrder {
             held: key,
             operation,
@@ -614,7 +609,7 @@ impl FromSip {
 
     fn write(&mut self, key: Key, [from, to, token]: [&str; 3], expires: u32) -> Option<Document> {
         let held = self.held.get_mut(key)?;
-        let mut at = self.clock.at(self.now)?;
+        let mut at = self.clock.at(self.server.now())?;
         // Each is newer than the one before, or it is taken for a replay.
         if let Some(earlier) = held.written_at {
             at = at.max(earlier.checked_add(time::Duration::MILLISECOND)?);
@@ -665,14 +660,15 @@ impl FromSip {
             return;
         };
         let granted = Duration::from_secs(seconds.into());
+        let now = self.server.now();
         let first = !held.is_known;
         held.is_known = true;
         held.granted = seconds;
-        held.lapses_at = self.now + granted;
+        held.lapses_at = now + granted;
         let info = self.server.subscription(held.subscription);
         let due = match info.is_some_and(|info| info.expires_at > held.lapses_at) {
             // In time to ask for more.
-            true => self.now + granted.mul_f64(0.8),
+            true => now + granted.mul_f64(0.8),
             false => held.lapses_at,
         };
         let timer = self.wheel.arm(due, Timer::Held(key));
@@ -681,7 +677,7 @@ impl FromSip {
         }
         if first && !held.is_over {
             let decision = Decision::Allow(View::named(&view_of(key)));
-            let _ = self.server.decide(self.now, held.subscription, decision);
+            let _ = self.server.decide(now, held.subscription, decision);
         }
     }
 
@@ -689,7 +685,8 @@ impl FromSip {
         let Some(held) = self.held.get_mut(key) else {
             return;
         };
-        let is_held = operation == Operation::Extend && held.lapses_at > self.now;
+        let now = self.server.now();
+        let is_held = operation == Operation::Extend && held.lapses_at > now;
         if is_held && why != OrderRefused::Rejected {
             // What was granted before holds until then.
             let timer = self.wheel.arm(held.lapses_at, Timer::Held(key));
@@ -711,7 +708,7 @@ impl FromSip {
         match why {
             OrderRefused::Rejected | OrderRefused::Unproven => {
                 let decision = Decision::Reject(Rejection::Forbidden);
-                let _ = self.server.decide(self.now, subscription, decision);
+                let _ = self.server.decide(now, subscription, decision);
             }
             OrderRefused::Failed => self.end_for(subscription, Reason::Probation),
         }
@@ -723,7 +720,8 @@ impl FromSip {
             return;
         };
         held.timer = None;
-        if held.lapses_at <= self.now {
+        let now = self.server.now();
+        if held.lapses_at <= now {
             held.is_known = false;
             let subscription = held.subscription;
             self.end_for(subscription, Reason::Probation);
@@ -731,7 +729,7 @@ impl FromSip {
         }
         if held.next.is_none() && !held.is_over {
             let info = self.server.subscription(held.subscription);
-            let left = info.map(|info| info.expires_at.saturating_since(self.now));
+            let left = info.map(|info| info.expires_at.saturating_since(now));
             let left = left.map_or(0, seconds);
             if left > 0 {
                 // As much as was granted before is not too brief, and given back if it is too much.

@@ -161,7 +161,6 @@ pub struct ToSip {
     checks: Checks,
     preference: UriPreference,
     subscriber: Subscriber,
-    now: Timestamp,
     intake: Intake<Account>,
     held: Slab<Held>,
     by_triple: HashMap<Triple, Key>,
@@ -185,7 +184,6 @@ impl ToSip {
             checks: Checks::new(config.checks),
             preference: config.preference,
             subscriber: Subscriber::new(profile, subscriber, entropy),
-            now: Timestamp::ZERO,
             intake: Intake::new(config.intake),
             held: Slab::default(),
             by_triple: HashMap::new(),
@@ -251,7 +249,7 @@ impl ToSip {
         context: &RequestContext<'_>,
         account: &Account,
     ) -> Result<(), Backlog> {
-        self.now = self.now.max(now);
+        self.subscriber.advance(now);
         if self.outputs.len() >= self.intake.config.outputs {
             return Err(Backlog {
                 retry_after: self.intake.config.retry_after,
@@ -271,7 +269,7 @@ impl ToSip {
         key: VerificationKey,
         verdict: &Verdict,
     ) -> bool {
-        self.now = self.now.max(now);
+        self.subscriber.advance(now);
         let waiting = self.intake.finish(key);
         let was_there = waiting.is_some();
         if let Some(waiting) = waiting {
@@ -282,13 +280,12 @@ impl ToSip {
 
     /// Time has passed. To be called at the deadline; earlier or more often does no harm.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
         self.subscriber.handle_timeout(now);
-        for transaction in self.intake.expire(self.now) {
+        for transaction in self.intake.expire(self.subscriber.now()) {
             self.respond(transaction, Err(Failure::Unverified));
         }
         let mut budget = LAPSES_PER_CALL;
-        while let Some(key) = self.lapses.pop(self.now, &mut budget) {
+        while let Some(key) = self.lapses.pop(self.subscriber.now(), &mut budget) {
             self.lapse(key);
         }
     }
@@ -327,7 +324,7 @@ impl ToSip {
         let (transaction, body) = (waiting.transaction, waiting.body.clone());
         let content_type = waiting.content_type.clone();
         let context = waiting.context();
-        let (checks, now) = (&mut self.checks, self.now);
+        let (checks, now) = (&mut self.checks, self.subscriber.now());
         let arrived = (self.intake).arrived(&content_type, &body, &context, verdict);
         let result = match arrived.and_then(|arrived| checks.check(now, &arrived)) {
             Ok(Checked::Passed(passed)) => {
@@ -335,7 +332,7 @@ impl ToSip {
                 let content = (content_type.as_str(), body.clone());
                 self.carry(transaction, &passed, content, flow, &waiting.more)
             }
-            Ok(Checked::Verify(signed)) => match self.intake.wait(self.now, waiting, signed) {
+            Ok(Checked::Verify(signed)) => match self.intake.wait(now, waiting, signed) {
                 Ok(verification) => {
                     self.outputs.push_back(ToSipOutput::Verify(verification));
                     Ok(())
@@ -384,20 +381,19 @@ impl ToSip {
             // The far end has not answered the one before.
             return Err(Failure::Busy(self.intake.config.retry_after));
         }
+        let now = self.subscriber.now();
         match (request.wish(), known.and_then(|key| self.held.get_mut(key))) {
             (Wish::Cancel { .. }, None) => Err(Failure::UnknownSubscription),
             (Wish::Cancel { .. }, Some(held)) => {
                 let subscription = held.subscription;
-                let ended = self.subscriber.end_with(self.now, subscription, body);
+                let ended = self.subscriber.end_with(now, subscription, body);
                 ended.map_err(|_| Failure::UnknownSubscription)?;
                 held.open = Some(open(Operation::Cancel));
                 Ok(())
             }
             (Wish::Hold { duration, .. }, Some(held)) => {
                 let subscription = held.subscription;
-                let asked = self
-                    .subscriber
-                    .prolong(self.now, subscription, duration, body);
+                let asked = self.subscriber.prolong(now, subscription, duration, body);
                 if asked != Ok(true) {
                     return Err(Failure::Busy(self.intake.config.retry_after));
                 }
@@ -430,11 +426,12 @@ impl ToSip {
         };
         let mut order = SubscribeOrder::new(account, &resource);
         order.body = Some(body);
+        let now = self.subscriber.now();
         let subscription = match request.wish() {
-            Wish::Fetch => self.subscriber.fetch(self.now, order),
+            Wish::Fetch => self.subscriber.fetch(now, order),
             Wish::Hold { .. } | Wish::Cancel { .. } => {
                 order.expires = Some(request.duration());
-                self.subscriber.subscribe(self.now, order)
+                self.subscriber.subscribe(now, order)
             }
         };
         let subscription = subscription.map_err(|error| match error {
@@ -498,7 +495,10 @@ impl ToSip {
                 let is_fetch = held.token.is_none();
                 let left = match state {
                     NotifiedState::Terminated => 0,
-                    _ => held.lapses_at.saturating_since(self.now).as_secs(),
+                    _ => held
+                        .lapses_at
+                        .saturating_since(self.subscriber.now())
+                        .as_secs(),
                 };
                 let left = u32::try_from(left).unwrap_or(u32::MAX);
                 self.outputs.push_back(ToSipOutput::Notify(RelayedState {
@@ -574,13 +574,13 @@ impl ToSip {
         let duration = expires.min(open.asked);
         if let Operation::Subscribe | Operation::Extend = open.operation {
             held.flow = open.flow.or(held.flow);
-            held.lapses_at = self.now + Duration::from_secs(duration.into());
+            held.lapses_at = self.subscriber.now() + Duration::from_secs(duration.into());
             let timer = self.lapses.arm(held.lapses_at, key);
             if let Some(earlier) = held.timer.replace(timer) {
                 self.lapses.cancel(earlier);
             }
         }
-        self.checks.record(self.now, open.receipt);
+        self.checks.record(self.subscriber.now(), open.receipt);
         let granted = Granted {
             operation: open.operation,
             duration,
@@ -655,7 +655,7 @@ impl ToSip {
         if let Some(held) = self.held.get(key) {
             let subscription = held.subscription;
             self.forget(key, Some(None));
-            let _ = self.subscriber.end(self.now, subscription);
+            let _ = self.subscriber.end(self.subscriber.now(), subscription);
         }
     }
 
@@ -664,7 +664,7 @@ impl ToSip {
         if let Some(held) = self.held.get(key) {
             let subscription = held.subscription;
             self.forget(key, told);
-            self.subscriber.abandon(self.now, subscription);
+            self.subscriber.abandon(self.subscriber.now(), subscription);
         }
     }
 

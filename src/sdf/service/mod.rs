@@ -80,7 +80,6 @@ pub struct ServiceConfig {
 #[derive(Debug)]
 pub struct Service<P: Policy> {
     agent: Agent<P, Checks>,
-    now: Timestamp,
     intake: Intake<()>,
     outputs: VecDeque<Output>,
 }
@@ -96,7 +95,6 @@ impl<P: Policy> Service<P> {
         let checks = Checks::new(service.checks);
         Self {
             agent: Agent::with_bodies(agent, policy, checks, entropy),
-            now: Timestamp::ZERO,
             intake: Intake::new(service.intake),
             outputs: VecDeque::new(),
         }
@@ -134,7 +132,7 @@ impl<P: Policy> Service<P> {
         body: &Bytes,
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
-        self.now = self.now.max(now);
+        self.agent.advance(now);
         if self.outputs.len() >= self.intake.config.outputs {
             return Err(Backlog {
                 retry_after: self.intake.config.retry_after,
@@ -153,7 +151,7 @@ impl<P: Policy> Service<P> {
         key: VerificationKey,
         verdict: &Verdict,
     ) -> bool {
-        self.now = self.now.max(now);
+        self.agent.advance(now);
         let Some(waiting) = self.intake.finish(key) else {
             return false;
         };
@@ -175,15 +173,13 @@ impl<P: Policy> Service<P> {
         transaction: ClientTransaction,
         delivery: Delivery,
     ) {
-        self.now = self.now.max(now);
         self.agent.handle_delivery(now, transaction, delivery);
     }
 
     /// Time has passed. To be called at the deadline; earlier or more often does no harm.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
         self.agent.handle_timeout(now);
-        for transaction in self.intake.expire(self.now) {
+        for transaction in self.intake.expire(self.agent.now()) {
             self.respond(transaction, Err(Failure::Unverified));
         }
     }
@@ -235,7 +231,7 @@ impl<P: Policy> Service<P> {
             Ok(Checked::Passed(mut passed)) => self.carry_out(&mut passed, context),
             Ok(Checked::Verify(signed)) => {
                 let waiting = Waiting::of(transaction, content_type, body, context, ());
-                match self.intake.wait(self.now, waiting, signed) {
+                match self.intake.wait(self.agent.now(), waiting, signed) {
                     Ok(verification) => {
                         self.outputs.push_back(Output::Verify(verification));
                         return;
@@ -258,7 +254,8 @@ impl<P: Policy> Service<P> {
             opened.request.token(),
             arrived.identity.is_nobody(),
         );
-        let checked = (self.agent.bodies_mut()).judge(self.now, arrived, opened);
+        let now = self.agent.now();
+        let checked = (self.agent.bodies_mut()).judge(now, arrived, opened);
         self.agent.look_closer_direct(&ahead);
         checked
     }
@@ -268,9 +265,10 @@ impl<P: Policy> Service<P> {
         passed: &mut Passed<'_>,
         context: &RequestContext<'_>,
     ) -> Result<Granted, Failure> {
+        let now = self.agent.now();
         if let Some(name) = self.agent.policy().alias(passed.request.presentity()) {
             let checks = self.agent.bodies_mut();
-            checks.rename(self.now, passed, &name)?;
+            checks.rename(now, passed, &name)?;
         }
         let request = &passed.request;
         let mut direct = DirectRequest::fetch(request.from(), request.to(), &passed.identity)
@@ -287,8 +285,8 @@ impl<P: Policy> Service<P> {
         if let Some(source) = context.source {
             direct = direct.with_source(source);
         }
-        let outcome = self.agent.handle_direct(self.now, &direct)?;
-        self.agent.bodies_mut().record(self.now, passed.receipt);
+        let outcome = self.agent.handle_direct(now, &direct)?;
+        self.agent.bodies_mut().record(now, passed.receipt);
         let operation = match outcome.operation {
             DirectOperation::Began => Operation::Subscribe,
             DirectOperation::Prolonged => Operation::Extend,

@@ -332,8 +332,8 @@ impl Course {
             Operation::SetPresence { presentity, same } => self.set_presence(presentity, same),
             Operation::ClearPresence(presentity) => self.clear_presence(presentity),
             Operation::SetUnknownPresence => {
-                // Refused before the time is looked at.
-                let now = self.now;
+                // Refused, they tell the time all the same.
+                let now = self.time();
                 for text in ["sip:pia@example.org", "mailto:pia@example.com", "", "@"] {
                     let refused = self.agent.set_presence(now, text, document(0, 0));
                     assert!(refused.is_err(), "{text:?} at step {}", self.step);
