@@ -421,11 +421,6 @@ impl<P: Package> Server<P> {
         &mut *self.entropy
     }
 
-    /// The latest time that the host has told.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.now
-    }
-
     /// Refuses a request with 503.
     pub(crate) fn turn_away(
         &mut self,
