@@ -78,6 +78,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         watcher: Watcher,
         account: &Account,
     ) -> Result<(), RoleTaken> {
+        self.advance(now);
         if self.roles().contains(&watcher.role()) {
             return Err(RoleTaken);
         }
@@ -112,6 +113,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         presentity: &str,
         uri: &str,
     ) -> Result<(), FollowError> {
+        self.advance(now);
         let presentity = self.presentity(presentity)?;
         self.follow_named(now, presentity, uri, Why::Application)
     }
@@ -126,6 +128,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         presentity: &str,
         uri: &str,
     ) -> Result<bool, UnknownPresentity> {
+        self.advance(now);
         let presentity = self.presentity(presentity)?;
         let uri = uri.to_owned();
         Ok(self.unfollow_named(now, &Followed { presentity, uri }))

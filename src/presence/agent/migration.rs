@@ -92,6 +92,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if !target.is_none_or(|text| matches!(Uri::parse(text), Ok(Uri::Sip(_)))) {
             return Err(InvalidTarget);
         }
+        self.advance(now);
         let keys: Vec<SubscriptionKey> = self.server.subscriptions().map(|it| it.key).collect();
         let count = keys.len();
         let steps = u32::try_from(count).unwrap_or(u32::MAX).max(1);
@@ -137,6 +138,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         target: &str,
         status: Option<u16>,
     ) -> Result<Forwarded, UnknownPresentity> {
+        self.advance(now);
         let name = self.presentity(presentity)?;
         let is_no_agent = matches!(status, Some(405 | 489));
         let is_absent = matches!(status, None | Some(408 | 430 | 480 | 500..=599));

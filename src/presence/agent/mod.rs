@@ -143,6 +143,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         request: &RequestRef<'_>,
         context: &RequestContext<'_>,
     ) -> Result<(), Backlog> {
+        self.advance(now);
         if self.outbox.len() >= self.max_outputs {
             return Err(Backlog {
                 retry_after: self.retry_after,
@@ -165,6 +166,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         transaction: ClientTransaction,
         response: &ResponseRef<'_>,
     ) {
+        self.advance(now);
         if let Some(back_end) = self.back_end_of(transaction) {
             back_end.watcher.handle_response(now, transaction, response);
         } else {
@@ -179,6 +181,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         transaction: ClientTransaction,
         failure: Failure,
     ) {
+        self.advance(now);
         if let Some(back_end) = self.back_end_of(transaction) {
             back_end.watcher.handle_failure(now, transaction, failure);
         } else {

@@ -45,6 +45,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// # Errors
     /// When the text names no presentity that this agent could serve.
     pub fn review(&mut self, now: Timestamp, presentity: &str) -> Result<(), UnknownPresentity> {
+        self.advance(now);
         let name = self.presentity(presentity)?;
         self.review_named(now, &name);
         Ok(())
@@ -60,6 +61,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         watcher: &str,
         presentity: &str,
     ) -> Result<usize, UnknownPresentity> {
+        self.advance(now);
         let presentity = self.presentity(presentity)?;
         Ok(name_of(watcher).map_or(0, |watcher| self.judge_watcher(now, &watcher, &presentity)))
     }
@@ -154,6 +156,7 @@ impl<F: Policy, B: SubscribeBodies> Agent<RulesPolicy<F>, B> {
         presentity: &str,
         rules: Option<CompiledRules>,
     ) -> Result<Affected, UnknownPresentity> {
+        self.advance(now);
         let name = self.presentity(presentity)?;
         let uses_sphere = rules.as_ref().is_some_and(CompiledRules::uses_sphere);
         let state = uses_sphere.then(|| self.state_of(now, &name)).flatten();

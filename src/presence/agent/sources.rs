@@ -61,6 +61,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         document: Presence,
         lasts: Option<Duration>,
     ) -> Result<(), SetPresenceError> {
+        self.advance(now);
         let presentity = self.presentity(presentity)?;
         let until = lasts.map(|time| now + time.max(BRIEFEST));
         self.put_source(
@@ -82,6 +83,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         presentity: &str,
         name: &str,
     ) -> Result<bool, UnknownPresentity> {
+        self.advance(now);
         let presentity = self.presentity(presentity)?;
         Ok(self.drop_source(now, &presentity, (Source::Application, name)))
     }
@@ -100,6 +102,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         registrant: &Identity,
         contacts: &[RegisteredContact],
     ) -> Result<bool, SetRegistrationError> {
+        self.advance(now);
         let presentity = self.presentity(presentity)?;
         if registrant.is_nobody() && !contacts.is_empty() {
             return Err(SetRegistrationError::NotAuthenticated);
