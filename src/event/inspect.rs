@@ -109,6 +109,27 @@ impl<P: Package> Server<P> {
         .filter_map(|(key, subscription)| self.subscription_info(key, subscription))
     }
 
+    /// The live subscriptions of one watcher to one resource, both named canonically.
+    pub(crate) fn subscriptions_of_watcher(
+        &self,
+        watcher: &str,
+        resource: &str,
+    ) -> impl Iterator<Item = SubscriptionInfo<'_>> {
+        self.subscriptions_of(watcher, resource)
+            .filter_map(|key| self.subscription(SubscriptionKey(key)))
+    }
+
+    /// Whether anything is held of a resource, named canonically. Cheap.
+    pub(crate) fn has_resource(&self, resource: &str) -> bool {
+        self.resources.find(resource).is_some()
+    }
+
+    /// Whether a subscription is still to get a NOTIFY, be it the last.
+    pub(crate) fn is_listed(&self, key: SubscriptionKey) -> bool {
+        let subscription = self.subscriptions.get(key.0);
+        subscription.is_some_and(|it| !it.is_ended())
+    }
+
     /// One live subscription.
     pub fn subscription(&self, key: SubscriptionKey) -> Option<SubscriptionInfo<'_>> {
         let subscription = self

@@ -1,0 +1,16 @@
+//! The notifier of watcher information: RFC 3857 as a template over any package.
+
+mod config;
+mod counters;
+mod level;
+mod package;
+mod policy;
+mod table;
+mod undecided;
+mod watcher_info_server;
+mod written;
+
+pub use config::WatcherInfoConfig;
+pub use counters::{UndecidedInfo, WatcherInfoCounters};
+pub use policy::{InfoPolicy, RecommendedInfoPolicy, own_entries};
+pub use watcher_info_server::{WatcherInfoOutput, WatcherInfoServer};
