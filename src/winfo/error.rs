@@ -168,8 +168,8 @@ impl fmt::Display for WatcherInfoFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteWatcherInfoError {
-    /// The name of a resource, or of a watcher, is empty, has white space or control characters, or more
-    /// than [`MAX_URI_LEN`](crate::sip::MAX_URI_LEN) octets.
+    /// The name of a resource, or of a watcher, is empty, has white space, control characters or
+    /// a percent sign that escapes nothing, or more than [`MAX_URI_LEN`](crate::sip::MAX_URI_LEN) octets.
     #[error("{text:?}, of {octets} octets, cannot be written as a URI")]
     Uri {
         /// The text.

@@ -147,10 +147,16 @@ fn check_token(text: &str) -> Result<(), WriteWatcherInfoError> {
     }
 }
 
-/// Identities come from elsewhere and may be of any form; what is written is bounded, and in one piece.
+/// Identities come from elsewhere and may be of any form; what is written is bounded, in one piece, and
+/// escapes what it says it escapes.
 fn check_uri(text: &str) -> Result<(), WriteWatcherInfoError> {
     let is_whole = || !text.bytes().any(|byte| byte <= b' ' || byte == 0x7F);
-    match (1..=MAX_URI_LEN).contains(&text.len()) && is_whole() {
+    let is_escape = |behind: &str| {
+        let digits = behind.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let fits = (1..=MAX_URI_LEN).contains(&text.len());
+    match fits && is_whole() && text.split('%').skip(1).all(is_escape) {
         true => Ok(()),
         false => Err(WriteWatcherInfoError::Uri {
             text: excerpt(text),
