@@ -1,7 +1,7 @@
 //! Subscriptions that are judged again though nobody has sent a SUBSCRIBE.
 
-use super::authorization::{Decision, SubscribeQuery};
-use super::identity::Identity;
+use super::authorization::{Decision, Signature, SubscribeQuery};
+use super::identity::{Assurance, Identity};
 use super::output::{SubscriptionKey, UnknownSubscription};
 use super::package::Package;
 use super::server::Server;
@@ -60,6 +60,32 @@ impl<P: Package> Server<P> {
         self.apply(key.0, decision);
         self.owe(key.0);
         Ok(true)
+    }
+
+    /// Judges somebody who has no subscription, or none any more: `ask` is asked as for a SUBSCRIBE by this
+    /// watcher, of whom nothing else is known.
+    pub(crate) fn review_absent(
+        &mut self,
+        now: Timestamp,
+        watcher: &str,
+        resource: &str,
+        ask: impl FnOnce(&mut P, &SubscribeQuery<'_>) -> Option<Decision>,
+    ) -> Option<Decision> {
+        self.advance(now);
+        let query = SubscribeQuery {
+            now: self.now,
+            identity: &Identity::known(watcher, Assurance::Claimed),
+            resource,
+            uri: resource,
+            current: None,
+            subscription: None,
+            expires: 0,
+            signature: Signature::None,
+            signers: &[],
+            is_encrypted: false,
+            covers_header: false,
+        };
+        ask(&mut self.package, &query)
     }
 
     /// The live subscriptions of a watcher to a resource, both by their canonical names.

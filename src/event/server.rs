@@ -437,6 +437,23 @@ impl<P: Package> Server<P> {
 
     // ---- what the parts share -------------------------------------------------------------
 
+    /// Has these event types in Allow-Events from now on, beside what was there.
+    pub(crate) fn tell_of_events<'a>(&mut self, event_types: impl Iterator<Item = &'a str>) {
+        let mut allow_events = self.allow_events.to_string();
+        for event_type in event_types {
+            if allow_events.split(", ").all(|known| known != event_type) {
+                allow_events.push_str(", ");
+                allow_events.push_str(event_type);
+            }
+        }
+        self.allow_events = allow_events.into();
+    }
+
+    /// Whose subscription to what.
+    pub(crate) fn subject_of(&self, key: SubscriptionKey) -> Option<Subject> {
+        self.subject(key.0)
+    }
+
     /// The latest time that was told.
     pub(crate) fn now(&self) -> Timestamp {
         self.now

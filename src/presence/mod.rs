@@ -19,8 +19,8 @@ mod watcher_events;
 
 pub use crate::event::Protection;
 pub use agent::{
-    Agent, FollowError, InvalidTarget, RoleTaken, SetPresenceError, SetRegistrationError,
-    UnknownPresentity,
+    Agent, AgentInfoPolicy, FollowError, InvalidTarget, RoleTaken, SetPresenceError,
+    SetRegistrationError, UnknownPresentity,
 };
 pub use composition::{Composed, Composition, Compositor, Moment, Part, Source};
 pub use config::{

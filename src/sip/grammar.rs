@@ -204,7 +204,7 @@ fn without_c1_controls(input: &str, len: usize) -> usize {
 }
 
 /// Whether `text` is one token, and nothing else.
-pub(super) fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && TOKEN.covers(text)
 }
 

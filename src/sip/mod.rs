@@ -28,6 +28,7 @@ pub use error::HeaderError;
 pub use event::{Event, Reason, SubscriptionState, Substate};
 pub use expires::{RetryAfter, parse_delta_seconds};
 pub(crate) use feature_values::{FeatureValue, Numbers, is_feature_token, parse_feature_values};
+pub(crate) use grammar::is_token;
 pub use header_name::HeaderName;
 pub use list::{parse_tokens, split_list};
 pub use media_type::{ContentDisposition, MediaType};

@@ -1,6 +1,31 @@
 //! The document of watcher information (RFC 3858 section 3).
 
+use core::fmt;
+
+use bytes::Bytes;
+
+use super::error::{ReadWatcherInfoError, WatcherInfoFault, WriteWatcherInfoError};
+use super::options::ReadWatcherInfoOptions;
+use super::{reader, writer};
+use crate::xml::Layout;
+
 /// Whose subscriptions there are to some resources, or what has changed about them.
+///
+/// ```
+/// use presentity::winfo::{WatcherEntry, WatcherEvent, WatcherInfo, WatcherList, WatcherStatus};
+///
+/// let mut list = WatcherList::new("sip:mira@example.com", "presence");
+/// let (status, event) = (WatcherStatus::Pending, WatcherEvent::Subscribe);
+/// let entry = WatcherEntry::new("w1", "sip:jon@example.org", status, event);
+/// list.watchers.push(entry);
+/// let mut info = WatcherInfo::default();
+/// info.is_full = true;
+/// info.lists.push(list);
+///
+/// let octets = info.write()?;
+/// assert_eq!(WatcherInfo::read(&octets)?, info);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct WatcherInfo {
@@ -81,6 +106,119 @@ pub enum WatcherEvent {
     GiveUp,
     /// The resource is no more.
     NoResource,
+    /// A word that RFC 3857 does not know. It is read, since what matters is the status, and never
+    /// written.
+    Other,
+}
+
+impl WatcherInfo {
+    /// Reads a document, tolerantly and within the usual bounds: see
+    /// [`read_with`](Self::read_with).
+    ///
+    /// # Errors
+    /// When it is no document of watcher information, or exceeds a bound.
+    pub fn read(octets: &[u8]) -> Result<Self, ReadWatcherInfoError> {
+        Self::read_with(octets, &ReadWatcherInfoOptions::default()).map(|(info, _)| info)
+    }
+
+    /// Reads a document, and tells what it puts up with.
+    ///
+    /// Foreign elements and attributes are passed over without a word (RFC 3858 section 3), and so is
+    /// text between elements. What cannot be understood is left out and told: a list or an entry whole
+    /// when it cannot be named or its status is not known, else the one attribute. Of entries of one
+    /// list with the same id the last one counts, in the place of the first.
+    ///
+    /// # Errors
+    /// When it is no document of watcher information, or exceeds a bound.
+    pub fn read_with(
+        octets: &[u8],
+        options: &ReadWatcherInfoOptions,
+    ) -> Result<(Self, Vec<WatcherInfoFault>), ReadWatcherInfoError> {
+        reader::read(octets, options)
+    }
+
+    /// Writes the document, without white space between elements.
+    ///
+    /// # Errors
+    /// When a value is none that the format has: nothing is written that a strict reader would refuse.
+    pub fn write(&self) -> Result<Bytes, WriteWatcherInfoError> {
+        self.write_as(Layout::Compact)
+    }
+
+    /// Writes the document in this layout.
+    ///
+    /// # Errors
+    /// As of [`write`](Self::write).
+    pub fn write_as(&self, layout: Layout) -> Result<Bytes, WriteWatcherInfoError> {
+        writer::write(self, layout)
+    }
+}
+
+impl WatcherStatus {
+    /// The word of the format.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Waiting => "waiting",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// The status that the word stands for.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Pending, Self::Active, Self::Waiting, Self::Terminated];
+        all.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether somebody's decision is wanted: the subscription waits for it, or ran out without one.
+    pub const fn is_undecided(self) -> bool {
+        matches!(self, Self::Pending | Self::Waiting)
+    }
+}
+
+impl fmt::Display for WatcherStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl WatcherEvent {
+    /// The word of the format; nothing for [`Other`](Self::Other).
+    pub const fn as_str(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Subscribe => "subscribe",
+            Self::Approved => "approved",
+            Self::Deactivated => "deactivated",
+            Self::Probation => "probation",
+            Self::Rejected => "rejected",
+            Self::Timeout => "timeout",
+            Self::GiveUp => "giveup",
+            Self::NoResource => "noresource",
+            Self::Other => return None,
+        })
+    }
+
+    /// The event that the word stands for.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        let all = [
+            Self::Subscribe,
+            Self::Approved,
+            Self::Deactivated,
+            Self::Probation,
+            Self::Rejected,
+            Self::Timeout,
+            Self::GiveUp,
+            Self::NoResource,
+        ];
+        all.into_iter().find(|event| event.as_str() == Some(word))
+    }
+}
+
+impl fmt::Display for WatcherEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str().unwrap_or("other"))
+    }
 }
 
 impl WatcherList {

@@ -13,7 +13,8 @@ use presentity::event::{
 };
 use presentity::sip::{MediaType, OutgoingRequest, RequestRef, ResponseRef, Uri};
 use presentity::winfo::{
-    InfoPolicy, RecommendedInfoPolicy, WatcherInfoConfig, WatcherInfoOutput, WatcherInfoServer,
+    InfoPolicy, RecommendedInfoPolicy, WatcherInfoConfig, WatcherInfoServer,
+    WatcherInfoServerOutput,
 };
 
 use crate::common::{Driver, Message, Outputs, Role, seeded};
@@ -106,13 +107,13 @@ impl<I: InfoPolicy> Role for House<I> {
                 return Some(output);
             }
             match self.info.poll_output(&self.doors)? {
-                WatcherInfoOutput::Serve { level, output } => {
+                WatcherInfoServerOutput::Serve { level, output } => {
                     if let Output::Send(notify) = &output {
                         self.sent.push((level, notify.clone()));
                     }
                     return Some(output);
                 }
-                WatcherInfoOutput::GiveUp(key) => {
+                WatcherInfoServerOutput::GiveUp(key) => {
                     self.given_up.push(key);
                     let end = Termination::new(Reason::GiveUp);
                     self.doors.terminate(self.now, key, end).expect("it lives");

@@ -79,7 +79,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         account: &Account,
     ) -> Result<(), RoleTaken> {
         self.advance(now);
-        if self.roles().contains(&watcher.role()) {
+        if self.has_role(watcher.role()) {
             return Err(RoleTaken);
         }
         if let Some(before) = self.back_end.take() {

@@ -4,6 +4,7 @@ mod back_end;
 mod migration;
 mod review;
 mod sources;
+mod watcher_info;
 
 use std::collections::VecDeque;
 
@@ -21,6 +22,7 @@ use crate::mime::Written;
 use crate::pidf::{Presence, WriteError};
 use crate::presence::alarms::{Cause, Passed};
 use crate::sip::{RequestRef, ResponseRef, Uri};
+use crate::winfo::WatcherInfoServer;
 
 use crate::presence::config::AgentConfig;
 use crate::presence::package::{PresencePackage, fit};
@@ -29,10 +31,12 @@ use crate::presence::registered::Registrations;
 use back_end::BackEnd;
 use migration::Departures;
 use review::Reviews;
+use watcher_info::Info;
 
 pub use back_end::{FollowError, RoleTaken};
 pub use migration::InvalidTarget;
 pub use sources::SetRegistrationError;
+pub use watcher_info::AgentInfoPolicy;
 
 /// Presentities whose time has come that one call looks at.
 const ALARMS_PER_CALL: u32 = 64;
@@ -57,6 +61,7 @@ pub struct Agent<P: Policy, B: SubscribeBodies = NoBodies> {
     reviews: Reviews,
     departures: Departures,
     back_end: Option<Box<BackEnd>>,
+    info: Option<Box<Info>>,
     /// What others than the server put out.
     outbox: VecDeque<Output>,
     max_outputs: usize,
@@ -114,6 +119,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             reviews: Reviews::default(),
             departures: Departures::new(config.migration, config.departures_per_second),
             back_end: None,
+            info: None,
             outbox: VecDeque::new(),
             max_outputs: config.server.limits.outputs,
             retry_after: config.server.retry_after,
@@ -124,12 +130,16 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
 
     /// See [`Server::accepts`]. With a [back end](Self::set_back_end) the NOTIFYs for it too.
     pub fn accepts(&self, request: &RequestRef<'_>) -> bool {
+        // Whatever watcher information is asked for comes by SUBSCRIBE.
         self.server.accepts(request) || self.is_for_back_end(request)
     }
 
     /// See [`Server::owns`].
     pub fn owns(&self, request: &RequestRef<'_>) -> bool {
-        self.server.owns(request) || self.is_for_back_end(request)
+        let info = self.info.as_deref();
+        self.server.owns(request)
+            || self.is_for_back_end(request)
+            || info.is_some_and(|info| info.server.owns(request))
     }
 
     /// See [`Server::handle_request`].
@@ -152,6 +162,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if self.is_for_back_end(request) {
             return self.notify_back_end(now, transaction, request, context);
         }
+        if let Some(info) = self.info_for(request) {
+            return info.handle_request(now, transaction, request, context);
+        }
         if self.send_on(now, transaction, request) {
             return Ok(());
         }
@@ -169,6 +182,8 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         self.advance(now);
         if let Some(back_end) = self.back_end_of(transaction) {
             back_end.watcher.handle_response(now, transaction, response);
+        } else if let Some(info) = self.info_of(transaction) {
+            info.handle_response(now, transaction, response);
         } else {
             self.server.handle_response(now, transaction, response);
         }
@@ -184,6 +199,8 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         self.advance(now);
         if let Some(back_end) = self.back_end_of(transaction) {
             back_end.watcher.handle_failure(now, transaction, failure);
+        } else if let Some(info) = self.info_of(transaction) {
+            info.handle_failure(now, transaction, failure);
         } else {
             self.server.handle_failure(now, transaction, failure);
         }
@@ -192,6 +209,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// See [`Server::handle_flow_lost`].
     pub fn handle_flow_lost(&mut self, now: Timestamp, flow: FlowId) {
         self.server.handle_flow_lost(now, flow);
+        if let Some(info) = &mut self.info {
+            info.server.handle_flow_lost(now, flow);
+        }
     }
 
     /// See [`Server::handle_timeout`].
@@ -200,6 +220,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let now = self.server.now();
         if let Some(back_end) = &mut self.back_end {
             back_end.watcher.handle_timeout(now);
+        }
+        if let Some(info) = &mut self.info {
+            info.server.handle_timeout(now);
         }
         let mut budget = ALARMS_PER_CALL;
         while let Some((presentity, passed)) =
@@ -220,6 +243,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             self.server.package().alarms.next(),
             self.departures.next(),
             back_end.and_then(|back_end| back_end.watcher.poll_timeout()),
+            self.info
+                .as_ref()
+                .and_then(|info| info.server.poll_timeout()),
         ];
         let all = others.into_iter().chain([self.server.poll_timeout()]);
         all.flatten().min()
@@ -236,6 +262,10 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if let Some(output) = self.outbox.pop_front() {
             return Some(output);
         }
+        self.poll_server().or_else(|| self.poll_info())
+    }
+
+    fn poll_server(&mut self) -> Option<Output> {
         let output = self.server.poll_output()?;
         if let Output::Event(event) = &output {
             self.heed(event);
@@ -243,14 +273,26 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         Some(output)
     }
 
-    /// The numbers by which its transactions are told apart.
-    fn roles(&self) -> [u8; 1] {
-        [self.role]
+    /// Whether its transactions are told apart by this number.
+    fn has_role(&self, role: u8) -> bool {
+        let info = self.info.as_deref();
+        role == self.role || info.is_some_and(|info| info.server.owns_role(role))
+    }
+
+    /// What serves watcher information, if a transaction is one of its own.
+    fn info_of(
+        &mut self,
+        transaction: ClientTransaction,
+    ) -> Option<&mut WatcherInfoServer<AgentInfoPolicy>> {
+        let info = self.info.as_deref_mut()?;
+        let is_its = info.server.owns_transaction(transaction);
+        is_its.then_some(&mut info.server)
     }
 
     /// What the server tells may concern the rest.
     fn heed(&mut self, event: &ServerEvent) {
         let now = self.server.now();
+        self.tell_info(now, event);
         match event {
             ServerEvent::Published { resource, .. }
             | ServerEvent::PublicationExpired { resource, .. }
@@ -287,16 +329,22 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         transaction: ClientTransaction,
         value: &str,
     ) -> bool {
-        match self.back_end_of(transaction) {
-            Some(back_end) => (back_end.watcher).provide_credentials(now, transaction, value),
+        if let Some(back_end) = self.back_end_of(transaction) {
+            return (back_end.watcher).provide_credentials(now, transaction, value);
+        }
+        match self.info_of(transaction) {
+            Some(info) => info.provide_credentials(now, transaction, value),
             None => self.server.provide_credentials(now, transaction, value),
         }
     }
 
     /// See [`Server::decline_credentials`].
     pub fn decline_credentials(&mut self, now: Timestamp, transaction: ClientTransaction) -> bool {
-        match self.back_end_of(transaction) {
-            Some(back_end) => back_end.watcher.decline_credentials(now, transaction),
+        if let Some(back_end) = self.back_end_of(transaction) {
+            return back_end.watcher.decline_credentials(now, transaction);
+        }
+        match self.info_of(transaction) {
+            Some(info) => info.decline_credentials(now, transaction),
             None => self.server.decline_credentials(now, transaction),
         }
     }
@@ -410,10 +458,20 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         key: SubscriptionKey,
         decision: Decision,
     ) -> Result<(), UnknownSubscription> {
-        self.server.decide(now, key, decision)
+        self.server.decide(now, key, decision.clone())?;
+        if self.info.is_some()
+            && decision != Decision::Pending
+            && let Some(subject) = self.server.subject_of(key)
+            && let Some(watcher) = subject.watcher
+        {
+            self.tell_decision(now, &watcher, &subject.resource, &decision);
+        }
+        Ok(())
     }
 
-    /// The same for every subscription of a watcher to a presentity; tells how many there are.
+    /// The same for every subscription of a watcher to a presentity; tells how many there are, those
+    /// included that ran out undecided and are still shown as watchers ([`serve_watcher_info`](
+    /// Self::serve_watcher_info)).
     ///
     /// # Errors
     /// When the text names no presentity that this agent could serve.
@@ -428,8 +486,8 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let presentity = self.presentity(presentity)?;
         // Who is nobody watches nobody.
         Ok(name_of(watcher).map_or(0, |watcher| {
-            self.server
-                .decide_watcher(now, &watcher, &presentity, decision)
+            let live = (self.server).decide_watcher(now, &watcher, &presentity, decision);
+            live + self.tell_decision(now, &watcher, &presentity, decision)
         }))
     }
 

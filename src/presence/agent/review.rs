@@ -139,6 +139,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let package = self.server.package_mut();
         let at = (package.policy).begin_review(presentity, now, all_were_judged);
         package.alarms.set(presentity, Cause::Policy, at);
+        self.review_waiting(now, presentity);
     }
 }
 

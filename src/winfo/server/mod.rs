@@ -8,9 +8,8 @@ mod policy;
 mod table;
 mod undecided;
 mod watcher_info_server;
-mod written;
 
 pub use config::WatcherInfoConfig;
 pub use counters::{UndecidedInfo, WatcherInfoCounters};
 pub use policy::{InfoPolicy, RecommendedInfoPolicy, own_entries};
-pub use watcher_info_server::{WatcherInfoOutput, WatcherInfoServer};
+pub use watcher_info_server::{WatcherInfoServer, WatcherInfoServerOutput};

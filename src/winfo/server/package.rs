@@ -6,16 +6,15 @@ use bytes::Bytes;
 
 use super::policy::InfoPolicy;
 use super::table::{Page, Row, Sight, Table};
-use super::written::write;
 use crate::engine::Timestamp;
 use crate::event::{
-    Authorization, Documents, Forks, Package, Personal, PersonalRequest, Profile, RenderRequest,
-    SubscribeQuery, SubscriptionKey, Unreadable, Unserved, Visibility,
+    Authorization, Documents, Forks, Package, Personal, PersonalRequest, Profile, PublishedBody,
+    RenderRequest, SubscribeQuery, SubscriptionKey, Unreadable, Unserved, Visibility,
 };
-use crate::sip::{MediaType, Uri};
-use crate::winfo::{WatcherEntry, WatcherInfo, WatcherList, WatcherStatus};
+use crate::sip::Uri;
+use crate::winfo::{MEDIA_TYPE, WatcherEntry, WatcherInfo, WatcherList, WatcherStatus};
 
-const MEDIA_TYPES: &[&str] = &["application/watcherinfo+xml"];
+const MEDIA_TYPES: &[&str] = &[MEDIA_TYPE];
 
 /// What is appended to the name of a package.
 pub(super) const TEMPLATE: &str = ".winfo";
@@ -70,7 +69,7 @@ impl<P> InfoPackage<P> {
             is_full,
             lists: vec![list],
         };
-        write(&info).ok()
+        info.write().ok()
     }
 }
 
@@ -94,7 +93,7 @@ impl<P: InfoPolicy> Package for InfoPackage<P> {
         authorization
     }
 
-    fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
         Err(Unreadable("watcher information is not published".into()))
     }
 

@@ -19,7 +19,7 @@ use crate::sip::{RequestRef, ResponseRef};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[must_use = "what is not done is lost"]
-pub enum WatcherInfoOutput {
+pub enum WatcherInfoServerOutput {
     /// To be done as for any other server; keys in it are those of the level.
     Serve {
         /// 1 for `.winfo`, 2 for `.winfo.winfo`, and so on.
@@ -53,7 +53,7 @@ pub enum WatcherInfoOutput {
 /// ```
 /// use presentity::event::{Output, Package, Server};
 /// use presentity::engine::Timestamp;
-/// use presentity::winfo::{InfoPolicy, WatcherInfoOutput, WatcherInfoServer};
+/// use presentity::winfo::{InfoPolicy, WatcherInfoServerOutput, WatcherInfoServer};
 ///
 /// fn next<P: Package, I: InfoPolicy>(
 ///     now: Timestamp,
@@ -67,8 +67,8 @@ pub enum WatcherInfoOutput {
 ///         return Some(output);
 ///     }
 ///     match info.poll_output(server)? {
-///         WatcherInfoOutput::Serve { output, .. } => Some(output),
-///         WatcherInfoOutput::GiveUp(key) => {
+///         WatcherInfoServerOutput::Serve { output, .. } => Some(output),
+///         WatcherInfoServerOutput::GiveUp(key) => {
 ///             let end = WatcherInfoServer::<I>::give_up();
 ///             let _ = server.terminate(now, key, end);
 ///             next(now, server, info)
@@ -188,8 +188,12 @@ impl<P: InfoPolicy> WatcherInfoServer<P> {
 
     /// Whether outcomes of this client transaction are for this server.
     pub fn owns_transaction(&self, transaction: ClientTransaction) -> bool {
-        let level = transaction.role().wrapping_sub(self.role);
-        usize::from(level) <= self.deeper.len()
+        self.owns_role(transaction.role())
+    }
+
+    /// Whether this is the number of one of its levels.
+    pub fn owns_role(&self, role: u8) -> bool {
+        usize::from(role.wrapping_sub(self.role)) <= self.deeper.len()
     }
 
     /// A request that opened a server transaction, as for [`Server::handle_request`]. One that is not
@@ -289,10 +293,13 @@ impl<P: InfoPolicy> WatcherInfoServer<P> {
 
     /// The next thing to do, `parent` being the watched server. Before the host sleeps it polls until
     /// there is none.
-    pub fn poll_output<Q: Package>(&mut self, parent: &Server<Q>) -> Option<WatcherInfoOutput> {
+    pub fn poll_output<Q: Package>(
+        &mut self,
+        parent: &Server<Q>,
+    ) -> Option<WatcherInfoServerOutput> {
         let now = self.now;
         if let Some(key) = self.first.overdue.pop_front() {
-            return Some(WatcherInfoOutput::GiveUp(key));
+            return Some(WatcherInfoServerOutput::GiveUp(key));
         }
         self.end_given_up();
         let mut output = self.first.poll(now, parent);
@@ -308,7 +315,7 @@ impl<P: InfoPolicy> WatcherInfoServer<P> {
             level += 1;
             above = below;
         }
-        output.map(|output| WatcherInfoOutput::Serve { level, output })
+        output.map(|output| WatcherInfoServerOutput::Serve { level, output })
     }
 
     /// Ends what deeper levels have given up, which are subscriptions here.
