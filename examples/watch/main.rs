@@ -35,9 +35,11 @@ mod smime;
 mod terminal;
 
 mod args;
+mod json;
 mod report;
 mod run;
 mod signers;
+mod subscription;
 mod summary;
 mod table;
 
