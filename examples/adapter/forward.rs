@@ -10,7 +10,7 @@ use bytes::Bytes;
 use presentity::engine::{FlowId, ServerTransaction};
 use presentity::event::{Failure, Forward, Forwarded, Identity, RequestContext};
 use presentity::presence::Policy;
-use presentity::sip::{HeaderName, NameAddr, RequestRef, split_list};
+use presentity::sip::{HeaderName, NameAddr, RequestRef, Uri, split_list};
 use rsipstack::sip::Transport;
 
 use super::outgoing::Outgoing;
@@ -137,6 +137,9 @@ impl Kept {
         {
             routes.remove(0);
         }
+        // A target without a user is another server, which is asked for the same presentity.
+        let is_server = matches!(Uri::parse(target), Ok(Uri::Sip(uri)) if uri.user().is_none());
+        let uri = if is_server { &self.uri } else { target };
         let next_hop = match routes.first() {
             Some(route) => uri_of(route).ok_or_else(|| Reply::new(400))?,
             None => target.to_owned(),
@@ -157,7 +160,7 @@ impl Kept {
         Ok(ForwardedRequest {
             id,
             method: self.method.clone(),
-            uri: target.to_owned(),
+            uri: uri.to_owned(),
             next_hop,
             fields,
             body: self.body.clone(),

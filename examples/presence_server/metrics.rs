@@ -225,20 +225,12 @@ impl Collector for Snapshot {
             ),
         ];
         for (name, help, value) in own {
-            gauges(
-                &mut encoder,
-                name,
-                help,
-                vec![([("", ""); 0], count(value))],
-            )?;
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
-        let given_up = vec![([("", ""); 0], self.given_up)];
-        counters(
-            &mut encoder,
-            "given_up",
-            "Subscriptions that waited for a decision too long",
-            given_up,
-        )
+        let help = "Subscriptions that waited for a decision too long";
+        let given_up = encoder.encode_descriptor("given_up", help, None, MetricType::Counter)?;
+        ConstCounter::new(self.given_up).encode(given_up)
     }
 }
 

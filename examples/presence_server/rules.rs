@@ -402,7 +402,8 @@ mod tests {
         let place = Place::new("bad");
         place.put_rule("anna@example.org.xml", for_bjarne(SubHandling::Allow));
         let (mut rules, _) = RulesFolder::open(&place.0).unwrap();
-        place.put("anna@example.org.xml", b"<ruleset>\n<rule");
+        let half = b"<ruleset xmlns=\"urn:ietf:params:xml:ns:common-policy\">\n<rule";
+        place.put("anna@example.org.xml", half);
         let found = rules.read(Which::Changed).unwrap();
         assert_eq!(names(&found), [""; 0]);
         let [problem] = &found.problems[..] else {
