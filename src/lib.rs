@@ -121,6 +121,8 @@
 //! - It signs, verifies, encrypts, decrypts and reads certificates where a policy or a demand asks for that:
 //!   [`Output::Protect`](event::Output::Protect), [`Output::Open`](event::Output::Open),
 //!   [`RetrieverOutput::Inspect`](certs::RetrieverOutput::Inspect) are jobs that it does where nobody waits.
+//! - It forwards a SUBSCRIBE that somebody else is to answer ([`Output::Forward`](event::Output::Forward)), if it
+//!   has the agent send watchers away.
 //! - It looks up names: those of next hops by RFC 3263, and for a watcher of pres URIs the SRV records that
 //!   [`WatcherOutput::Resolve`](presence::WatcherOutput::Resolve) names.
 //! - It never repeats a challenged request by itself, since that takes a new CSeq: it gives the
@@ -157,7 +159,9 @@
 //! - [x] RFC 6072 section 6, the `certificate` package, both sides, and draft-schubert-simple-pidf-cert-00
 //! - [x] RFC 6072, the event package `certificate`: subscriber and state agent; reading certificates is the host's
 //! - [x] the CPIM Subscription Data Format (Internet-Draft, September 2002), served and carried to SIP
-//! - [ ] RFC 3857 and 3858, 4660, 5025, 5262, 5839, 6446
+//! - [x] RFC 3857 and 3858: watcher information, both sides, over any package and over itself
+//! - [x] RFC 4745 and 5025: presence rules, read, written and applied
+//! - [ ] RFC 4660, 5262, 5839, 6446
 //!
 //! `tests/conformance/table.txt` goes requirement by requirement.
 //!

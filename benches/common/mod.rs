@@ -196,8 +196,8 @@ impl Dialog {
 
 /// An agent with its watchers, on virtual time.
 #[derive(Debug)]
-pub struct Population {
-    pub agent: Agent<Open>,
+pub struct Population<P: Policy = Open> {
+    pub agent: Agent<P>,
     pub now: Timestamp,
     pub dialogs: Vec<Dialog>,
     pub random: Random,
@@ -209,25 +209,7 @@ pub struct Population {
 impl Population {
     /// Nobody watches yet; every presentity has a document.
     pub fn new(presentities: u64, configure: impl FnOnce(&mut AgentConfig)) -> Self {
-        let mut config = AgentConfig::default();
-        config.server.max_expires = DAY;
-        // Numbers of as many digits in every message.
-        config.server.initial_cseq = 10_000;
-        config.server.notify_interval = Duration::ZERO;
-        configure(&mut config);
-        let mut this = Self {
-            agent: Agent::new(config, Open, entropy()),
-            now: Timestamp::from_secs(1),
-            dialogs: Vec::new(),
-            random: Random::new(11),
-            presentities,
-            watchers: 0,
-            odd: false,
-        };
-        for presentity in 0..presentities {
-            this.set(presentity, false);
-        }
-        this
+        Self::ruled_by(Open, presentities, configure)
     }
 
     /// So many subscriptions, each of another watcher, the presentities taken in turn.
@@ -239,6 +221,53 @@ impl Population {
             this.grow(presentity);
         }
         this.rest();
+        this
+    }
+
+    pub fn initial(dialog: &Dialog) -> Subscribe {
+        Subscribe::new(dialog, None, 1, DAY)
+    }
+
+    pub fn fetch(dialog: &Dialog) -> Subscribe {
+        Subscribe::new(dialog, None, 1, 0)
+    }
+
+    pub fn again(dialog: &mut Dialog, end: bool) -> Subscribe {
+        dialog.cseq += 1;
+        let expires = if end { 0 } else { DAY };
+        Subscribe::new(dialog, Some(dialog.tag()), dialog.cseq, expires)
+    }
+
+    pub fn enter(dialog: &mut Dialog, tag: Option<[u8; 13]>) {
+        dialog.tag = tag.expect("a tag");
+    }
+}
+
+impl<P: Policy> Population<P> {
+    /// Nobody watches yet; every presentity has a document.
+    pub fn ruled_by(
+        policy: P,
+        presentities: u64,
+        configure: impl FnOnce(&mut AgentConfig),
+    ) -> Self {
+        let mut config = AgentConfig::default();
+        config.server.max_expires = DAY;
+        // Numbers of as many digits in every message.
+        config.server.initial_cseq = 10_000;
+        config.server.notify_interval = Duration::ZERO;
+        configure(&mut config);
+        let mut this = Self {
+            agent: Agent::new(config, policy, entropy()),
+            now: Timestamp::from_secs(1),
+            dialogs: Vec::new(),
+            random: Random::new(11),
+            presentities,
+            watchers: 0,
+            odd: false,
+        };
+        for presentity in 0..presentities {
+            this.set(presentity, false);
+        }
         this
     }
 
@@ -282,20 +311,6 @@ impl Population {
         self.random.below(self.presentities as usize) as u64
     }
 
-    pub fn initial(dialog: &Dialog) -> Subscribe {
-        Subscribe::new(dialog, None, 1, DAY)
-    }
-
-    pub fn fetch(dialog: &Dialog) -> Subscribe {
-        Subscribe::new(dialog, None, 1, 0)
-    }
-
-    pub fn again(dialog: &mut Dialog, end: bool) -> Subscribe {
-        dialog.cseq += 1;
-        let expires = if end { 0 } else { DAY };
-        Subscribe::new(dialog, Some(dialog.tag()), dialog.cseq, expires)
-    }
-
     /// Hands a request in, takes its 200 and its NOTIFY; gives the tag and the transaction.
     #[inline]
     pub fn exchange(
@@ -334,10 +349,10 @@ impl Population {
 
     /// A new subscription with all that belongs to it.
     pub fn join(&mut self, dialog: &mut Dialog) {
-        let subscribe = Self::initial(dialog);
+        let subscribe = Population::initial(dialog);
         let (tag, transaction) = self.exchange(&subscribe.view(), &subscribe);
         self.answer(transaction);
-        Self::enter(dialog, tag);
+        Population::enter(dialog, tag);
     }
 
     /// A new subscription that stays.
@@ -355,7 +370,7 @@ impl Population {
     ) {
         let mut dialog = self.newcomer(presentity);
         dialog.accept = "application/pidf+xml, multipart/signed";
-        let subscribe = Self::initial(&dialog);
+        let subscribe = Population::initial(&dialog);
         let now = self.step();
         let context = RequestContext::new(&subscribe.identity, "sip:pa.example.com:5060");
         self.agent
@@ -374,12 +389,8 @@ impl Population {
 
     /// The end of a subscription with all that belongs to it.
     pub fn leave(&mut self, dialog: &mut Dialog) {
-        let subscribe = Self::again(dialog, true);
+        let subscribe = Population::again(dialog, true);
         let (_, transaction) = self.exchange(&subscribe.view(), &subscribe);
         self.answer(transaction);
-    }
-
-    pub fn enter(dialog: &mut Dialog, tag: Option<[u8; 13]>) {
-        dialog.tag = tag.expect("a tag");
     }
 }

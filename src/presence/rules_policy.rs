@@ -1,6 +1,6 @@
 //! Presence rules as a policy (RFC 5025).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -38,7 +38,7 @@ const VIEW: &str = "rules ";
 #[derive(Debug)]
 pub struct RulesPolicy<F> {
     fallback: F,
-    books: HashMap<String, Book>,
+    books: BTreeMap<String, Book>,
     clock: WallClock,
 }
 
@@ -79,7 +79,7 @@ impl<F> RulesPolicy<F> {
     pub fn new(fallback: F) -> Self {
         Self {
             fallback,
-            books: HashMap::new(),
+            books: BTreeMap::new(),
             clock: WallClock::default(),
         }
     }
@@ -217,10 +217,7 @@ impl<F: Policy> Policy for RulesPolicy<F> {
         if is_news {
             let books = self.books.iter();
             let timed = books.filter(|(_, book)| book.current.rules.uses_time());
-            let mut timed: Vec<String> = timed.map(|(name, _)| name.clone()).collect();
-            // In an order that does not depend on the table.
-            timed.sort_unstable();
-            affected.append(&mut timed);
+            affected.extend(timed.map(|(name, _)| name.clone()));
         }
         affected
     }

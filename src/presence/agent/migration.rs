@@ -243,7 +243,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                     Migration::ToDeclared => contact.declares_presence_agent(),
                     Migration::ToAny => !contact.denies_presence_agent(),
                 };
-                let is_refused = sources.refused.iter().any(|uri| *uri == contact.uri);
+                let is_refused = sources.refused.contains(&contact.uri);
                 let is_spared = sources.spared_until.is_some_and(|until| now < until);
                 let is_over = contact.expires_at <= now;
                 (is_agent && !is_composed && !is_refused && !is_spared && !is_over)

@@ -174,8 +174,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let Some(info) = self.info.as_deref() else {
             return;
         };
-        let undecided = info.server.undecided(1);
-        let waiting = undecided.filter(|it| **it.resource == *presentity);
+        let waiting = info.server.undecided_of(1, presentity);
         let waiting = waiting.filter(|it| self.server.subscription(it.key).is_none());
         let watchers: Vec<String> = waiting.map(|it| it.watcher.to_string()).collect();
         for watcher in watchers {

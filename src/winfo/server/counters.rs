@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::undecided::Undecided;
 use crate::engine::Timestamp;
 use crate::event::SubscriptionKey;
 
@@ -32,4 +33,17 @@ pub struct UndecidedInfo<'a> {
     pub resource: &'a Arc<str>,
     /// When it is given up.
     pub gives_up: Timestamp,
+}
+
+impl<'a> UndecidedInfo<'a> {
+    pub(super) fn of(
+        (key, undecided, gives_up): (SubscriptionKey, &'a Undecided, Timestamp),
+    ) -> Self {
+        Self {
+            key,
+            watcher: &undecided.watcher,
+            resource: &undecided.resource,
+            gives_up,
+        }
+    }
 }

@@ -118,6 +118,15 @@ impl UndecidedTable {
         (*gives_up <= now).then_some(*key)
     }
 
+    /// Those of one resource, in the same order as [`iter`](Self::iter).
+    pub(super) fn of_resource(
+        &self,
+        resource: &str,
+    ) -> impl Iterator<Item = (SubscriptionKey, &Undecided, Timestamp)> + use<'_> {
+        let places = self.by_resource.get(resource).into_iter().flatten();
+        places.filter_map(|(gives_up, _, key)| Some((*key, self.by_key.get(key)?, *gives_up)))
+    }
+
     /// Those that wait, the first to be given up first.
     pub(super) fn iter(
         &self,

@@ -415,12 +415,18 @@ impl<P: InfoPolicy> WatcherInfoServer<P> {
         let waiting = self.level(level).into_iter();
         waiting
             .flat_map(|level| level.undecided.iter())
-            .map(|(key, undecided, gives_up)| UndecidedInfo {
-                key,
-                watcher: &undecided.watcher,
-                resource: &undecided.resource,
-                gives_up,
-            })
+            .map(UndecidedInfo::of)
+    }
+
+    /// Those of them to one resource, named canonically.
+    pub fn undecided_of<'a>(
+        &'a self,
+        level: u8,
+        resource: &str,
+    ) -> impl Iterator<Item = UndecidedInfo<'a>> + use<'a, P> {
+        let level = self.level(level);
+        let waiting = level.map(|level| level.undecided.of_resource(resource));
+        waiting.into_iter().flatten().map(UndecidedInfo::of)
     }
 
     /// How full the tables of a level are. Its resources are those that somebody watches so, or that
