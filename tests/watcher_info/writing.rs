@@ -136,7 +136,7 @@ fn error_of(change: impl FnOnce(&mut WatcherInfo)) -> WriteWatcherInfoError {
         .filter_map(|entry| entry.check().err())
         .collect();
     if !said.is_empty() {
-        assert_eq!(said, [error.clone()]);
+        assert_eq!(said, std::slice::from_ref(&error));
         watchers.retain(|entry| entry.check().is_ok());
         assert_eq!(watchers.len(), 1);
         assert!(info.write().is_ok());
