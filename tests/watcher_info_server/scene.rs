@@ -225,10 +225,15 @@ impl<I: InfoPolicy> Scene<I> {
     }
 
     pub fn watches(&mut self, who: &str) -> (Held, Document) {
+        self.role.sent.clear();
         let (held, _) = self.subscribed(who, "doors.winfo", 3600);
-        let sent = std::mem::take(&mut self.role.sent);
-        assert_eq!(sent.len(), 1);
-        (held, read(crate::common::body_of(&sent[0].1)))
+        let sent = &mut self.role.sent;
+        let own = sent
+            .iter()
+            .position(|(level, _)| *level == 1)
+            .expect("a NOTIFY");
+        let (_, notify) = sent.remove(own);
+        (held, read(crate::common::body_of(&notify)))
     }
 
     /// Another SUBSCRIBE of one who watches; gives the document that it gets.
@@ -328,6 +333,12 @@ impl<I: InfoPolicy> Scene<I> {
             let end = Termination::new(reason);
             self.role.doors.terminate(now, key, end).expect("it lives");
         }
+    }
+
+    /// Answers one NOTIFY.
+    pub fn driver_answer(&mut self, notify: &OutgoingRequest, status: u16) {
+        let outputs = self.driver.answer(notify, status);
+        self.answer(outputs);
     }
 
     pub fn flow_lost(&mut self, flow: FlowId) {

@@ -291,8 +291,11 @@ impl<P: InfoPolicy> WatcherInfoServer<P> {
     /// there is none.
     pub fn poll_output<Q: Package>(&mut self, parent: &Server<Q>) -> Option<WatcherInfoOutput> {
         let now = self.now;
-        if let Some(key) = self.first.overdue.pop_front() {
-            return Some(WatcherInfoOutput::GiveUp(key));
+        while let Some(key) = self.first.overdue.pop_front() {
+            // A fetch is over already.
+            if parent.subscription(key).is_some() {
+                return Some(WatcherInfoOutput::GiveUp(key));
+            }
         }
         self.end_given_up();
         let mut output = self.first.poll(now, parent);
