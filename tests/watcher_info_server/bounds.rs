@@ -88,7 +88,9 @@ fn one_that_is_prolonged_for_ever_is_given_up_too() {
     scene.after(500.0);
     scene.decide("dan", allow());
     scene.again(&mut dan, 3600);
-    scene.after(2000.0);
+    assert_eq!(waiting(&scene), [""; 0]);
+    scene.after(600.0);
+    assert_eq!(scene.fetches("rosa").lines(), ["dan active approved"]);
     assert_eq!(scene.role.given_up.len(), 1);
     assert!(scene.role.doors.has_watchers(ROSA));
 }
@@ -141,6 +143,29 @@ fn the_oldest_of_too_many_is_given_up() {
         .collect();
     assert_eq!(resources, ["r3@example.com", "r4@example.com", ROSA]);
     assert_eq!(scene.role.info.own_counters().given_up, 3);
+}
+
+// SRV-66
+#[test]
+fn what_waited_before_anybody_looked_is_given_up_too() {
+    let mut scene = scene_with(|config| config.give_up_after = Duration::from_secs(100));
+    let message = scene.message("cleo", "doors", 600);
+    let cleo = Identity::of("sip:cleo@example.com", Assurance::Digest).unwrap();
+    let context = RequestContext::new(&cleo, "sip:agent.example.com");
+    let now = scene.now;
+    let doors = &mut scene.role.doors;
+    let transaction = ServerTransaction(77);
+    doors
+        .handle_request(now, transaction, &message.view(), &context)
+        .unwrap();
+    // The server of watcher information is not told.
+    while let Some(output) = doors.poll_output() {
+        drop(output);
+    }
+    assert_eq!(waiting(&scene), [""; 0]);
+    let (_, document) = scene.rosa_watches();
+    assert_eq!(document.lines(), ["cleo pending subscribe"]);
+    assert_eq!(waiting(&scene), ["cleo"]);
 }
 
 #[test]

@@ -160,6 +160,37 @@ fn an_end_that_one_has_missed_is_told_by_everything() {
 }
 
 #[test]
+fn what_was_told_to_nobody_pushes_out_nothing() {
+    let mut scene = scene_with(|config| config.terminated_per_resource = 2);
+    scene.role.doors.package_mut().others = allow();
+    for number in 0..6 {
+        scene.knocks(&format!("w{number}"));
+    }
+    scene.rosa_watches();
+    scene.watches("w5");
+    scene.end("w0", Reason::Deactivated);
+    scene.news();
+    // Fetches come and go between two documents.
+    scene.knocks("x");
+    scene.end("w1", Reason::Deactivated);
+    for _ in 0..10 {
+        scene.subscribed("y", "doors", 0);
+    }
+    let news = scene.news();
+    assert!(news.iter().all(|it| !it.is_full()), "{news:#?}");
+    assert_eq!(news.last().unwrap().lines(), ["w1 terminated deactivated"]);
+    // Nor does what one who sees only itself had no part in.
+    for number in 2..5 {
+        scene.end(&format!("w{number}"), Reason::Deactivated);
+        scene.news();
+    }
+    scene.knocks("w5");
+    let news = scene.news();
+    assert_eq!(news.len(), 2);
+    assert!(news.iter().all(|it| !it.is_full()), "{news:#?}");
+}
+
+#[test]
 fn with_a_lost_connection_they_go_to_the_contact() {
     let mut scene = scene();
     let message = scene.message("rosa", "doors.winfo", 600);

@@ -156,6 +156,23 @@ pub struct Held {
     cseq: u32,
 }
 
+impl Held {
+    pub fn new(first: Message, tag: String) -> Self {
+        Self {
+            first,
+            tag,
+            cseq: 1,
+        }
+    }
+
+    /// The next SUBSCRIBE in the dialog.
+    pub fn next(&mut self, seconds: u32) -> Message {
+        self.cseq += 1;
+        let message = self.first.clone().in_dialog(&self.tag, self.cseq);
+        message.with("Expires", &seconds.to_string())
+    }
+}
+
 pub fn scene() -> Scene {
     with(RecommendedInfoPolicy, |_| ())
 }
@@ -206,11 +223,8 @@ impl<I: InfoPolicy> Scene<I> {
         let outputs = self.driver.send(&first);
         let response = outputs.responses()[0];
         assert_eq!(response.status(), 200, "{outputs:?}");
-        let held = Held {
-            first,
-            tag: response.to_tag().expect("a tag").to_owned(),
-            cseq: 1,
-        };
+        let tag = response.to_tag().expect("a tag").to_owned();
+        let held = Held::new(first, tag);
         (held, self.answer(outputs))
     }
 
@@ -256,9 +270,7 @@ impl<I: InfoPolicy> Scene<I> {
 
     /// Another SUBSCRIBE in the dialog.
     pub fn again(&mut self, held: &mut Held, seconds: u32) -> Outputs {
-        held.cseq += 1;
-        let message = held.first.clone().in_dialog(&held.tag, held.cseq);
-        let message = message.with("Expires", &seconds.to_string());
+        let message = held.next(seconds);
         let outputs = self.driver.send(&message);
         assert_eq!(outputs.responses()[0].status(), 200, "{outputs:?}");
         self.answer(outputs)

@@ -100,6 +100,20 @@ fn for_one_who_sees_itself_no_other_is_kept() {
 
 // SRV-63
 #[test]
+fn one_who_looks_away_takes_nothing_from_others() {
+    let mut scene = scene();
+    scene.role.doors.package_mut().others = allow();
+    scene.knocks("ben");
+    let (mut held, _) = scene.watches("ben");
+    scene.rosa_watches();
+    scene.again(&mut held, 0);
+    scene.role.sent.clear();
+    scene.end("ben", presentity::event::Reason::Deactivated);
+    assert_eq!(scene.one().lines(), ["ben terminated deactivated"]);
+}
+
+// SRV-63
+#[test]
 fn only_users_see_who_watches_their_watchers() {
     let mut scene = scene();
     scene.role.doors.package_mut().others = allow();
