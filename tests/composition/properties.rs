@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::time::Instant;
 
+use cpu_time::ThreadTime;
 use presentity::pidf::rpid::{
     Activities, Activity, Mood, MoodValue, Privacy, Sphere, SphereKind, UserInput,
 };
@@ -365,7 +365,7 @@ proptest! {
 /// The least time that something takes of several runs.
 fn least(mut run: impl FnMut()) -> Duration {
     let times = (0..3).map(|_| {
-        let start = Instant::now();
+        let start = ThreadTime::now();
         run();
         start.elapsed()
     });

@@ -1,5 +1,7 @@
 //! Presence of what is registered.
 
+use core::slice::from_ref;
+
 use presentity::engine::Timestamp;
 use presentity::pidf::caps::{Devcaps, Method, Mobility, Servcaps};
 use presentity::pidf::{Basic, Contact, DeviceId, Presence, Priority};
@@ -125,7 +127,7 @@ fn ids_stay_over_registrations_and_tell_nothing() {
     ));
     let flow = read(&format!("<sip:ana@192.0.2.7:1026>{instance};reg-id=2"));
     let other = read("<sip:ana@198.51.100.4>");
-    let [id] = &ids(&presence(&[first.clone()]))[..] else {
+    let [id] = &ids(&presence(from_ref(&first)))[..] else {
         panic!("one contact, one tuple");
     };
     let after = presence(&[other.clone(), flow, moved]);
@@ -134,7 +136,7 @@ fn ids_stay_over_registrations_and_tell_nothing() {
     };
     assert_eq!(id, of_moved);
     assert!(id != of_other && id != of_flow && of_other != of_flow);
-    assert_eq!(&ids(&presence(&[other.clone()]))[0], of_other);
+    assert_eq!(&ids(&presence(from_ref(&other)))[0], of_other);
     for id in after.ids() {
         assert!(!id.1.contains("ana") && !id.1.contains("4fd5") && !id.1.contains("198"));
     }
