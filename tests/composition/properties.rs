@@ -68,7 +68,7 @@ fn stamps() -> impl Strategy<Value = Option<time::OffsetDateTime>> {
 }
 
 fn tags() -> impl Strategy<Value = Option<&'static str>> {
-    option::weighted(0.2, select(&["de", "en", ""][..]))
+    option::weighted(0.2, select(&["de", "en", "e_n", ""][..]))
 }
 
 fn tuples() -> impl Strategy<Value = Tuple> {
