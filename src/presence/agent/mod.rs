@@ -300,9 +300,16 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                 self.state_changed(now, resource);
                 self.reconsider_migration(now, resource);
             }
+            ServerEvent::SubscriptionEnded { subject, .. } => {
+                let resource = &subject.resource;
+                let is_seen = self.server.has_watchers(resource);
+                if !is_seen && !self.policy().goes_by_state(resource) {
+                    // Whoever comes next has the document composed anew.
+                    self.server.package_mut().wake_for(resource, now, None);
+                }
+            }
             ServerEvent::SubscriptionStarted { .. }
             | ServerEvent::SubscriptionChanged { .. }
-            | ServerEvent::SubscriptionEnded { .. }
             | ServerEvent::ProtectionFailed { .. }
             | ServerEvent::NotifyRefused { .. } => {}
         }
@@ -358,11 +365,18 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// timestamp of its own gets one when it changes. Without it they do not, and a signature is of no
     /// use against replay. To be said again when the clock was set.
     pub fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
+        self.advance(now);
         let package = self.server.package_mut();
+        let known = package.stamps.utc(now);
+        let is_news = known.is_none_or(|known| (known - utc).abs() > time::Duration::SECOND);
+        let is_composed = package.composition.is_some();
         package.stamps.set_wall_clock(now, utc);
         let affected = package.policy.set_wall_clock(now, utc);
         if let Some(back_end) = &mut self.back_end {
             back_end.watcher.set_wall_clock(now, utc);
+        }
+        if is_news && is_composed {
+            self.compose_all(now);
         }
         for presentity in affected {
             self.review_named(now, &presentity);

@@ -108,6 +108,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             return;
         }
         let state = self.state_of(now, presentity);
+        self.wake_for(now, presentity);
         if (self.policy_mut()).state_changed(presentity, now, state.as_ref()) {
             self.review_named(now, presentity);
         }
@@ -121,6 +122,13 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             whole.map(Cow::into_owned)
         });
         state.flatten()
+    }
+
+    /// The policy goes by what a presentity's parts come to, which may be something else by then.
+    fn wake_for(&mut self, now: Timestamp, presentity: &str) {
+        let until = (self.server).look_at(presentity, |_, (_, state, _)| state.composed_until);
+        let package = self.server.package_mut();
+        package.wake_for(presentity, now, until.flatten());
     }
 
     fn is_reviewed(&self, presentity: &str) -> bool {

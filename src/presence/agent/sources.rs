@@ -39,9 +39,15 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         composition: impl Composition + Send + 'static,
     ) {
         self.server.package_mut().composition = Some(Box::new(composition));
+        self.compose_all(now);
+    }
+
+    /// What the same parts come to may be something else.
+    pub(super) fn compose_all(&mut self, now: Timestamp) {
         let names: Vec<String> = (self.server.resource_names()).map(str::to_owned).collect();
         for name in names {
             self.server.update_state(now, &name, |_| true);
+            self.state_changed(now, &name);
         }
     }
 
