@@ -15,4 +15,6 @@ mod common;
 mod scene;
 
 mod composed;
+mod rules;
+mod rules_in_time;
 mod sources;
