@@ -15,6 +15,7 @@ mod common;
 mod scene;
 
 mod composed;
+mod migration;
 mod rules;
 mod rules_in_time;
 mod sources;

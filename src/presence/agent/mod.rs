@@ -302,7 +302,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             | ServerEvent::PublicationExpired { resource, .. }
             | ServerEvent::PublicationReplaced { resource, .. } => {
                 self.state_changed(now, resource);
-                self.reconsider_migration(now, resource);
+                self.follow_agents(now, resource);
             }
             ServerEvent::SubscriptionEnded { subject, .. } => {
                 let resource = &subject.resource;
