@@ -291,6 +291,16 @@ impl<P: Policy, B> PresencePackage<P, B> {
     }
 }
 
+impl<P: Policy, B: SubscribeBodies> PresencePackage<P, B> {
+    /// Whether what is asked of a contact of a presentity would be asked here again: it is the presentity's
+    /// own address, or, where the domains are known, one of another presentity of ours, whose contact may
+    /// be the first one.
+    pub(super) fn leads_back(&self, contact: &Uri<'_>, presentity: &str) -> bool {
+        let name = self.resource(contact);
+        name.is_ok_and(|name| name == presentity || !self.domains.is_empty())
+    }
+}
+
 impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
     type State = PresenceState;
     type Publication = Published;

@@ -14,6 +14,7 @@
 mod common;
 mod scene;
 
+mod back_end;
 mod composed;
 mod migration;
 mod rules;

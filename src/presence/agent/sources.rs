@@ -127,6 +127,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             show_registration(now, document, state)
         });
         self.follow_agents(now, &presentity);
+        self.ask_again(now, &presentity);
         Ok(changed)
     }
 
