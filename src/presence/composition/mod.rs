@@ -208,7 +208,8 @@ impl Moment {
 pub struct Composed {
     /// The document. Its entity is of no account.
     pub document: Presence,
-    /// For how long that is what the same parts come to; nothing for as long as they stay the same.
+    /// For how long that is what the same parts come to; nothing for as long as they stay the same. Less
+    /// than a second counts as one.
     pub holds_for: Option<Duration>,
 }
 
