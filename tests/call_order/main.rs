@@ -116,6 +116,22 @@ fn calls_for_nothing_change_nothing() {
     });
 }
 
+/// A course that once was taken for wrong: a subscription runs out and its NOTIFY is given up at once,
+/// before anybody has signed that.
+#[test]
+fn a_host_may_take_its_time_to_sign() {
+    const TOO_LATE: [[u8; 4]; 7] = [
+        [0, 2, 0, 9],
+        [0; 4],
+        [6, 0, 0, 2],
+        [4, 0, 0, 0],
+        [32, 0x4d, 0, 0],
+        [6, 1, 0, 0],
+        [34, 0, 0, 0],
+    ];
+    calls::run(&TOO_LATE.concat());
+}
+
 /// Runs the case in PRESENTITY_CALLS and shows all of it; without that, a short one.
 #[test]
 fn replay() {
