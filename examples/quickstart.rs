@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use presentity::engine::Timestamp;
 use presentity::event::{
     Assurance, Authorization, Decision, Identity, PublishDecision, PublishQuery, ServerEvent,
     SubscribeQuery, View,
@@ -83,7 +84,13 @@ impl Host<OpenHouse> for Bare {
         Vec::new()
     }
 
-    fn answer(&mut self, _: &RequestRef<'_>, _: &Caller, agent: &Agent<OpenHouse>) -> Reply {
+    fn answer(
+        &mut self,
+        _: Timestamp,
+        _: &RequestRef<'_>,
+        _: &Caller,
+        agent: &mut Agent<OpenHouse>,
+    ) -> Reply {
         Reply::new(405).with("Allow", agent.allow())
     }
 

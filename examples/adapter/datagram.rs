@@ -121,16 +121,15 @@ impl<'a> Head<'a> {
         body.get(..length.parse().ok().filter(|_| digits)?)
     }
 
-    /// The branch and the method by which a response finds its request (RFC 3261 section 17.1.3);
-    /// nothing when a further Via shows that it is for somebody else (section 8.1.3.3).
-    pub(crate) fn answers(&self) -> Option<(&'a str, &'a str)> {
+    /// The branch and the method by which a response finds its request (RFC 3261 section 17.1.3), and
+    /// whether no further Via shows that it is for somebody else (section 8.1.3.3).
+    pub(crate) fn answers(&self) -> Option<(&'a str, &'a str, bool)> {
         let mut vias = self.values(HeaderName::Via);
         let via = Via::parse(vias.next()?)?;
-        if !via.rest.is_empty() || vias.next().is_some() {
-            return None;
-        }
+        let is_last = via.rest.is_empty() && vias.next().is_none();
         let cseq = self.values(HeaderName::CSeq).next()?;
-        Some((via.param("branch")?, cseq.split_whitespace().nth(1)?))
+        let method = cseq.split_whitespace().nth(1)?;
+        Some((via.param("branch")?, method, is_last))
     }
 
     /// What a response to this request needs; nothing when the request cannot be answered.

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use presentity::event::Failure;
 use presentity::presence::Policy;
-use presentity::sip::{OutgoingRequest, RequestRef, ResponseRef};
+use presentity::sip::{RequestRef, ResponseRef};
 use tokio::time::Instant;
 
 use super::datagram::{self, Echo, Head, StartLine};
+use super::forward::Passed;
+use super::outgoing::{Outgoing, Sender};
 use super::transactions::{Route, Seen};
 use super::udp::{self, Received};
 use super::{Adapter, Host, Origin, Outcome, Reply};
@@ -16,8 +18,8 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
     pub(super) fn handle_due(&mut self) {
         let now = Instant::now();
         self.stack.udp.servers.expire(now);
-        while let Some(transaction) = self.stack.udp.timed_out(now) {
-            self.handle_outcome(transaction, Outcome::Failure(Failure::Timeout));
+        while let Some(sender) = self.stack.udp.timed_out(now) {
+            self.handle_outcome(sender, Outcome::Failure(Failure::Timeout));
         }
     }
 
@@ -88,7 +90,8 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         } else {
             self.handle_request(&request, &arrival)
         };
-        self.settle(Origin::Datagram(received.listener, echo), taken);
+        let kept = self.keep(&request, || head.fields(), &arrival, &taken);
+        self.settle(Origin::Datagram(received.listener, echo), taken, kept);
     }
 
     fn handle_datagram_response(&mut self, head: &Head<'_>, status: u16, body: &[u8]) {
@@ -96,17 +99,29 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         let Some(body) = head.announced(body) else {
             return;
         };
-        let transaction = head.answers().and_then(|(branch, method)| {
-            clients.close(udp::branch_of_ours(branch)?, method, status)
+        let sender = head.answers().and_then(|(branch, method, is_last)| {
+            let branch = udp::branch_of_ours(branch)?;
+            // What we have forwarded has the Via of its sender below ours, and nothing else has.
+            let is_forwarded = clients.opened(branch)?.request.is_forwarded();
+            (is_forwarded != is_last).then_some(())?;
+            clients.close(branch, method, status)
         });
-        let Some(transaction) = transaction else {
+        let Some(sender) = sender else {
             return;
         };
         self.under_way = self.under_way.saturating_sub(1);
         let now = self.now();
         let body = Bytes::copy_from_slice(body);
-        let response = ResponseRef::new(status, head.fields(), &body);
-        self.agent.handle_response(now, transaction, &response);
+        match sender {
+            Sender::Agent(transaction) => {
+                let response = ResponseRef::new(status, head.fields(), &body);
+                self.agent.handle_response(now, transaction, &response);
+            }
+            Sender::Forwarder(id) => {
+                let passed = Passed::new(status, head.fields(), body);
+                self.handle_forwarded(id, Ok(passed));
+            }
+        }
     }
 
     /// Sends a response, and keeps it for the repetitions of its request.
@@ -121,11 +136,11 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         self.stack.udp.servers.answer(now, &echo.key, octets.into());
     }
 
-    /// Sends a request of the agent's.
-    pub(super) fn send_datagram(&mut self, request: OutgoingRequest, route: Route) {
+    /// Sends a request.
+    pub(super) fn send_datagram(&mut self, request: Outgoing, route: Route) {
         let sent = self.stack.udp.request(Instant::now(), request, route);
-        if let Err(transaction) = sent {
-            self.handle_outcome(transaction, Outcome::Failure(Failure::Transport));
+        if let Err(sender) = sent {
+            self.handle_outcome(sender, Outcome::Failure(Failure::Transport));
         }
     }
 }

@@ -16,6 +16,7 @@ use rsipstack::transaction::endpoint::MessageInspector;
 use rsipstack::transport::SipAddr;
 
 use super::Reply;
+use super::forward::Passed;
 
 /// A view of a request, borrowed from the stack's own.
 pub(crate) fn request_ref<'a>(
@@ -36,7 +37,7 @@ pub(crate) fn response_ref<'a>(response: &'a Response, body: &'a Bytes) -> Respo
     ResponseRef::new(response.status_code.code(), fields(&response.headers), body)
 }
 
-fn fields(headers: &Headers) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn fields(headers: &Headers) -> impl Iterator<Item = (&str, &str)> {
     headers.iter().map(|header| (header.name(), header.value()))
 }
 
@@ -101,11 +102,7 @@ pub(crate) fn uri_as_is(text: &str) -> Uri {
 pub(crate) fn response(response: &sip::Response, transaction: &Transaction) -> Response {
     let mut message = skeleton(transaction, response.status(), response.reason_phrase());
     if let Some(tag) = response.to_tag() {
-        for header in message.headers.iter_mut() {
-            if let Header::To(to) = header {
-                to.replace(format!("{};tag={tag}", to.value()));
-            }
-        }
+        add_to_tag(&mut message, tag);
     }
     if response.copies_record_route() {
         let routes = transaction.original.headers.iter();
@@ -122,19 +119,28 @@ pub(crate) fn response(response: &sip::Response, transaction: &Transaction) -> R
     message
 }
 
+/// A response of somebody else's to what was forwarded.
+pub(crate) fn passed(passed: &Passed, transaction: &Transaction) -> Response {
+    let mut message = skeleton(transaction, passed.status, "");
+    message
+        .headers
+        .retain(|header| !matches!(header, Header::RecordRoute(_)));
+    if let Some(tag) = &passed.to_tag {
+        add_to_tag(&mut message, tag);
+    }
+    let fields = passed.fields.iter();
+    let fields = fields.map(|(name, value)| make_header(name, value.clone()));
+    message.headers.extend(fields.collect());
+    set_body(&mut message, &passed.body);
+    message
+}
+
 /// A response of the host's own.
 pub(crate) fn reply(reply: &Reply, transaction: &Transaction) -> Response {
     let mut message = skeleton(transaction, reply.status, "");
     if let Ok(None) = transaction.original.to_header().and_then(|to| to.tag()) {
-        for header in message.headers.iter_mut() {
-            if let Header::To(to) = header {
-                to.replace(format!(
-                    "{};tag={}",
-                    to.value(),
-                    rsipstack::transaction::make_tag()
-                ));
-            }
-        }
+        let tag = rsipstack::transaction::make_tag();
+        add_to_tag(&mut message, tag.value());
     }
     for (name, value) in &reply.fields {
         message.headers.push(make_header(name, value.clone()));
@@ -146,6 +152,14 @@ pub(crate) fn reply(reply: &Reply, transaction: &Transaction) -> Response {
 pub(crate) fn reason_phrase(status: u16) -> String {
     let status = StatusCode::try_from((status, "")).unwrap_or(StatusCode::ServerInternalError);
     status.text().to_owned()
+}
+
+fn add_to_tag(message: &mut Response, tag: &str) {
+    for header in message.headers.iter_mut() {
+        if let Header::To(to) = header {
+            to.replace(format!("{};tag={tag}", to.value()));
+        }
+    }
 }
 
 fn skeleton(transaction: &Transaction, status: u16, reason: &str) -> Response {
@@ -163,20 +177,21 @@ fn set_body(message: &mut Response, body: &Bytes) {
     message.body = body.to_vec();
 }
 
-/// A request of the agent's in the stack's type.
-pub(crate) fn request(request: &sip::OutgoingRequest, via: Header) -> Option<Request> {
+/// A request of ours in the stack's type, from its method, URI, fields and body.
+pub(crate) fn request<'f>(
+    (method, uri): (&str, &str),
+    via: Header,
+    fields: impl Iterator<Item = (&'f str, &'f str)>,
+    body: &Bytes,
+) -> Option<Request> {
     let mut headers = vec![via];
-    headers.extend(
-        request
-            .fields()
-            .map(|(name, value)| make_header(name, value.to_owned())),
-    );
+    headers.extend(fields.map(|(name, value)| make_header(name, value.to_owned())));
     Some(Request {
-        method: request.method().parse().ok()?,
-        uri: uri_as_is(request.uri()),
+        method: method.parse().ok()?,
+        uri: uri_as_is(uri),
         version: Version::V2,
         headers: headers.into(),
-        body: request.body().to_vec(),
+        body: body.to_vec(),
     })
 }
 

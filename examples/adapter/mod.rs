@@ -14,6 +14,8 @@
 //!   what is repeated and repeats what is not answered, [`udp`] has the sockets, which [`bind`] makes,
 //!   and [`exchange`] passes requests and responses between them and the agent. A small appliance with
 //!   UDP alone takes these and the loop.
+//! - [`forward`] sends on, as a proxy, what others are to answer, for a host that wants it, and
+//!   [`outgoing`] is what is sent as a client: that, and the agent's own.
 //! - [`workers`] has threads for what takes long: to sign and encrypt documents, where a policy asks for
 //!   it, and to open what others have signed or encrypted.
 //!
@@ -31,7 +33,9 @@
 pub(crate) mod bind;
 pub(crate) mod datagram;
 pub(crate) mod exchange;
+pub(crate) mod forward;
 pub(crate) mod message;
+pub(crate) mod outgoing;
 pub(crate) mod transactions;
 pub(crate) mod transport;
 pub(crate) mod udp;
@@ -42,7 +46,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
+use presentity::engine::{ServerTransaction, Timestamp};
 use presentity::event::{
     Failure, Identity, Opening, OpeningKey, OpeningOutcome, Output, ProtectError, ProtectionJob,
     ProtectionKey, Reason, RequestContext, ServerEvent, Termination,
@@ -57,7 +61,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use datagram::Echo;
-use transactions::Route;
+use forward::{Kept, Passed};
+use outgoing::{Outgoing, Sender};
+use transactions::{ClientRequest as _, Route};
 use transport::{Arrival, Opened, Path, Stack, Way};
 use workers::Workers;
 
@@ -68,6 +74,8 @@ const BURST: usize = 32;
 const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 /// Above Timer F of the stack (64 x T1), for requests that hang in a connection before it starts.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(33);
+/// The same for what is forwarded: its sender does not wait longer than 32 s for an answer from here.
+const FORWARD_LIMIT: Duration = Duration::from_secs(8);
 /// How long the last NOTIFYs of subscriptions that end at shutdown may take.
 const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 /// How often the agent is told the time of day: somebody may set the clock.
@@ -80,9 +88,19 @@ pub(crate) trait Host<P: Policy> {
     /// The values of WWW-Authenticate for a 401 to this caller, the preferred one first.
     fn challenge(&mut self, caller: &Caller) -> Vec<String>;
     /// Answers a request that is not the agent's: REGISTER, OPTIONS and whatever else comes.
-    fn answer(&mut self, request: &RequestRef<'_>, caller: &Caller, agent: &Agent<P>) -> Reply;
+    fn answer(
+        &mut self,
+        now: Timestamp,
+        request: &RequestRef<'_>,
+        caller: &Caller,
+        agent: &mut Agent<P>,
+    ) -> Reply;
     /// Hears what happened to subscriptions and publications.
     fn event(&mut self, event: &ServerEvent);
+    /// Whether SUBSCRIBEs may have to be forwarded, which are kept as they came then until they are answered.
+    fn forwards(&self) -> bool {
+        false
+    }
     /// What signs or encrypts a document, to be done elsewhere; for a policy that asks for it.
     fn protect(&mut self, job: ProtectionJob) -> Protect {
         drop(job);
@@ -146,6 +164,7 @@ pub(crate) type Command<P, H> = Box<dyn FnOnce(&mut Agent<P>, &mut H, Timestamp)
 struct Unanswered {
     origin: Origin,
     caller: Caller,
+    kept: Option<Kept>,
 }
 
 /// Where a request came from, and its response goes.
@@ -164,7 +183,7 @@ enum Outcome {
     Response(rsipstack::sip::Response),
     Failure(Failure),
     /// There is no connection: it goes in a datagram.
-    Datagram(Box<sip::OutgoingRequest>, Route),
+    Datagram(Box<Outgoing>, Route),
 }
 
 /// The task that owns the agent.
@@ -177,8 +196,10 @@ pub(crate) struct Adapter<P: Policy, H: Host<P>> {
     unanswered: HashMap<u64, Unanswered>,
     /// The name of the next server transaction.
     next: u64,
-    /// NOTIFYs whose outcome is open.
+    /// Requests of ours whose outcome is open, those included that were forwarded.
     under_way: usize,
+    /// Those that were forwarded.
+    forwarded: usize,
     outcomes: Outcomes,
     commands: Commands<P, H>,
     workers: Workers<Done>,
@@ -187,8 +208,8 @@ pub(crate) struct Adapter<P: Policy, H: Host<P>> {
 }
 
 type Outcomes = (
-    mpsc::UnboundedSender<(ClientTransaction, Outcome)>,
-    mpsc::UnboundedReceiver<(ClientTransaction, Outcome)>,
+    mpsc::UnboundedSender<(Sender, Outcome)>,
+    mpsc::UnboundedReceiver<(Sender, Outcome)>,
 );
 type Commands<P, H> = (mpsc::Sender<Command<P, H>>, mpsc::Receiver<Command<P, H>>);
 
@@ -203,6 +224,7 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             unanswered: HashMap::new(),
             next: 0,
             under_way: 0,
+            forwarded: 0,
             outcomes: mpsc::unbounded_channel(),
             commands: mpsc::channel(16),
             workers: Workers::new(),
@@ -283,8 +305,8 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
                         self.handle_transaction(transaction, arrival);
                     }
                 }
-                Some((transaction, outcome)) = self.outcomes.1.recv() => {
-                    self.handle_outcome(transaction, outcome);
+                Some((sender, outcome)) = self.outcomes.1.recv() => {
+                    self.handle_outcome(sender, outcome);
                 }
                 done = self.workers.result() => {
                     let now = self.now();
@@ -317,7 +339,11 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
                 () = &mut stop, if closing.is_none() => {
                     // Of all reasons this is the one after which clients come back.
                     let now = self.now();
-                    self.agent.terminate_all(now, Termination::new(Reason::Deactivated));
+                    let end = Termination::new(Reason::Deactivated);
+                    self.agent.terminate_all(now, end);
+                    if let Some(info) = self.agent.watcher_info_mut() {
+                        info.terminate_all(now, end);
+                    }
                     closing = Instant::now().checked_add(CLOSING_LIMIT);
                 }
                 () = tokio::task::yield_now(), if !idle => {}
@@ -352,14 +378,17 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         let uri = message::uri_text(&transaction.original.uri);
         let request = message::request_ref(&transaction.original, &uri, &body);
         let taken = self.handle_request(&request, &arrival);
-        self.settle(Origin::Stream(Box::new(transaction), arrival.permit), taken);
+        let fields = || message::fields(&transaction.original.headers);
+        let kept = self.keep(&request, fields, &arrival, &taken);
+        let origin = Origin::Stream(Box::new(transaction), arrival.permit);
+        self.settle(origin, taken, kept);
     }
 
     fn handle_request(&mut self, request: &RequestRef<'_>, arrival: &Arrival) -> Taken {
         let now = self.now();
         let caller = self.host.identify(request);
         if !self.agent.accepts(request) {
-            return Err(self.host.answer(request, &caller, &self.agent));
+            return Err(self.host.answer(now, request, &caller, &mut self.agent));
         }
         let mut context = RequestContext::new(&caller.identity, &arrival.local_contact);
         if let Some(flow) = arrival.flow {
@@ -380,30 +409,58 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         }
     }
 
-    fn settle(&mut self, origin: Origin, taken: Taken) {
+    /// A request that was taken and may have to be forwarded, as it came.
+    fn keep<'f, F: Iterator<Item = (&'f str, &'f str)>>(
+        &self,
+        request: &RequestRef<'_>,
+        fields: impl FnOnce() -> F,
+        arrival: &Arrival,
+        taken: &Taken,
+    ) -> Option<Kept> {
+        let may_be = taken.is_ok() && request.method() == "SUBSCRIBE" && self.host.forwards();
+        let line = (request.method(), request.uri());
+        may_be.then(|| Kept::new(line, fields(), request.body(), arrival))
+    }
+
+    fn settle(&mut self, origin: Origin, taken: Taken, kept: Option<Kept>) {
         match taken {
             Ok((id, caller)) => {
-                let entry = Unanswered { origin, caller };
+                let entry = Unanswered {
+                    origin,
+                    caller,
+                    kept,
+                };
                 self.unanswered.insert(id.0, entry);
             }
             Err(reply) => self.reply(origin, &reply),
         }
     }
 
-    fn handle_outcome(&mut self, transaction: ClientTransaction, outcome: Outcome) {
+    fn handle_outcome(&mut self, sender: Sender, outcome: Outcome) {
         let now = self.now();
         if let Outcome::Datagram(request, route) = outcome {
             return self.send_datagram(*request, route);
         }
         self.under_way = self.under_way.saturating_sub(1);
-        match outcome {
-            Outcome::Response(mut response) => {
+        match (sender, outcome) {
+            (Sender::Agent(transaction), Outcome::Response(mut response)) => {
                 let body = Bytes::from(std::mem::take(&mut response.body));
                 let response = message::response_ref(&response, &body);
                 self.agent.handle_response(now, transaction, &response);
             }
-            Outcome::Failure(failure) => self.agent.handle_failure(now, transaction, failure),
-            Outcome::Datagram(..) => {}
+            (Sender::Agent(transaction), Outcome::Failure(failure)) => {
+                self.agent.handle_failure(now, transaction, failure);
+            }
+            (Sender::Forwarder(id), Outcome::Response(mut response)) => {
+                let body = Bytes::from(std::mem::take(&mut response.body));
+                let status = response.status_code.code();
+                let passed = Passed::new(status, message::fields(&response.headers), body);
+                self.handle_forwarded(id, Ok(passed));
+            }
+            (Sender::Forwarder(id), Outcome::Failure(failure)) => {
+                self.handle_forwarded(id, Err(failure));
+            }
+            (_, Outcome::Datagram(..)) => {}
         }
     }
 
@@ -413,7 +470,8 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             Output::Challenge(response) => {
                 self.respond(&response, |host, caller| host.challenge(caller));
             }
-            Output::Send(request) => self.send(request),
+            Output::Send(request) => self.send(Outgoing::Own(request)),
+            Output::Forward(forward) => self.forward(forward),
             Output::Event(event) => self.host.event(&event),
             // This server has no credentials for anybody.
             Output::NeedCredentials(need) => {
@@ -483,21 +541,25 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         }
     }
 
-    fn send(&mut self, request: sip::OutgoingRequest) {
+    fn send(&mut self, request: Outgoing) {
         self.under_way += 1;
         let path = match self.stack.way(&request) {
             Way::Datagram(route) => return self.send_datagram(request, route),
             Way::Path(path) => path,
         };
-        let id = request.transaction();
+        let sender = request.id();
+        let limit = match sender {
+            Sender::Agent(_) => REQUEST_LIMIT,
+            Sender::Forwarder(_) => FORWARD_LIMIT,
+        };
         let outcomes = self.outcomes.0.clone();
         tokio::spawn(async move {
-            let outcome = match timeout(REQUEST_LIMIT, send_request(request, *path)).await {
+            let outcome = match timeout(limit, send_request(request, *path)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Outcome::Failure(Failure::Timeout),
             };
             // The receiver is gone only after the server has closed.
-            let _ = outcomes.send((id, outcome));
+            let _ = outcomes.send((sender, outcome));
         });
     }
 }
@@ -518,7 +580,7 @@ pub(crate) fn send_response(
     });
 }
 
-async fn send_request(request: sip::OutgoingRequest, path: Path) -> Outcome {
+async fn send_request(request: Outgoing, path: Path) -> Outcome {
     let transaction = match path.open(&request).await {
         Some(Opened::Transaction(transaction)) => transaction,
         Some(Opened::Datagram(route)) => return Outcome::Datagram(Box::new(request), route),

@@ -107,10 +107,37 @@ pub(crate) struct Route {
     pub(crate) destination: SocketAddr,
 }
 
+/// A request as its transaction knows it.
+pub(crate) trait ClientRequest {
+    /// What the outcome is reported under.
+    type Id: Copy;
+
+    fn id(&self) -> Self::Id;
+
+    fn method(&self) -> &str;
+
+    /// For how long it is repeated until it is given up, in T1.
+    fn patience(&self) -> u8 {
+        TIMER_F
+    }
+}
+
+impl ClientRequest for OutgoingRequest {
+    type Id = ClientTransaction;
+
+    fn id(&self) -> ClientTransaction {
+        self.transaction()
+    }
+
+    fn method(&self) -> &str {
+        self.method()
+    }
+}
+
 /// A request of ours that has no final response.
 #[derive(Debug)]
-pub(crate) struct OpenRequest {
-    pub(crate) request: OutgoingRequest,
+pub(crate) struct OpenRequest<R> {
+    pub(crate) request: R,
     pub(crate) route: Route,
     /// The time since it was first sent, when it is next due, in T1.
     age: u8,
@@ -120,26 +147,37 @@ pub(crate) struct OpenRequest {
 
 /// What is due.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(crate) enum Due<I> {
     /// To be sent again.
     Repeat(u64),
     /// Timer F.
-    Timeout(ClientTransaction),
+    Timeout(I),
 }
 
 /// Requests of ours.
-#[derive(Debug, Default)]
-pub(crate) struct ClientTransactions {
-    open: HashMap<u64, OpenRequest>,
+#[derive(Debug)]
+pub(crate) struct ClientTransactions<R> {
+    open: HashMap<u64, OpenRequest<R>>,
     /// One queue for each wait that there is, from T1 to T2, so that each is in order of time.
     due: [VecDeque<(Instant, u64)>; T2 as usize],
     branches: RandomState,
     next: u64,
 }
 
-impl ClientTransactions {
+impl<R> Default for ClientTransactions<R> {
+    fn default() -> Self {
+        Self {
+            open: HashMap::new(),
+            due: Default::default(),
+            branches: RandomState::new(),
+            next: 0,
+        }
+    }
+}
+
+impl<R: ClientRequest> ClientTransactions<R> {
     /// Opens a transaction; returns its branch, which nobody can guess.
-    pub(crate) fn open(&mut self, now: Instant, request: OutgoingRequest, route: Route) -> u64 {
+    pub(crate) fn open(&mut self, now: Instant, request: R, route: Route) -> u64 {
         let branch = loop {
             self.next = self.next.wrapping_add(1);
             let branch = self.branches.hash_one(self.next);
@@ -160,18 +198,13 @@ impl ClientTransactions {
         branch
     }
 
-    pub(crate) fn opened(&self, branch: u64) -> Option<&OpenRequest> {
+    pub(crate) fn opened(&self, branch: u64) -> Option<&OpenRequest<R>> {
         self.open.get(&branch)
     }
 
     /// Takes a response with this branch, method and status; returns the transaction that it ends.
     /// What comes later is dropped, which is all that Timer K is for.
-    pub(crate) fn close(
-        &mut self,
-        branch: u64,
-        method: &str,
-        status: u16,
-    ) -> Option<ClientTransaction> {
+    pub(crate) fn close(&mut self, branch: u64, method: &str, status: u16) -> Option<R::Id> {
         let open = self.open.get_mut(&branch)?;
         if open.request.method() != method {
             return None;
@@ -185,10 +218,8 @@ impl ClientTransactions {
     }
 
     /// Ends a transaction that has no response.
-    pub(crate) fn forget(&mut self, branch: u64) -> Option<ClientTransaction> {
-        self.open
-            .remove(&branch)
-            .map(|open| open.request.transaction())
+    pub(crate) fn forget(&mut self, branch: u64) -> Option<R::Id> {
+        self.open.remove(&branch).map(|open| open.request.id())
     }
 
     fn arm(&mut self, now: Instant, branch: u64, wait: u8) {
@@ -198,7 +229,7 @@ impl ClientTransactions {
     }
 
     /// The next thing that is due, until there is nothing.
-    pub(crate) fn poll(&mut self, now: Instant) -> Option<Due> {
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Due<R::Id>> {
         let branch = loop {
             let mut queues = self.due.iter_mut();
             let queue = queues.find(|queue| queue.front().is_some_and(|(at, _)| *at <= now))?;
@@ -208,11 +239,12 @@ impl ClientTransactions {
             }
         };
         let open = self.open.get_mut(&branch)?;
-        if open.age == TIMER_F {
+        let patience = open.request.patience();
+        if open.age >= patience {
             return self.forget(branch).map(Due::Timeout);
         }
         open.wait = (2 * open.wait).min(T2);
-        let wait = open.wait.min(TIMER_F - open.age);
+        let wait = open.wait.min(patience - open.age);
         open.age += wait;
         self.arm(now, branch, wait);
         Some(Due::Repeat(branch))

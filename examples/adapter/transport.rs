@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use presentity::engine::FlowId;
-use presentity::sip::{OutgoingRequest, Uri};
+use presentity::sip::Uri;
 use rsipstack::EndpointBuilder;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::prelude::HeadersExt;
@@ -26,7 +26,8 @@ use tokio::time::{sleep, timeout};
 
 use super::bind::{bind, reachable};
 use super::message;
-use super::transactions::Route;
+use super::outgoing::Outgoing;
+use super::transactions::{ClientRequest as _, Route};
 use super::udp::{Listeners, Received, Udp};
 
 /// Connections that may be open at once; more are closed as they come. The stack takes 64 KiB for
@@ -245,7 +246,7 @@ impl Stack {
     }
 
     /// The way for a request.
-    pub(crate) fn way(&self, request: &OutgoingRequest) -> Way {
+    pub(crate) fn way(&self, request: &Outgoing) -> Way {
         let flow = request.flow();
         let connection = flow
             .and_then(|flow| self.connections.get(&flow.0))
@@ -298,7 +299,7 @@ impl Stack {
 
 impl Path {
     /// Finds or makes the connection, and opens a client transaction on it.
-    pub(crate) async fn open(mut self, request: &OutgoingRequest) -> Option<Opened> {
+    pub(crate) async fn open(mut self, request: &Outgoing) -> Option<Opened> {
         let layer = &self.endpoint.transport_layer;
         let connection = match (self.connection.take(), self.destination) {
             (Some(connection), _) => connection,
@@ -332,7 +333,9 @@ impl Path {
             ..self.local
         };
         let via = self.endpoint.get_via(Some(local), None).ok()?;
-        let message = message::request(request, Header::Via(via.into()))?;
+        let line = (request.method(), request.uri());
+        let via = Header::Via(via.into());
+        let message = message::request(line, via, request.fields(), request.body())?;
         let key = TransactionKey::from_request(&message, TransactionRole::Client).ok()?;
         let transaction =
             Transaction::new_client(key, message, self.endpoint.clone(), Some(connection));

@@ -9,13 +9,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 
-use presentity::engine::{ClientTransaction, FlowId};
-use presentity::sip::OutgoingRequest;
+use presentity::engine::FlowId;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::bind::reachable;
-use super::transactions::{ClientTransactions, Due, Route, ServerTransactions};
+use super::outgoing::{Outgoing, Sender};
+use super::transactions::{ClientRequest as _, ClientTransactions, Due, Route, ServerTransactions};
 
 /// The largest datagram.
 pub(crate) const MAX_LEN: usize = 65_535;
@@ -35,7 +35,7 @@ pub(crate) struct Udp {
     turn: usize,
     paths: RandomState,
     pub(crate) servers: ServerTransactions,
-    pub(crate) clients: ClientTransactions,
+    pub(crate) clients: ClientTransactions<Outgoing>,
     via: String,
     octets: Vec<u8>,
 }
@@ -113,6 +113,12 @@ impl Udp {
     /// The address of a socket.
     pub(crate) fn local(&self, listener: usize) -> Option<SocketAddr> {
         self.sockets.get(listener).map(|socket| socket.local)
+    }
+
+    /// Whether a peer that sends there reaches this program.
+    pub(crate) fn is_here(&self, destination: SocketAddr) -> bool {
+        let mut sockets = self.sockets.iter();
+        sockets.any(|socket| socket.local == destination)
     }
 
     /// The first socket of each kind.
@@ -224,10 +230,10 @@ impl Udp {
     pub(crate) fn request(
         &mut self,
         now: Instant,
-        request: OutgoingRequest,
+        request: Outgoing,
         route: Route,
-    ) -> Result<(), ClientTransaction> {
-        let id = request.transaction();
+    ) -> Result<(), Sender> {
+        let id = request.id();
         let branch = self.clients.open(now, request, route);
         match self.send_open(branch) {
             Some(Ok(())) => Ok(()),
@@ -256,11 +262,11 @@ impl Udp {
     }
 
     /// Repeats what was not answered; returns a request that is given up, until there is none.
-    pub(crate) fn timed_out(&mut self, now: Instant) -> Option<ClientTransaction> {
+    pub(crate) fn timed_out(&mut self, now: Instant) -> Option<Sender> {
         loop {
             match self.clients.poll(now)? {
                 Due::Repeat(branch) => drop(self.send_open(branch)),
-                Due::Timeout(transaction) => return Some(transaction),
+                Due::Timeout(sender) => return Some(sender),
             }
         }
     }

@@ -253,7 +253,8 @@ impl Endpoint {
 impl Sockets {
     async fn send(&self, request: &OutgoingRequest) -> Outcome {
         let large = request.encoded_len(VIA_LEN) > MAX_DATAGRAM;
-        let message = |via| message::request(request, via);
+        let line = (request.method(), request.uri());
+        let message = |via| message::request(line, via, request.fields(), request.body());
         self.exchange(request.next_hop(), large, message).await
     }
 

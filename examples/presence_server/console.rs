@@ -1,20 +1,30 @@
 //! Commands on standard input, lines on standard output.
 
+use std::time::Duration;
+
 use presentity::engine::Timestamp;
 use presentity::event::{Decision, NotifyResult, Reason, Rejection, Termination, View};
 use presentity::pidf::{Basic, Presence, Tuple};
-use presentity::presence::Agent;
+use presentity::presence::RulesPolicy;
 use presentity::sip::Uri;
 use tokio::sync::mpsc;
 
 use crate::adapter::Command;
-use crate::host::Server;
+use crate::host::{Server, ServerAgent};
 use crate::policy::ServerPolicy;
 use crate::terminal::{read_lines, say};
 
 const HELP: &str = "\
 list                                      subscriptions and publications
-decide WATCHER PRESENTITY DECISION        allow, block or polite-block; remembered
+decide WATCHER PRESENTITY DECISION        allow, block or polite-block; remembered, but
+                                          for presentities with rules, as long as the
+                                          subscription lasts
+winfo                                     who watches whom, who waits for a decision,
+                                          and who watches that
+rules                                     read the presence rules again
+drain SECONDS [TARGET]                    end all subscriptions, evenly over this time;
+                                          new ones go to the SIP URI TARGET, or nowhere
+serve                                     serve again
 set PRESENTITY open|closed [NOTE]         state that lasts, set by the server itself
 end PRESENTITY REASON                     end the subscriptions: deactivated, probation,
                                           rejected, timeout, giveup or noresource
@@ -22,10 +32,15 @@ stats                                     what was counted
 quit                                      end all subscriptions and stop
 help                                      this";
 
-type ServerCommand = Command<ServerPolicy, Server>;
+/// What is done in the task of the agent.
+pub(crate) type ServerCommand = Command<RulesPolicy<ServerPolicy>, Server>;
 
 /// Reads commands until input ends, which is no reason to stop.
-pub(crate) fn start(commands: mpsc::Sender<ServerCommand>, quit: mpsc::Sender<()>) {
+pub(crate) fn start(
+    commands: mpsc::Sender<ServerCommand>,
+    quit: mpsc::Sender<()>,
+    rules: Option<mpsc::Sender<()>>,
+) {
     read_lines(move |line| match parse(line) {
         Ok(Some(Parsed::Quit)) => {
             // Behind the commands before it.
@@ -34,6 +49,14 @@ pub(crate) fn start(commands: mpsc::Sender<ServerCommand>, quit: mpsc::Sender<()
                 let _ = quit.try_send(());
             });
             commands.blocking_send(last).is_ok()
+        }
+        Ok(Some(Parsed::ReadRules)) => {
+            match &rules {
+                // One that waits already will do.
+                Some(rules) => drop(rules.try_send(())),
+                None => say("error: there are none (see --rules)"),
+            }
+            true
         }
         Ok(Some(Parsed::Do(command))) => commands.blocking_send(command).is_ok(),
         Ok(None) => true,
@@ -46,6 +69,7 @@ pub(crate) fn start(commands: mpsc::Sender<ServerCommand>, quit: mpsc::Sender<()
 
 enum Parsed {
     Quit,
+    ReadRules,
     Do(ServerCommand),
 }
 
@@ -70,10 +94,11 @@ fn parse(line: &str) -> Result<Option<Parsed>, String> {
             Box::new(move |agent, server, now| {
                 let watcher = server.folded(watcher);
                 let presentity = server.folded(presentity);
-                if !agent
-                    .policy_mut()
-                    .remember(&watcher, &presentity, decision.clone())
-                {
+                if !agent.policy_mut().fallback_mut().remember(
+                    &watcher,
+                    &presentity,
+                    decision.clone(),
+                ) {
                     return say("error: too many decisions are remembered");
                 }
                 match agent.decide_watcher(now, &watcher, &presentity, &decision) {
@@ -110,6 +135,32 @@ fn parse(line: &str) -> Result<Option<Parsed>, String> {
                 }
             })
         }
+        "winfo" => Box::new(|agent, _, now| watchers(agent, now)),
+        "rules" => return Ok(Some(Parsed::ReadRules)),
+        "drain" => {
+            let seconds = argument("SECONDS")?;
+            let seconds: u32 = seconds
+                .parse()
+                .map_err(|_| format!("drain: no number of seconds: {seconds:?}"))?;
+            let target = words.next().map(str::to_owned);
+            Box::new(move |agent, server, now| {
+                let over = Duration::from_secs(seconds.into());
+                match agent.drain(now, over, target.as_deref(), seconds.max(1)) {
+                    Ok(count) => {
+                        server.drains = target.is_some();
+                        say(format_args!("draining {count} subscriptions"));
+                    }
+                    Err(problem) => say(format_args!("error: {problem}")),
+                }
+            })
+        }
+        "serve" => Box::new(|agent, server, _| {
+            server.drains = false;
+            match agent.stop_draining() {
+                true => say("serving again"),
+                false => say("serving as before"),
+            }
+        }),
         "quit" => return Ok(Some(Parsed::Quit)),
         "help" => {
             say(HELP);
@@ -149,16 +200,58 @@ fn document(presentity: &str, basic: Basic, note: &str) -> Presence {
     }
 }
 
-fn list(agent: &Agent<ServerPolicy>, now: Timestamp) {
+/// Who watches whom.
+fn watchers(agent: &ServerAgent, now: Timestamp) {
     let mut none = true;
     for subscription in agent.subscriptions() {
         none = false;
-        let state = match subscription.decision {
-            Decision::Allow(_) => "active",
-            Decision::Pending => "pending",
-            Decision::PoliteBlock => "politely blocked",
-            _ => "rejected",
-        };
+        let watcher = subscription.watcher.unwrap_or("nobody");
+        let state = state_of(subscription.decision);
+        say(format_args!(
+            "{watcher} watches {}: {state}",
+            subscription.resource
+        ));
+    }
+    if let Some(info) = agent.watcher_info() {
+        for undecided in info.undecided(1) {
+            none = false;
+            let left = undecided.gives_up.saturating_since(now).as_secs();
+            let (watcher, resource) = (undecided.watcher, undecided.resource);
+            say(format_args!(
+                "{watcher} waits for the word of {resource}, for {left} s more"
+            ));
+        }
+        for (level, what) in [(1, "the watchers"), (2, "who watches the watchers")] {
+            for subscription in info.subscriptions(level) {
+                none = false;
+                let watcher = subscription.watcher.unwrap_or("nobody");
+                let state = state_of(subscription.decision);
+                let resource = subscription.resource;
+                say(format_args!(
+                    "{watcher} watches {what} of {resource}: {state}"
+                ));
+            }
+        }
+    }
+    if none {
+        say("nobody watches anybody");
+    }
+}
+
+fn state_of(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Allow(_) => "active",
+        Decision::Pending => "pending",
+        Decision::PoliteBlock => "politely blocked",
+        _ => "rejected",
+    }
+}
+
+fn list(agent: &ServerAgent, now: Timestamp) {
+    let mut none = true;
+    for subscription in agent.subscriptions() {
+        none = false;
+        let state = state_of(subscription.decision);
         let notify = match subscription.last_result {
             NotifyResult::Answered(status) => format!("last NOTIFY answered {status}"),
             NotifyResult::Open => "NOTIFY under way".to_owned(),
@@ -188,7 +281,7 @@ fn list(agent: &Agent<ServerPolicy>, now: Timestamp) {
     }
 }
 
-fn stats(agent: &Agent<ServerPolicy>, server: &Server) {
+fn stats(agent: &ServerAgent, server: &Server) {
     let (counters, occupancy) = (agent.counters(), agent.occupancy());
     say(format_args!(
         "subscriptions: {} started, {} ended, {} there",

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use presentity::engine::Timestamp;
 use presentity::event::{Assurance, Identity, Opening, ProtectionJob, ServerEvent};
 use presentity::mime::{OpenError, SignError};
-use presentity::presence::Agent;
+use presentity::presence::{Agent, RulesPolicy};
 use presentity::sip::{HeaderName, NameAddr, RequestRef, Uri};
 
 use crate::adapter::{Caller, Host, Open, Protect, Reply};
@@ -13,6 +14,9 @@ use crate::policy::{ServerPolicy, without_port};
 use crate::registrar::Registrar;
 use crate::smime::Keys;
 use crate::terminal::say;
+
+/// The agent of this server.
+pub(crate) type ServerAgent = Agent<RulesPolicy<ServerPolicy>>;
 
 /// The server around the agent.
 pub(crate) struct Server {
@@ -24,6 +28,14 @@ pub(crate) struct Server {
     pub(crate) ports: Vec<u16>,
     pub(crate) registrar: Registrar,
     pub(crate) max_expires: u32,
+    /// Whether what is registered is presence.
+    pub(crate) shows_registrations: bool,
+    /// Whether watchers may have to be sent elsewhere: to devices, while [`migrates`](Self::migrates), or to
+    /// another server, while this one is being emptied.
+    pub(crate) migrates: bool,
+    pub(crate) drains: bool,
+    /// Presentities with rules.
+    pub(crate) rules: usize,
     /// For documents that leave signed or encrypted.
     pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) quiet: bool,
@@ -70,7 +82,13 @@ impl Server {
             })
     }
 
-    fn register(&mut self, request: &RequestRef<'_>, caller: &Caller) -> Reply {
+    fn register(
+        &mut self,
+        now: Timestamp,
+        request: &RequestRef<'_>,
+        caller: &Caller,
+        agent: &mut ServerAgent,
+    ) -> Reply {
         if caller.identity.is_nobody() {
             let values = self.challenge(caller);
             let reply = Reply::new(401);
@@ -88,11 +106,19 @@ impl Server {
         if !caller.identity.includes(&address) {
             return Reply::new(403);
         }
-        self.registrar.register(&address, request, self.max_expires)
+        let reply = (self.registrar).register(now, &address, request, self.max_expires);
+        if self.shows_registrations && reply.status == 200 {
+            let contacts = self.registrar.contacts(&address);
+            let told = agent.set_registration(now, &address, &caller.identity, &contacts);
+            if let Err(problem) = told {
+                say(format_args!("registration of {address}: {problem}"));
+            }
+        }
+        reply
     }
 }
 
-impl Host<ServerPolicy> for Server {
+impl Host<RulesPolicy<ServerPolicy>> for Server {
     fn identify(&mut self, request: &RequestRef<'_>) -> Caller {
         let from = self.address_in(request.first(HeaderName::From));
         let nobody = |stale| Caller {
@@ -133,9 +159,10 @@ impl Host<ServerPolicy> for Server {
 
     fn answer(
         &mut self,
+        now: Timestamp,
         request: &RequestRef<'_>,
         caller: &Caller,
-        agent: &Agent<ServerPolicy>,
+        agent: &mut ServerAgent,
     ) -> Reply {
         let opens = self.keys.as_ref().is_some_and(|keys| keys.opens());
         let accept = match opens {
@@ -144,7 +171,7 @@ impl Host<ServerPolicy> for Server {
         };
         let allow = format!("{}, REGISTER, OPTIONS", agent.allow());
         match request.method() {
-            "REGISTER" => self.register(request, caller),
+            "REGISTER" => self.register(now, request, caller, agent),
             "OPTIONS" => Reply::new(200)
                 .with("Allow", allow)
                 .with("Allow-Events", agent.allow_events())
@@ -159,6 +186,10 @@ impl Host<ServerPolicy> for Server {
         if !self.quiet {
             say(event);
         }
+    }
+
+    fn forwards(&self) -> bool {
+        self.migrates || self.drains
     }
 
     fn protect(&mut self, job: ProtectionJob) -> Protect {

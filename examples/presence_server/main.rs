@@ -11,9 +11,19 @@
 //!     --sign-with example.com.key,example.com.pem
 //! ```
 //!
+//! Who may see what of whom can be said by presence rules, one file for each presentity, which are read
+//! again on SIGHUP; what is registered can be presence, too; and whoever asks by HTTP is told what was
+//! counted:
+//!
+//! ```text
+//! cargo run --example presence_server -- --accounts accounts --domain example.com --rules rules \
+//!     --presence-from-registrations --compose device --metrics 127.0.0.1:9464
+//! ```
+//!
 //! Presence itself is the library's; `../adapter` joins it to the stack. What is here is what any
-//! server has of its own: a command line, accounts, a policy, a console, keys (`../smime`), and a registrar
-//! that keeps phones content.
+//! server has of its own: a command line ([`args`]) and what it comes to ([`setup`]), accounts and proofs of
+//! them ([`digest`]), a policy for those who have no [`rules`], a console, keys (`../smime`), a registrar
+//! that keeps phones content, and [`metrics`].
 
 #[path = "../adapter/mod.rs"]
 mod adapter;
@@ -29,15 +39,17 @@ mod args;
 mod console;
 mod digest;
 mod host;
+mod metrics;
 mod policy;
 mod registrar;
+mod rules;
+mod setup;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use presentity::event::ReplacePublications;
-use presentity::presence::{Agent, AgentConfig};
+use presentity::engine::Timestamp;
 use tokio::sync::mpsc;
 
 use adapter::Adapter;
@@ -47,6 +59,7 @@ use digest::Authenticator;
 use host::Server;
 use policy::ServerPolicy;
 use registrar::Registrar;
+use rules::RulesFolder;
 use smime::Keys;
 use terminal::{say, told_to_stop};
 
@@ -108,21 +121,19 @@ async fn serve(
     let (stack, requests, bound) = Stack::start(&args.listen).await?;
     let ports: Vec<u16> = bound.iter().map(|address| address.port()).collect();
 
-    let mut config = AgentConfig::default();
-    config.domains.clone_from(&args.domains);
-    config.server.min_expires = args.min_expires;
-    config.server.max_expires = args.max_expires;
-    config.server.publish_min_expires = args.min_expires;
-    config.server.publish_max_expires = args.max_expires;
-    config.server.publish_default_expires = args.max_expires;
-    config.server.notify_interval = args.notify_interval;
-    // Many watchers may sit behind one proxy, whose socket has room for about so many requests.
-    config.server.window = 1024;
-    // Phones forget their entity-tags; what came through a proxy has no flow here and is left alone.
-    config.server.replace_publications = ReplacePublications::SameFlow;
-    config.server.opens_bodies = keys.as_ref().is_some_and(|keys| keys.opens());
     let policy = ServerPolicy::new(args.policy, ports.clone(), keys.clone());
-    let agent = Agent::new(config, policy, adapter::entropy()?);
+    let opens_bodies = keys.as_ref().is_some_and(|keys| keys.opens());
+    let mut agent = setup::agent(&args, policy, opens_bodies, &bound)?;
+    let mut rules = None;
+    if let Some(wanted) = &args.rules {
+        let opened = RulesFolder::open(&wanted.folder);
+        let opened = opened.map_err(|error| format!("{}: {error}", wanted.folder.display()));
+        let (folder, found) = opened?;
+        let changed = found.changes.len();
+        rules::apply(&mut agent, Timestamp::ZERO, found.changes);
+        rules::tell(&found.problems, found.count, changed);
+        rules = Some((folder, wanted.clone(), found.count));
+    }
 
     if let Some((signer, is_over)) = keys.as_ref().and_then(|keys| keys.signs_as()) {
         say(format_args!("signing as {signer}"));
@@ -136,7 +147,8 @@ async fn serve(
         .first()
         .map_or("presentity", String::as_str)
         .to_owned();
-    let authenticator = accounts.map(|accounts| Authenticator::new(realm, args.digest, accounts));
+    let authenticator =
+        accounts.map(|accounts| Authenticator::new(realm, args.digest.clone(), accounts));
     let authenticator = authenticator.transpose()?;
     let server = Server {
         authenticator,
@@ -148,12 +160,29 @@ async fn serve(
         ports,
         registrar: Registrar::default(),
         max_expires: args.max_expires,
+        shows_registrations: args.sources.registrations,
+        migrates: setup::migrates(&args),
+        drains: false,
+        rules: rules.as_ref().map_or(0, |(.., count)| *count),
         keys,
         quiet: args.quiet,
     };
     let adapter = Adapter::new(agent, server, stack);
     let (quit, mut quitting) = mpsc::channel(1);
-    console::start(adapter.commands(), quit.clone());
+    let (again, told) = mpsc::channel(1);
+    let can_read_rules = rules.is_some();
+    if let Some((folder, wanted, _)) = rules {
+        rules::on_hangup(again.clone())?;
+        tokio::spawn(rules::keep_up(folder, wanted, told, adapter.commands()));
+    }
+    let again = can_read_rules.then_some(again);
+    console::start(adapter.commands(), quit.clone(), again);
+    if let Some(address) = args.metrics {
+        let listening = metrics::listen(address).await;
+        let (listener, address) = listening.map_err(|error| format!("{address}: {error}"))?;
+        say(format_args!("metrics at http://{address}/metrics"));
+        tokio::spawn(metrics::serve(listener, adapter.commands()));
+    }
     for address in bound {
         say(format_args!("listening on {address}"));
     }

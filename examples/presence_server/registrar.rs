@@ -1,14 +1,15 @@
 //! Just enough of a registrar that ordinary phones are content (RFC 3261 section 10).
 //!
-//! Nothing is ever routed by these bindings. They are kept so that a phone reads back what it
-//! registered.
+//! They are kept so that a phone reads back what it registered, and, where the server is told to, as a
+//! source of presence. What routes by them is the agent, where it hands watchers over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use presentity::engine::Timestamp;
+use presentity::presence::RegisteredContact;
 use presentity::sip::{HeaderName, NameAddr, RequestRef, parse_delta_seconds, split_list};
-use tokio::time::Instant;
 
 use crate::adapter::Reply;
 
@@ -25,7 +26,7 @@ struct Binding {
     uri: String,
     /// Parameters but `expires`, each after a semicolon.
     params: String,
-    until: Instant,
+    until: Timestamp,
 }
 
 /// The bindings, by address of record.
@@ -40,14 +41,25 @@ impl Registrar {
         self.bindings.len()
     }
 
+    /// All contacts of an address of record, in the form in which they are presence.
+    pub(crate) fn contacts(&self, address: &str) -> Vec<RegisteredContact> {
+        let bindings = self.bindings.get(address).into_iter().flatten();
+        let contacts = bindings.filter_map(|Binding { uri, params, until }| {
+            let text = format!("<{uri}>{params}");
+            let contact = NameAddr::parse(&text).ok()?;
+            RegisteredContact::read(&contact, *until).ok()
+        });
+        contacts.collect()
+    }
+
     /// Answers a REGISTER for an address of record that the caller may bind.
     pub(crate) fn register(
         &mut self,
+        now: Timestamp,
         address: &str,
         request: &RequestRef<'_>,
         max_expires: u32,
     ) -> Reply {
-        let now = Instant::now();
         let mut bindings = self.bindings.get(address).cloned().unwrap_or_default();
         bindings.retain(|binding| binding.until > now);
         let asked = request.first(HeaderName::Expires);
@@ -84,14 +96,13 @@ impl Registrar {
             if bindings.len() >= MAX_BINDINGS || uri.len() + params.len() > MAX_CONTACT {
                 return Reply::new(403);
             }
-            if let Some(until) = now.checked_add(Duration::from_secs(seconds.into())) {
-                bindings.push(Binding { uri, params, until });
-            }
+            let until = now + Duration::from_secs(seconds.into());
+            bindings.push(Binding { uri, params, until });
         }
         let mut reply = Reply::new(200);
         for Binding { uri, params, until } in &bindings {
             // To the next full second: one registered just now is listed with all its time.
-            let left = until.saturating_duration_since(now).as_secs_f64().ceil();
+            let left = until.saturating_since(now).as_secs_f64().ceil();
             reply = reply.with("Contact", format!("<{uri}>{params};expires={left}"));
         }
         if self.keep(address, bindings, now) {
@@ -102,7 +113,7 @@ impl Registrar {
     }
 
     /// Whether there was room.
-    fn keep(&mut self, address: &str, bindings: Vec<Binding>, now: Instant) -> bool {
+    fn keep(&mut self, address: &str, bindings: Vec<Binding>, now: Timestamp) -> bool {
         if bindings.is_empty() {
             self.bindings.remove(address);
             return true;
@@ -116,5 +127,57 @@ impl Registrar {
         }
         self.bindings.insert(address.to_owned(), bindings);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const ANNA: &str = "anna@example.org";
+
+    fn register(registrar: &mut Registrar, second: u64, contact: &str) -> u16 {
+        let fields = [("Contact", contact), ("Expires", "60")];
+        let body = Bytes::new();
+        let request = RequestRef::new("REGISTER", "sip:example.org", fields, &body);
+        let now = Timestamp::from_secs(second);
+        registrar.register(now, ANNA, &request, 3600).status
+    }
+
+    #[test]
+    fn contacts_are_all_that_are_bound_with_what_they_said_and_their_ends() {
+        let mut registrar = Registrar::default();
+        let first = "<sip:anna@192.0.2.1>;q=0.5;methods=\"SUBSCRIBE\";events=\"presence\"";
+        assert_eq!(register(&mut registrar, 0, first), 200);
+        assert_eq!(
+            register(&mut registrar, 10, "<sip:anna@192.0.2.2>;expires=5"),
+            200
+        );
+        let contacts = registrar.contacts(ANNA);
+        let uris: Vec<&str> = contacts.iter().map(|it| it.uri.as_str()).collect();
+        assert_eq!(uris, ["sip:anna@192.0.2.1", "sip:anna@192.0.2.2"]);
+        let ends: Vec<Timestamp> = contacts.iter().map(|it| it.expires_at).collect();
+        assert_eq!(ends, [Timestamp::from_secs(60), Timestamp::from_secs(15)]);
+        assert_eq!(contacts[0].q.map(|q| q.thousandths()), Some(500));
+        assert!(contacts[0].declares_presence_agent());
+        assert!(!contacts[1].declares_presence_agent());
+
+        assert_eq!(
+            register(&mut registrar, 20, "<sip:anna@192.0.2.1>;expires=0"),
+            200
+        );
+        assert_eq!(registrar.contacts(ANNA), []);
+    }
+
+    #[test]
+    fn a_registration_ends_at_its_time_on_both_sides() {
+        let mut registrar = Registrar::default();
+        assert_eq!(register(&mut registrar, 0, "<sip:anna@192.0.2.1>"), 200);
+        assert_eq!(register(&mut registrar, 61, "<sip:anna@192.0.2.2>"), 200);
+        let contacts = registrar.contacts(ANNA);
+        assert_eq!(contacts.len(), 1);
+        assert_eq!(contacts[0].uri, "sip:anna@192.0.2.2");
     }
 }

@@ -15,6 +15,17 @@ pub(crate) struct Fetched {
 
 /// Asks the server on this port, as one user of example.org about another.
 pub(crate) fn fetch(server: u16, watcher: &str, presentity: &str) -> Fetched {
+    let what = ("presence", "application/pidf+xml");
+    fetch_what(what, server, watcher, presentity)
+}
+
+/// The same for this event package and type of document.
+pub(crate) fn fetch_what(
+    (package, media_type): (&str, &str),
+    server: u16,
+    watcher: &str,
+    presentity: &str,
+) -> Fetched {
     let port = free_port(0);
     let socket = UdpSocket::bind(("127.0.0.1", port)).unwrap();
     socket.connect(("127.0.0.1", server)).unwrap();
@@ -30,8 +41,8 @@ pub(crate) fn fetch(server: u16, watcher: &str, presentity: &str) -> Fetched {
              Via: SIP/2.0/UDP 127.0.0.1:{port};rport;branch=z9hG4bKfetch{port}x{number}\r\n\
              From: <sip:{watcher}@example.org>;tag=f{port}\r\nTo: <{uri}>\r\n\
              Call-ID: fetch-{port}-{}\r\nCSeq: {number} SUBSCRIBE\r\nMax-Forwards: 70\r\n\
-             Contact: <sip:{watcher}@127.0.0.1:{port}>\r\nEvent: presence\r\n\
-             Accept: application/pidf+xml\r\nExpires: 0\r\n{authorization}Content-Length: 0\r\n\r\n",
+             Contact: <sip:{watcher}@127.0.0.1:{port}>\r\nEvent: {package}\r\n\
+             Accept: {media_type}\r\nExpires: 0\r\n{authorization}Content-Length: 0\r\n\r\n",
             std::process::id(),
         );
         socket.send(request.as_bytes()).unwrap();
@@ -62,7 +73,7 @@ pub(crate) fn fetch(server: u16, watcher: &str, presentity: &str) -> Fetched {
     panic!("challenged again and again");
 }
 
-fn receive(socket: &UdpSocket, fits: impl Fn(&str) -> bool) -> String {
+pub(crate) fn receive(socket: &UdpSocket, fits: impl Fn(&str) -> bool) -> String {
     let mut buffer = vec![0; 65_535];
     loop {
         let len = socket.recv(&mut buffer).expect("nothing came");
@@ -73,12 +84,12 @@ fn receive(socket: &UdpSocket, fits: impl Fn(&str) -> bool) -> String {
     }
 }
 
-fn status(response: &str) -> u16 {
+pub(crate) fn status(response: &str) -> u16 {
     let status = response.split(' ').nth(1).unwrap();
     status.parse().unwrap()
 }
 
-fn answer_to(request: &str) -> String {
+pub(crate) fn answer_to(request: &str) -> String {
     let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
     let fields = request.lines().filter(|line| {
         let mut names = copied.iter();

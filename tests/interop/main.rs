@@ -7,9 +7,9 @@
 //! example `padlock`.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
-//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `smime`, `signed`, `publish`, `watch`, `sdf` and
-//! `padlock`, of which the last four need no other program; a test that needs two of them runs when both are
-//! named. They need the programs on the path (Debian: `sip-tester`, `baresip-core`, `linphone-cli`,
+//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `smime`, `signed`, `publish`, `watch`, `rules`,
+//! `devices`, `operations`, `sdf` and `padlock`, of which the last seven need no other program; a test that
+//! needs two of them runs when both are named. They need the programs on the path (Debian: `sip-tester`, `baresip-core`, `linphone-cli`,
 //! `kamailio`, `kamailio-presence-modules`, `openssl`), use 127.0.0.1 only, and end what they start. Two
 //! variables say where else to look:
 //!
@@ -37,6 +37,7 @@ mod client_digest;
 mod baresip;
 #[cfg(feature = "smime")]
 mod certificates;
+mod devices;
 mod example;
 mod fetch;
 mod hostile_notifier;
@@ -45,9 +46,12 @@ mod hostile_server;
 mod kamailio;
 mod linphone;
 mod mixed;
+mod operations;
 #[cfg(feature = "smime")]
 mod padlock;
+mod phone;
 mod pjsua2;
+mod presence_rules;
 mod process;
 mod publish;
 mod sdf;

@@ -84,10 +84,15 @@ impl Process {
 
     /// Sends the signal that a service manager sends.
     pub(crate) fn terminate(&mut self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, by its short name.
+    pub(crate) fn signal(&mut self, name: &str) {
         if self.has_ended() {
             return;
         }
-        let kill = format!("kill -TERM {}", self.child.id());
+        let kill = format!("kill -{name} {}", self.child.id());
         let _ = Command::new("sh").arg("-c").arg(&kill).status();
     }
 

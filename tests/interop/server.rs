@@ -166,6 +166,11 @@ impl Server {
         self.process.terminate();
     }
 
+    /// Sends the signal by which a service is told to read its configuration again.
+    pub(crate) fn hang_up(&mut self) {
+        self.process.signal("HUP");
+    }
+
     /// Waits for the server's end, which must come within the three seconds that it promises.
     pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
         self.process.wait_for_end(Duration::from_millis(3_500))

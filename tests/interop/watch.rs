@@ -62,7 +62,7 @@ impl Watcher {
     }
 
     /// Ends it; it has to have ended its subscription.
-    fn end(mut self, watched: &str) {
+    pub(crate) fn end(mut self, watched: &str) {
         self.stop();
         self.hears(&[watched, "[over] over: ended"], SOON);
     }
