@@ -3,6 +3,7 @@
 //!
 //! - [`endpoint`] has the stack with its sockets, finds the way of each request, and reports what
 //!   becomes of it.
+//! - [`link`] joins a role that subscribes to it.
 //! - [`digest`] answers challenges, [`answers`] those to several requests at once.
 //! - [`uris`] reads those of a command line.
 //!
@@ -15,4 +16,5 @@
 pub(crate) mod answers;
 pub(crate) mod digest;
 pub(crate) mod endpoint;
+pub(crate) mod link;
 pub(crate) mod uris;

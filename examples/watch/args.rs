@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use lexopt::prelude::*;
 use presentity::presence::Protection;
@@ -16,13 +17,21 @@ pub(crate) const HELP: &str = "\
 Watches the presence of others until told to stop (SIGINT, SIGTERM).
 
 Usage: watch URI... [OPTIONS]
+       watch --winfo [URI] [--decide FILE] [OPTIONS]
 
   URI                    Whose presence: sip:user@domain, with ;transport=tcp where
                          its server is reached by TCP, or pres:user@domain
   --fetch                Ask once for each
   --expires SECONDS      How long to subscribe for, again and again [default: 3600]
   --from URI             Who watches [default: the user of --auth at the domain of the
-                         first URI, else sip:anonymous@anonymous.invalid]
+                         first URI, else sip:anonymous@anonymous.invalid, or with
+                         --winfo the URI]
+  --winfo                Not whose presence, but who watches it and who asks to: of
+                         your own URI [default: that of --from]
+  --decide FILE          Write what you answer into this presence rules document,
+                         which your server has to read; it is made when it is not
+                         there. Commands are read from standard input; `help` lists
+                         them
   --proxy ADDR:PORT      Send everything there, by TCP with ;transport=tcp; a name
                          is looked up as an address
   --auth USER:PASSWORD   Answer Digest challenges
@@ -36,7 +45,7 @@ Usage: watch URI... [OPTIONS]
   --help                 Print this
 
 On a terminal there is a table, which changes in place; elsewhere a line is
-printed for each change. What is not believed is told as `refused`, and what was
+printed for each change, as it is with --decide. What is not believed is told as `refused`, and what was
 known stays. The exit status is 1 when all are refused for good or, with --fetch,
 one was not answered or what came is not believed; 2 when the command line is
 wrong. The options for S/MIME take the Cargo feature smime.
@@ -59,6 +68,10 @@ pub(crate) struct Args {
     /// What documents have to be to be believed.
     pub(crate) demand: Protection,
     pub(crate) json: bool,
+    /// Not who is watched is asked for, but who watches.
+    pub(crate) winfo: bool,
+    /// Where answers about watchers go.
+    pub(crate) decide: Option<PathBuf>,
 }
 
 /// Reads the command line; nothing when help was asked for.
@@ -75,6 +88,8 @@ pub(crate) fn parse(
     let mut files = Files::default();
     let mut demand = Protection::None;
     let mut json = false;
+    let mut winfo = false;
+    let mut decide = None;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -100,9 +115,14 @@ pub(crate) fn parse(
             Long("require-signed") => demand = Protection::Signed,
             Long("require-encrypted") => demand = Protection::SignedAndEncrypted,
             Long("json") => json = true,
+            Long("winfo") => winfo = true,
+            Long("decide") => decide = Some(PathBuf::from(parser.value()?)),
             Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
         }
+    }
+    if winfo && let (true, Some(own)) = (watched.is_empty(), &from) {
+        watched.push(parse_watched(own)?);
     }
     let Some((first, _)) = watched.first() else {
         return Err("whose presence? Give a URI like sip:dora@example.com".into());
@@ -116,8 +136,23 @@ pub(crate) fn parse(
     if demand == Protection::SignedAndEncrypted && files.decrypt_with.is_none() {
         return Err("--require-encrypted needs the key: give --decrypt-with KEY,CERT".into());
     }
+    if winfo {
+        if watched.len() > 1 {
+            return Err("--winfo is for one URI: your own".into());
+        }
+        if demand != Protection::None || files != Files::default() {
+            return Err("who watches is told without S/MIME: leave out its options".into());
+        }
+    }
+    if decide.is_some() && (!winfo || fetch) {
+        return Err("--decide goes with --winfo, and not with --fetch".into());
+    }
     let from = match from {
         Some(from) => from,
+        None if winfo && user.is_none() => {
+            let address = first.split_once(':').map_or("", |(_, address)| address);
+            format!("sip:{address}")
+        }
         None => parse_from(&default_from(user.as_deref(), first))
             .map_err(|_| "the user of --auth is not that of a URI: give --from URI")?,
     };
@@ -139,6 +174,8 @@ pub(crate) fn parse(
         files,
         demand,
         json,
+        winfo,
+        decide,
     }))
 }
 

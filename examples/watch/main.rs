@@ -5,13 +5,22 @@
 //! ```
 //!
 //! On a terminal there is a table that changes in place, elsewhere a line for each change, or a JSON object
-//! with `--json`. `../client` has what any client on this stack needs, `../smime` the keys; [`run`] has the loop that each host
-//! of a watcher has in some form.
+//! with `--json`. `../client` has what any client on this stack needs, `../smime` the keys; [`run`] has the
+//! loop that each host of a watcher has in some form.
 //!
 //! Built with the feature `smime` it opens documents that are signed or encrypted, and can demand it:
 //!
 //! ```text
 //! cargo run --features smime --example watch -- sip:dora@example.com --trust ca.pem --require-signed
+//! ```
+//!
+//! With `--winfo` it shows its user who watches, and who asks to ([`follow`]); with `--decide` it writes the
+//! user's answers into a presence rules document ([`rules_file`]), for a server such as the example
+//! `presence_server` to go by:
+//!
+//! ```text
+//! cargo run --example watch -- --winfo sip:ana@example.com --auth ana:secret \
+//!     --decide rules/ana@example.com.xml
 //! ```
 //!
 //! The domain of a URI, and `--proxy`, are addresses, or names that are looked up as addresses: NAPTR and
@@ -31,15 +40,21 @@ mod client;
 #[allow(dead_code, reason = "nothing is signed or encrypted here")]
 mod smime;
 #[path = "../terminal/mod.rs"]
-#[allow(dead_code, reason = "nothing is read here")]
 mod terminal;
 
 mod args;
+mod command;
+mod follow;
+mod json;
 mod report;
+mod roll;
+mod rules_file;
 mod run;
 mod signers;
+mod subscription;
 mod summary;
 mod table;
+mod watcher_report;
 
 use std::process::ExitCode;
 
@@ -64,12 +79,23 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let rules = (args.decide.as_deref()).map(rules_file::RulesFile::open);
+    let rules = match rules.transpose() {
+        Ok(rules) => rules,
+        Err(error) => {
+            eprintln!("watch: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ended = match runtime {
         Ok(runtime) => {
-            let ended = runtime.block_on(run::run(args, keys));
+            let ended = match (args.winfo, args.uris.first().cloned()) {
+                (true, Some(uri)) => runtime.block_on(follow::run(args, &uri, rules)),
+                _ => runtime.block_on(run::run(args, keys)),
+            };
             // The system may still be looking up a name.
             runtime.shutdown_background();
             ended

@@ -3,12 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use presentity::pidf::Basic;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
+use crate::json::{array, boolean, member, moment, object, optional, string};
 use crate::signers::Seal;
 use crate::summary::{Part, PartChange, Summary, TupleSummary};
+use presentity::pidf::Basic;
 
 /// Something that happened to what is watched.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +31,15 @@ pub(crate) struct Report<'a> {
 
 pub(crate) fn basic_name(basic: Option<Basic>) -> &'static str {
     basic.map_or("unknown", Basic::as_str)
+}
+
+/// When it is tried again, at the end of a line.
+pub(crate) fn again(retry_in: Option<Duration>) -> String {
+    match retry_in {
+        None => String::new(),
+        Some(Duration::ZERO) => "; again at once".to_owned(),
+        Some(wait) => format!("; again in {} s", wait.as_secs()),
+    }
 }
 
 impl Report<'_> {
@@ -63,14 +70,7 @@ impl Report<'_> {
         if let Some(reason) = self.reason {
             let _ = write!(line, ": {reason}");
         }
-        if let Some(wait) = self.retry_in {
-            match wait.as_secs() {
-                0 if wait.is_zero() => line.push_str("; again at once"),
-                seconds => {
-                    let _ = write!(line, "; again in {seconds} s");
-                }
-            }
-        }
+        line.push_str(&again(self.retry_in));
         line
     }
 
@@ -174,65 +174,10 @@ fn change_json(change: &PartChange) -> String {
     object(members)
 }
 
-fn moment(at: OffsetDateTime) -> String {
-    at.format(&Rfc3339)
-        .map_or("null".to_owned(), |text| string(&text))
-}
-
-fn optional(text: Option<&str>) -> String {
-    text.map_or("null".to_owned(), string)
-}
-
-fn boolean(value: bool) -> &'static str {
-    if value { "true" } else { "false" }
-}
-
-fn member(name: &str, value: &str) -> String {
-    format!("{}:{value}", string(name))
-}
-
-fn object(members: impl IntoIterator<Item = String>) -> String {
-    let members: Vec<String> = members.into_iter().collect();
-    format!("{{{}}}", members.join(","))
-}
-
-fn array(values: impl IntoIterator<Item = String>) -> String {
-    let values: Vec<String> = values.into_iter().collect();
-    format!("[{}]", values.join(","))
-}
-
-/// A JSON string (RFC 8259 section 7).
-fn string(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            // What JavaScript once took for the end of a line goes the same way as controls.
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::signers::SignerSummary;
-
-    #[test]
-    fn json_strings_are_escaped() {
-        assert_eq!(string(r#"a"b\c"#), r#""a\"b\\c""#);
-        assert_eq!(
-            string("\u{1}\n\u{7f}\u{85}\u{2028}"),
-            r#""\u0001\u000a\u007f\u0085\u2028""#
-        );
-        assert_eq!(string("läßt 🔒"), "\"läßt 🔒\"");
-    }
 
     #[test]
     fn a_change_is_a_line_and_an_object() {

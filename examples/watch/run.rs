@@ -1,43 +1,35 @@
 //! The task that owns the watcher: polls it until nothing is left to do, then sleeps until input or a
 //! deadline.
 
-use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
-use presentity::event::{
-    Account, Identity, NeedCredentials, NotifiedState, Opening, OpeningKey, OpeningOutcome,
-    OwnSubscriptionKey, OwnSubscriptionPhase, RefusedBody, RequestContext, SubscribeFailure,
-    SubscriptionEnd,
-};
+use presentity::engine::Timestamp;
+use presentity::event::{Opening, OpeningKey, OpeningOutcome, OwnSubscriptionKey, RefusedBody};
 use presentity::mime::OpenError;
 use presentity::presence::{
     PresenceChange, Protection, WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput,
 };
-use presentity::sip::{Response, Uri};
-use rsipstack::sip::Method;
-use rsipstack::transaction::Transaction;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until};
 
 use crate::adapter::workers::Workers;
-use crate::adapter::{self, Reply, message, wall_clock};
+use crate::adapter::{self, wall_clock};
 use crate::args::Args;
-use crate::client::answers::Answers;
-use crate::client::endpoint::{Endpoint, Outcome};
+use crate::client::endpoint::Endpoint;
+use crate::client::link::Link;
 use crate::report::Report;
 use crate::signers::Seal;
 use crate::smime::Keys;
+use crate::subscription::{
+    CLOSING_LIMIT, DELAYED, UNCONFIRMED, account, how_over, phase_name, why_ended, why_failed,
+    why_refused,
+};
 use crate::summary::{Summary, changes, one_line};
-use crate::table::{Row, Table};
+use crate::table::{self, Row, Table};
 use crate::terminal::{say, told_to_stop};
-
-/// How long the last words may take; the rest of three seconds is for the way out.
-const CLOSING_LIMIT: Duration = Duration::from_millis(2500);
 
 /// A presentity, in the order of the command line.
 struct Watched {
@@ -65,18 +57,9 @@ enum View {
 
 /// The loop's belongings.
 struct Watching {
-    watcher: Watcher,
-    endpoint: Endpoint,
-    answers: Option<Answers>,
+    link: Link<Watcher>,
     watched: Vec<Watched>,
     view: View,
-    /// The watcher's time is counted from here.
-    epoch: Instant,
-    /// The name of the next server transaction.
-    next: u64,
-    /// Requests that the watcher has not answered yet, which it does at once unless it has something
-    /// opened first.
-    asked: HashMap<u64, Transaction>,
     keys: Option<Arc<Keys>>,
     opened: Workers<(OpeningKey, OpeningOutcome)>,
     /// What documents have to be to be believed.
@@ -89,24 +72,25 @@ pub(crate) async fn run(
     keys: Option<Arc<Keys>>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut stop = std::pin::pin!(told_to_stop()?);
-    let (endpoint, mut requests) = Endpoint::listen(args.transport).await?;
+    let stack = Endpoint::listen(args.transport).await?;
     let mut config = WatcherConfig::default();
     config.subscriber.opens_bodies = keys.is_some();
     config.protection = args.demand;
     let mut watcher = Watcher::new(config, adapter::entropy()?);
-    let (epoch, now) = (Instant::now(), Timestamp::ZERO);
-    watcher.set_wall_clock(now, wall_clock());
+    watcher.set_wall_clock(Timestamp::ZERO, wall_clock());
+    let mut link = Link::new(watcher, stack, args.credentials.clone());
     let mut watched = Vec::new();
     for uri in &args.uris {
         let account = tokio::select! {
-            account = account(&args, uri, &endpoint) => account?,
+            account = account(&args, uri, &link.endpoint) => account?,
             () = &mut stop => return Ok(ExitCode::SUCCESS),
         };
+        let now = link.now();
         let mut order = WatchOrder::new(&account, uri);
         order.expires = args.expires;
         let key = match args.fetch {
-            true => watcher.fetch(now, order)?,
-            false => watcher.watch(now, order)?,
+            true => link.role.fetch(now, order)?,
+            false => link.role.watch(now, order)?,
         };
         watched.push(Watched {
             uri: one_line(uri),
@@ -126,14 +110,9 @@ pub(crate) async fn run(
     };
     let is_table = matches!(view, View::Table(..));
     let mut watching = Watching {
-        watcher,
-        endpoint,
-        answers: args.credentials.map(Answers::new),
+        link,
         watched,
         view,
-        epoch,
-        next: 0,
-        asked: HashMap::new(),
         keys,
         opened: Workers::new(),
         demand: args.demand,
@@ -141,7 +120,7 @@ pub(crate) async fn run(
     let mut closing = None;
     loop {
         // The drain rule: nothing may be left in the watcher before this task sleeps.
-        while let Some(output) = watching.watcher.poll_output() {
+        while let Some(output) = watching.link.role.poll_output() {
             watching.perform(output);
         }
         watching.draw();
@@ -150,26 +129,16 @@ pub(crate) async fn run(
             break;
         }
         if !is_table && closing.is_none() && watching.is_hopeless() {
-            watching.endpoint.close().await;
+            watching.link.endpoint.close().await;
             return Ok(ExitCode::FAILURE);
         }
-        let deadline = watching.watcher.poll_timeout();
-        let deadline =
-            deadline.and_then(|t| epoch.checked_add(t.saturating_since(Timestamp::ZERO)));
-        let deadline = [deadline, closing].into_iter().flatten().min();
         tokio::select! {
-            (transaction, outcome) = watching.endpoint.outcome() => {
-                watching.handle_outcome(transaction, outcome);
-            }
-            Some(transaction) = requests.recv() => watching.handle_request(transaction),
+            () = watching.link.turn() => {}
             (key, outcome) = watching.opened.result() => {
-                let now = watching.now();
-                watching.watcher.complete_opening(now, key, outcome);
+                let now = watching.link.now();
+                watching.link.role.complete_opening(now, key, outcome);
             }
-            () = sleep_until(deadline.unwrap_or(epoch)), if deadline.is_some() => {
-                let now = watching.now();
-                watching.watcher.handle_timeout(now);
-            }
+            () = sleep_until(closing.unwrap_or_else(Instant::now)), if closing.is_some() => {}
             () = &mut stop, if closing.is_none() => {
                 closing = Instant::now().checked_add(CLOSING_LIMIT);
                 watching.end()?;
@@ -177,7 +146,7 @@ pub(crate) async fn run(
         }
     }
     watching.leave();
-    watching.endpoint.close().await;
+    watching.link.endpoint.close().await;
     let fetched = watching.watched.iter().all(|it| it.was_answered);
     Ok(match args.fetch && !fetched {
         true => ExitCode::FAILURE,
@@ -185,49 +154,20 @@ pub(crate) async fn run(
     })
 }
 
-/// On whose behalf somebody is watched, to be reached from where that one's server is.
-async fn account(
-    args: &Args,
-    uri: &str,
-    endpoint: &Endpoint,
-) -> Result<Account, Box<dyn std::error::Error>> {
-    let user = match Uri::parse(&args.from) {
-        Ok(Uri::Sip(from)) => from.user().unwrap_or("watch").to_owned(),
-        _ => "watch".to_owned(),
-    };
-    let towards = match (&args.proxy, Uri::parse(uri)) {
-        (Some(proxy), _) => proxy.clone(),
-        (None, Ok(Uri::Pres(uri))) => format!("sip:{}", uri.domain()),
-        (None, _) => uri.to_owned(),
-    };
-    let contact = endpoint.contact(&user, &towards).await;
-    let contact = contact.ok_or("this machine has no address")?;
-    let account = Account::new(&args.from)?.with_contact(&contact)?;
-    Ok(match &args.proxy {
-        Some(proxy) => account.with_route(proxy)?,
-        None => account,
-    })
-}
-
 impl Watching {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_elapsed(self.epoch.elapsed())
-    }
-
     fn perform(&mut self, output: WatcherOutput) {
         match output {
-            WatcherOutput::Send(request) => {
-                if let Some(answers) = &mut self.answers {
-                    answers.sent(&request);
+            WatcherOutput::Send(request) => self.link.send(request),
+            WatcherOutput::Respond(response) => self.link.respond(&response),
+            WatcherOutput::NeedCredentials(need) => {
+                if let Err(problem) = self.link.answer(&need) {
+                    self.complain(problem);
                 }
-                self.endpoint.send(request);
             }
-            WatcherOutput::Respond(response) => self.respond(&response),
-            WatcherOutput::NeedCredentials(need) => self.answer(&need),
             WatcherOutput::Resolve(resolve) => {
                 // A host with a resolver asks for the SRV records of `srv_name` here.
-                let now = self.now();
-                self.watcher.provide_targets(now, resolve.key, &[]);
+                let now = self.link.now();
+                self.link.role.provide_targets(now, resolve.key, &[]);
             }
             WatcherOutput::Open(opening) => self.open(opening),
             WatcherOutput::Event(event) => self.handle_event(&event),
@@ -243,74 +183,6 @@ impl Watching {
             let outcome = keys.and_then(|keys| keys.open(&opening));
             (opening.key, outcome)
         });
-    }
-
-    fn answer(&mut self, need: &NeedCredentials) {
-        let now = self.now();
-        let transaction = need.transaction();
-        let answer = match &mut self.answers {
-            None => Err("credentials are asked for: give --auth USER:PASSWORD".to_owned()),
-            Some(answers) => answers
-                .answer(need)
-                .map_err(|declined| declined.to_string()),
-        };
-        let answered = match answer {
-            Ok(value) => self.watcher.provide_credentials(now, transaction, &value),
-            Err(problem) => {
-                self.complain(problem);
-                false
-            }
-        };
-        if !answered {
-            self.watcher.decline_credentials(now, transaction);
-        }
-    }
-
-    fn handle_outcome(&mut self, transaction: ClientTransaction, outcome: Outcome) {
-        let now = self.now();
-        if let Some(answers) = &mut self.answers {
-            answers.outcome(transaction, &outcome);
-        }
-        match outcome {
-            Ok(mut response) => {
-                let body = Bytes::from(std::mem::take(&mut response.body));
-                let response = message::response_ref(&response, &body);
-                self.watcher.handle_response(now, transaction, &response);
-            }
-            Err(failure) => self.watcher.handle_failure(now, transaction, failure),
-        }
-    }
-
-    /// NOTIFYs; the watcher refuses whatever else comes.
-    fn handle_request(&mut self, mut transaction: Transaction) {
-        if transaction.original.method == Method::Ack {
-            return;
-        }
-        let now = self.now();
-        let id = ServerTransaction(self.next);
-        self.next = self.next.wrapping_add(1);
-        let body = Bytes::from(std::mem::take(&mut transaction.original.body));
-        let uri = message::uri_text(&transaction.original.uri);
-        let request = message::request_ref(&transaction.original, &uri, &body);
-        // Nobody proves who they are to this program.
-        let nobody = Identity::nobody();
-        let context = RequestContext::new(&nobody, &uri);
-        match self.watcher.handle_request(now, id, &request, &context) {
-            Ok(()) => {
-                self.asked.insert(id.0, transaction);
-            }
-            Err(backlog) => {
-                let seconds = backlog.retry_after.to_string();
-                let reply = Reply::new(503).with("Retry-After", seconds);
-                self.endpoint.reply(transaction, &reply);
-            }
-        }
-    }
-
-    fn respond(&mut self, response: &Response) {
-        if let Some(transaction) = self.asked.remove(&response.transaction().0) {
-            self.endpoint.respond(transaction, response);
-        }
     }
 
     fn handle_event(&mut self, event: &WatcherEvent) {
@@ -332,18 +204,10 @@ impl Watching {
                 body: RefusedBody::Unopened(error),
             } => self.refuse(*key, "refused", error.to_string()),
             WatcherEvent::BodyRefused { key, body } => {
-                let reason = match body {
-                    RefusedBody::Type(name) => format!("of type {name:?}"),
-                    RefusedBody::Length(octets) => format!("of {octets} octets"),
-                    _ => format!("{body:?}"),
-                };
-                self.refuse(*key, "refused-body", reason);
+                self.refuse(*key, "refused-body", why_refused(body));
             }
             WatcherEvent::Ended { key, end, retry_in } => {
-                let reason = match end {
-                    SubscriptionEnd::Unknown { status } => with_phrase(end, *status),
-                    _ => end.to_string(),
-                };
+                let reason = why_ended(end);
                 self.remark(*key, reason.clone());
                 self.report(*key, "ended", Some(reason), *retry_in);
             }
@@ -353,15 +217,12 @@ impl Watching {
                 retry_in,
                 ..
             } => {
-                let reason = match failure {
-                    SubscribeFailure::Refused { status } => with_phrase(failure, *status),
-                    _ => failure.to_string(),
-                };
+                let reason = why_failed(failure);
                 self.remark(*key, reason.clone());
                 self.report(*key, "failed", Some(reason), *retry_in);
             }
             WatcherEvent::Delayed { key, retry_in } => {
-                let reason = "the server has asked to wait".to_owned();
+                let reason = DELAYED.to_owned();
                 self.remark(*key, reason.clone());
                 self.report(*key, "delayed", Some(reason), Some(*retry_in));
             }
@@ -379,13 +240,8 @@ impl Watching {
                     };
                     watched.was_answered = *was_fetch && *confirmed && was_believed;
                 }
-                let reason = match (was_fetch, confirmed) {
-                    (true, true) => "answered",
-                    (true, false) => "not answered",
-                    (false, true) => "ended",
-                    (false, false) => "not confirmed; it runs out by itself",
-                };
-                self.report(*key, "over", Some(reason.to_owned()), None);
+                let reason = how_over(*was_fetch, *confirmed).to_owned();
+                self.report(*key, "over", Some(reason), None);
             }
             other => self.complain(other.to_string()),
         }
@@ -450,7 +306,7 @@ impl Watching {
 
     /// The state of a subscription in a word.
     fn state(&self, key: OwnSubscriptionKey) -> &'static str {
-        state_of(&self.watcher, key)
+        state_of(&self.link.role, key)
     }
 
     fn report(
@@ -500,7 +356,7 @@ impl Watching {
         let View::Table(table, last) = &mut self.view else {
             return;
         };
-        let watcher = &self.watcher;
+        let watcher = &self.link.role;
         let rows = self.watched.iter().map(|watched| Row {
             uri: &watched.uri,
             presence: watched.presence.as_ref(),
@@ -508,7 +364,7 @@ impl Watching {
             state: state_of(watcher, watched.key),
             remark: &watched.remark,
         });
-        table.draw(rows, last);
+        table.draw(table::lines(&rows.collect::<Vec<_>>(), last));
     }
 
     /// Nobody will be watched any more.
@@ -518,9 +374,9 @@ impl Watching {
     }
 
     fn end(&mut self) -> Result<(), presentity::event::SubscribeError> {
-        let now = self.now();
+        let now = self.link.now();
         for watched in self.watched.iter().filter(|watched| !watched.is_over) {
-            self.watcher.end(now, watched.key)?;
+            self.link.role.end(now, watched.key)?;
         }
         Ok(())
     }
@@ -529,7 +385,7 @@ impl Watching {
     fn leave(&mut self) {
         let open = self.watched.iter().filter(|watched| !watched.is_over);
         for key in open.map(|watched| watched.key).collect::<Vec<_>>() {
-            let reason = "not confirmed in time; it runs out by itself";
+            let reason = UNCONFIRMED;
             self.report(key, "over", Some(reason.to_owned()), None);
         }
         self.draw();
@@ -537,19 +393,5 @@ impl Watching {
 }
 
 fn state_of(watcher: &Watcher, key: OwnSubscriptionKey) -> &'static str {
-    let phase = watcher.presentity(key).map(|info| info.subscription.phase);
-    match phase {
-        Some(OwnSubscriptionPhase::Trying) => "trying",
-        Some(OwnSubscriptionPhase::Held(NotifiedState::Pending)) => "pending",
-        Some(OwnSubscriptionPhase::Held(NotifiedState::Active)) => "active",
-        Some(OwnSubscriptionPhase::Waiting) => "waiting",
-        Some(OwnSubscriptionPhase::Refused) => "refused",
-        Some(OwnSubscriptionPhase::Leaving) => "leaving",
-        Some(_) => "held",
-        None => "over",
-    }
-}
-
-fn with_phrase(what: &impl std::fmt::Display, status: u16) -> String {
-    format!("{what} {}", message::reason_phrase(status))
+    phase_name(watcher.presentity(key).map(|info| info.subscription.phase))
 }

@@ -32,9 +32,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Draws it; `last` is a line below it.
-    pub(crate) fn draw<'a>(&mut self, rows: impl Iterator<Item = Row<'a>>, last: &str) {
-        let lines = lines(&rows.collect::<Vec<_>>(), last);
+    /// Draws these lines.
+    pub(crate) fn draw(&mut self, lines: Vec<String>) {
         if lines == self.drawn {
             return;
         }
@@ -54,9 +53,15 @@ impl Table {
     }
 }
 
-fn lines(rows: &[Row<'_>], last: &str) -> Vec<String> {
-    let widest = rows.iter().map(|row| row.uri.chars().count()).max();
-    let width = widest.unwrap_or(0).clamp(3, WIDEST_URI);
+/// The columns of the first column, which has these URIs.
+pub(crate) fn width_of<'a>(uris: impl Iterator<Item = &'a str>) -> usize {
+    let widest = uris.map(|uri| uri.chars().count()).max();
+    widest.unwrap_or(0).clamp(3, WIDEST_URI)
+}
+
+/// Presentities; `last` is a line below them.
+pub(crate) fn lines(rows: &[Row<'_>], last: &str) -> Vec<String> {
+    let width = width_of(rows.iter().map(|row| row.uri));
     let mut lines = vec![format!(
         "{:width$}     IS       SINCE           SUBSCRIPTION  NOTES",
         "WHO"
@@ -89,7 +94,7 @@ fn lines(rows: &[Row<'_>], last: &str) -> Vec<String> {
 }
 
 /// Month, day and time of day, in UTC.
-fn moment(at: OffsetDateTime) -> String {
+pub(crate) fn moment(at: OffsetDateTime) -> String {
     let at = at.to_offset(time::UtcOffset::UTC);
     let (month, day) = (u8::from(at.month()), at.day());
     format!(
