@@ -177,12 +177,13 @@ mod tests {
 
     use super::{Personal, PersonalRequest};
     use crate::engine::{ServerTransaction, Timestamp};
+    use crate::event::PublishedBody;
     use crate::event::{
         Assurance, Authorization, Decision, Documents, Identity, Output, Package, Profile,
         RenderRequest, RequestContext, Server, ServerConfig, SubscribeQuery, Unreadable, Unserved,
         View,
     };
-    use crate::sip::{MediaType, RequestRef, ResponseRef, Uri};
+    use crate::sip::{RequestRef, ResponseRef, Uri};
 
     /// Tells a number, which is all its state.
     struct Numbers(Profile);
@@ -203,7 +204,7 @@ mod tests {
             Decision::Allow(View::full()).into()
         }
 
-        fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+        fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
             Err(Unreadable(String::new()))
         }
 

@@ -402,12 +402,13 @@ mod tests {
 
     use super::{Sight, Table};
     use crate::engine::{ServerTransaction, Timestamp};
+    use crate::event::PublishedBody;
     use crate::event::{
         Assurance, Authorization, Decision, Identity, Package, Profile, RenderRequest,
         RequestContext, Server, ServerConfig, SubscribeQuery, SubscriptionKey, Unreadable,
         Unserved, View,
     };
-    use crate::sip::{MediaType, RequestRef, Uri};
+    use crate::sip::{RequestRef, Uri};
     use crate::winfo::{WatcherEvent, WatcherStatus};
 
     struct Open(Profile);
@@ -428,7 +429,7 @@ mod tests {
             Decision::Allow(View::full()).into()
         }
 
-        fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+        fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
             Err(Unreadable(String::new()))
         }
 
