@@ -366,7 +366,7 @@ impl<P: Policy> Population<P> {
     pub fn grow_signed(
         &mut self,
         presentity: u64,
-        sign: &mut impl FnMut(&mut Agent<Open>, ProtectionJob),
+        sign: &mut impl FnMut(&mut Agent<P>, ProtectionJob),
     ) {
         let mut dialog = self.newcomer(presentity);
         dialog.accept = "application/pidf+xml, multipart/signed";

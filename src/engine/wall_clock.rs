@@ -13,6 +13,12 @@ impl WallClock {
         self.0 = Some((now, utc));
     }
 
+    /// Whether a time of day is another than the one that was told, by more than a second.
+    pub(crate) fn differs(&self, now: Timestamp, utc: OffsetDateTime) -> bool {
+        let known = self.at(now);
+        known.is_none_or(|known| (known - utc).abs() > time::Duration::SECOND)
+    }
+
     /// Nothing when it was never told, or beyond the years that a calendar has.
     pub(crate) fn at(&self, now: Timestamp) -> Option<OffsetDateTime> {
         let (since, utc) = self.0?;
@@ -36,6 +42,10 @@ mod tests {
         assert_eq!(clock.at(Timestamp::from_secs(15)), Some(later));
         let before = clock.at(Timestamp::ZERO);
         assert_eq!(before, Some(OffsetDateTime::UNIX_EPOCH));
+        let at = Timestamp::from_secs(15);
+        assert!(!clock.differs(at, later + Duration::SECOND));
+        assert!(clock.differs(at, later - Duration::milliseconds(1_001)));
+        assert!(WallClock::default().differs(at, later));
         clock.set(Timestamp::ZERO, time::PrimitiveDateTime::MAX.assume_utc());
         assert_eq!(clock.at(Timestamp::from_secs(1)), None);
     }

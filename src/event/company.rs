@@ -219,13 +219,13 @@ impl<P: Package> Server<P> {
             waits: Waits::No,
             tells_change: false,
         });
-        if context.identity.claims().nth(1).is_some()
-            && let Some(subscription) = self.subscriptions.get_mut(key)
-        {
+        let has_several = context.identity.claims().nth(1).is_some();
+        if has_several && let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.rare_mut().identity = Some(Box::new(context.identity.clone()));
         }
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live += 1;
+            resource.several_names += usize::from(has_several);
             resource
                 .subscriptions
                 .push_back(&mut self.subscriptions, key.index, by_resource);

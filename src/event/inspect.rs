@@ -124,12 +124,6 @@ impl<P: Package> Server<P> {
         self.resources.find(resource).is_some()
     }
 
-    /// Whether a subscription is still to get a NOTIFY, be it the last.
-    pub(crate) fn is_listed(&self, key: SubscriptionKey) -> bool {
-        let subscription = self.subscriptions.get(key.0);
-        subscription.is_some_and(|it| !it.is_ended())
-    }
-
     /// One live subscription.
     pub fn subscription(&self, key: SubscriptionKey) -> Option<SubscriptionInfo<'_>> {
         let subscription = self

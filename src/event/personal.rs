@@ -170,3 +170,120 @@ impl<P: Package> Server<P> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Personal, PersonalRequest};
+    use crate::engine::{ServerTransaction, Timestamp};
+    use crate::event::PublishedBody;
+    use crate::event::{
+        Assurance, Authorization, Decision, Documents, Identity, Output, Package, Profile,
+        RenderRequest, RequestContext, Server, ServerConfig, SubscribeQuery, Unreadable, Unserved,
+        View,
+    };
+    use crate::sip::{RequestRef, ResponseRef, Uri};
+
+    /// Tells a number, which is all its state.
+    struct Numbers(Profile);
+
+    impl Package for Numbers {
+        type State = u64;
+        type Publication = ();
+
+        fn profile(&self) -> &Profile {
+            &self.0
+        }
+
+        fn resource(&self, uri: &Uri<'_>) -> Result<String, Unserved> {
+            uri.address_of_record().ok_or(Unserved::NotHere)
+        }
+
+        fn authorize_subscription(&mut self, _: &SubscribeQuery<'_>) -> Authorization {
+            Decision::Allow(View::full()).into()
+        }
+
+        fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
+            Err(Unreadable(String::new()))
+        }
+
+        fn render(
+            &mut self,
+            _: &RenderRequest<'_>,
+            _: &mut u64,
+            _: &[(u64, &())],
+        ) -> Option<Bytes> {
+            None
+        }
+
+        fn personal(&mut self, request: &PersonalRequest<'_>, state: &mut u64) -> Option<Personal> {
+            let body = format!("{} {state}", request.number);
+            Some(Personal::new(body.into(), *state))
+        }
+    }
+
+    fn next(server: &mut Server<Numbers>) -> (String, String) {
+        loop {
+            let Output::Send(notify) = server.poll_output().expect("a NOTIFY") else {
+                continue;
+            };
+            let state = notify
+                .fields()
+                .find(|(name, _)| *name == "Subscription-State");
+            let state = state.expect("a state").1.to_owned();
+            let body = String::from_utf8(notify.body().to_vec()).expect("text");
+            let nothing = Bytes::new();
+            let ok = ResponseRef::new(200, [], &nothing);
+            server.handle_response(Timestamp::ZERO, notify.transaction(), &ok);
+            return (state, body);
+        }
+    }
+
+    #[test]
+    fn numbers_do_not_wrap() {
+        let mut profile = Profile::new("x", &["text/plain"]);
+        profile.documents = Documents::Personal;
+        let mut next_byte = 0_u8;
+        let entropy = move |buffer: &mut [u8]| {
+            for byte in buffer {
+                next_byte = next_byte.wrapping_mul(5).wrapping_add(7);
+                *byte = next_byte;
+            }
+        };
+        let mut server = Server::new(Numbers(profile), ServerConfig::default(), entropy);
+        let identity = Identity::of("sip:a@example.com", Assurance::Digest).expect("a user");
+        let fields = [
+            ("From", "<sip:a@example.com>;tag=1"),
+            ("To", "<sip:b@example.com>"),
+            ("Call-ID", "c"),
+            ("CSeq", "1 SUBSCRIBE"),
+            ("Contact", "<sip:a@192.0.2.1>"),
+            ("Event", "x"),
+        ];
+        let body = Bytes::new();
+        let request = RequestRef::new("SUBSCRIBE", "sip:b@example.com", fields, &body);
+        let context = RequestContext::new(&identity, "sip:192.0.2.2");
+        let (now, transaction) = (Timestamp::from_secs(1), ServerTransaction(1));
+        let taken = server.handle_request(now, transaction, &request, &context);
+        taken.expect("no backlog");
+        assert_eq!(next(&mut server).1, "0 0");
+
+        let key = server.subscriptions().next().expect("one").key.0;
+        let subscription = server.subscriptions.get_mut(key).expect("it lives");
+        subscription.told_mut().expect("it was told").number = u32::MAX.into();
+        let change = |server: &mut Server<Numbers>| {
+            let now = server.now + core::time::Duration::from_secs(10);
+            server.update_state(now, "b@example.com", |state| {
+                *state += 1;
+                true
+            });
+            next(server)
+        };
+        assert_eq!(change(&mut server).1, "4294967295 1");
+        let (state, body) = change(&mut server);
+        assert_eq!(state, "terminated;reason=deactivated");
+        assert_eq!(body, "");
+        assert_eq!(server.occupancy().subscriptions, 0);
+    }
+}

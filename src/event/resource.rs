@@ -36,6 +36,8 @@ pub(super) struct Resource<P: Package> {
     pub(super) publications: List,
     /// Octets of their bodies.
     pub(super) published: usize,
+    /// Of the live subscriptions those whose watcher has more than one name.
+    pub(super) several_names: usize,
     pub(super) next_serial: u64,
     pub(super) state: P::State,
 }
@@ -66,6 +68,7 @@ impl<P: Package> Resource<P> {
             usual: None,
             publications: List::default(),
             published: 0,
+            several_names: 0,
             next_serial: 0,
             jobs: 0,
             version: 1,

@@ -95,6 +95,27 @@ impl<P: Package> Server<P> {
             .collect()
     }
 
+    /// The live subscriptions to a resource of those who have one of these names, sorted, beside the one
+    /// that they are listed under.
+    pub(crate) fn keys_of_further_names(
+        &self,
+        names: &[String],
+        resource: &str,
+    ) -> Vec<SubscriptionKey> {
+        let found = self.resources.find(resource);
+        let found = found.and_then(|key| self.resources.get(key));
+        if found.is_none_or(|resource| resource.several_names == 0) {
+            return Vec::new();
+        }
+        let mut keys = self.keys_of_resource(resource);
+        keys.retain(|key| {
+            let identity = self.subscriptions.get(key.0).and_then(|it| it.identity());
+            let mut further = identity.into_iter().flat_map(|it| it.claims().skip(1));
+            further.any(|(name, _)| names.binary_search_by(|it| it.as_str().cmp(name)).is_ok())
+        });
+        keys
+    }
+
     /// The live subscriptions to a resource, named canonically, in the order in which they came.
     pub fn keys_of_resource(&self, resource: &str) -> Vec<SubscriptionKey> {
         let key = self.resources.find(resource);

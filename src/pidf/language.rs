@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::device::Device;
-use super::lexical::LONGEST_LANGUAGE;
+use super::lexical::{LONGEST_LANGUAGE, is_language};
 use super::note::Note;
 use super::person::Person;
 use super::presence::Presence;
@@ -134,7 +134,7 @@ impl Presence {
     /// tuples, persons, devices and extensions that states none of its own.
     ///
     /// For whoever moves parts of a document into another one, or looks at them by themselves. A
-    /// language that is longer than any tag may be goes to nobody.
+    /// language that is longer than any tag may be goes to nobody, and what is no tag to no note.
     ///
     /// ```
     /// use presentity::pidf::Presence;
@@ -157,15 +157,22 @@ impl Presence {
         if tag.is_empty() || tag.len() > LONGEST_LANGUAGE {
             return;
         }
-        for note in &mut self.notes {
-            note.lang.get_or_insert_with(|| tag.to_owned());
-        }
+        give_notes(&mut self.notes, tag);
         let tuples = self.tuples.iter_mut().map(|it| &mut it.attributes);
         let persons = self.persons.iter_mut().map(|it| &mut it.attributes);
         let devices = self.devices.iter_mut().map(|it| &mut it.attributes);
         let extensions = self.extensions.iter_mut().map(|it| &mut it.attributes);
         let parts = tuples.chain(persons).chain(devices).chain(extensions);
         parts.for_each(|attributes| give(attributes, tag));
+    }
+}
+
+/// Only what a note may state: one that states anything else was read so, or is not written.
+fn give_notes(notes: &mut [Note], tag: &str) {
+    if is_language(tag) {
+        for note in notes {
+            note.lang.get_or_insert_with(|| tag.to_owned());
+        }
     }
 }
 
@@ -181,9 +188,7 @@ fn hand_down(
     if tag.is_empty() || tag.len() > LONGEST_LANGUAGE {
         return None;
     }
-    for note in notes {
-        note.lang.get_or_insert_with(|| tag.to_owned());
-    }
+    give_notes(notes, tag);
     for extension in extensions {
         if let Cow::Owned(spoken) = within(extension, Some(tag)) {
             *extension = spoken;
@@ -276,6 +281,22 @@ mod tests {
         let before = spoken.clone();
         spoken.hand_down_language();
         assert_eq!(spoken, before);
+    }
+
+    // SEC-39
+    #[test]
+    fn an_odd_language_keeps_no_document_from_being_written() {
+        let mut spoken = document("en_GB");
+        spoken.tuples[0].notes.push(Note::new("3"));
+        spoken.persons[0].notes.push(Note::new("4"));
+        spoken.repair();
+        assert!(spoken.write().is_ok());
+        spoken.hand_down_language();
+        assert!(spoken.write().is_ok());
+        spoken.tuples[0].hand_down_language();
+        spoken.persons[0].hand_down_language();
+        spoken.devices[0].hand_down_language();
+        assert!(spoken.write().is_ok());
     }
 
     // SEC-39

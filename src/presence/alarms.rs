@@ -85,6 +85,16 @@ impl Alarms {
         self.rearm(key);
     }
 
+    /// Whether a deadline has passed that nobody has been told of.
+    pub(super) fn is_due(&self, presentity: &str, cause: Cause, now: Timestamp) -> bool {
+        let key = self.alarms.find(presentity);
+        let alarm = key.and_then(|key| self.alarms.get(key));
+        alarm.is_some_and(|alarm| {
+            let passed = alarm.deadlines.map(|it| it.is_some_and(|at| at <= now));
+            Passed(passed).has(cause)
+        })
+    }
+
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.wheel.next()
     }

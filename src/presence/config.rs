@@ -41,7 +41,8 @@ pub struct AgentConfig {
     /// Whether watchers are sent to a presentity's own device when that is a presence agent.
     pub migration: Migration,
     /// Whether the agent subscribes to contacts that register as presence agents, of presentities whose
-    /// watchers are not sent there (RFC 3856 section 6.11.1). It takes a
+    /// watchers are not sent there (RFC 3856 section 6.11.1). With [`domains`](Self::domains) those that are
+    /// in them are left alone, since they lead back here. It takes a
     /// [back end](crate::presence::Agent::set_back_end). Default: no.
     pub follows_agents: bool,
     /// Watchers that are sent elsewhere in a second, so that they do not all come there at once (RFC 3856

@@ -1,6 +1,7 @@
 //! The event package `presence` (RFC 3856 section 6).
 
 use core::hash::{Hash, Hasher};
+use core::time::Duration;
 use std::borrow::Cow;
 use std::hash::DefaultHasher;
 
@@ -27,6 +28,11 @@ use crate::sip::{Uri, host_of};
 
 /// The type of today, and the one of before RFC 3863.
 const MEDIA_TYPES: &[&str] = &["application/pidf+xml", "application/cpim-pidf+xml"];
+
+/// A composed document holds no shorter.
+const BRIEFEST: Duration = Duration::from_secs(1);
+/// Nobody is woken for one later than that, lest deadlines of what nobody sees any more add up.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The serial number of the application's own state among the parts of a document.
 const LASTING: u64 = 0;
@@ -81,7 +87,7 @@ pub(super) struct PresenceState {
     /// The whole document, for the version it was composed at, when it took more than a look.
     composed: Option<Box<(u64, Presence)>>,
     /// Until when that is what its parts come to.
-    composed_until: Option<Timestamp>,
+    pub(super) composed_until: Option<Timestamp>,
 }
 
 /// The constants of presence, to those who subscribe (RFC 3856 section 6).
@@ -113,6 +119,12 @@ impl<P, B> PresencePackage<P, B> {
             alarms: Alarms::new(),
             secret,
         }
+    }
+
+    /// Has a presentity looked at again when what its parts come to holds no longer.
+    pub(super) fn wake_for(&mut self, presentity: &str, now: Timestamp, until: Option<Timestamp>) {
+        let at = until.map(|until| until.min(now + LONGEST));
+        self.alarms.set(presentity, Cause::Composition, at);
     }
 
     fn serves(&self, name: &str) -> bool {
@@ -176,7 +188,8 @@ impl<P: Policy, B> PresencePackage<P, B> {
             *stamped = None;
             return None;
         }
-        if composed.as_ref().is_some_and(|it| it.0 == version) {
+        let is_over = composed_until.is_some_and(|until| until <= now);
+        if !is_over && composed.as_ref().is_some_and(|it| it.0 == version) {
             return composed.as_ref().map(|it| Cow::Borrowed(&it.1));
         }
         *composed = None;
@@ -228,7 +241,7 @@ impl<P: Policy, B> PresencePackage<P, B> {
         let moment = Moment::new(now, self.stamps.utc(now));
         let mut done = composition.compose(keep_apart(&parts, renamed), &moment);
         done.document.repair();
-        *composed_until = done.holds_for.map(|time| now + time);
+        *composed_until = done.holds_for.map(|time| now + time.max(BRIEFEST));
         Some(Cow::Borrowed(
             &composed.insert(Box::new((version, done.document))).1,
         ))
@@ -275,6 +288,16 @@ impl<P: Policy, B> PresencePackage<P, B> {
             document.repair();
             document.write_for(request.entity).ok()
         })
+    }
+}
+
+impl<P: Policy, B: SubscribeBodies> PresencePackage<P, B> {
+    /// Whether what is asked of a contact of a presentity would be asked here again: it is the presentity's
+    /// own address, or, where the domains are known, one of another presentity of ours, whose contact may
+    /// be the first one.
+    pub(super) fn leads_back(&self, contact: &Uri<'_>, presentity: &str) -> bool {
+        let name = self.resource(contact);
+        name.is_ok_and(|name| name == presentity || !self.domains.is_empty())
     }
 }
 
@@ -356,8 +379,7 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         let document = match request.visibility {
             Visibility::View(view) => {
                 let body = self.view(request, view, state, publications);
-                let until = state.composed_until;
-                self.alarms.set(request.resource, Cause::Composition, until);
+                self.wake_for(request.resource, request.now, state.composed_until);
                 return body;
             }
             Visibility::PoliteBlock => match self.blocked {

@@ -40,6 +40,8 @@ pub struct RulesPolicy<F> {
     fallback: F,
     books: BTreeMap<String, Book>,
     clock: WallClock,
+    /// By which watchers were reviewed: it may have been set a little at a time since.
+    reviewed_by: WallClock,
 }
 
 /// The rules of one presentity.
@@ -81,6 +83,7 @@ impl<F> RulesPolicy<F> {
             fallback,
             books: BTreeMap::new(),
             clock: WallClock::default(),
+            reviewed_by: WallClock::default(),
         }
     }
 
@@ -211,10 +214,9 @@ impl<F: Policy> Policy for RulesPolicy<F> {
 
     fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) -> Vec<String> {
         let mut affected = self.fallback.set_wall_clock(now, utc);
-        let known = self.clock.at(now);
-        let is_news = known.is_none_or(|known| (known - utc).abs() > time::Duration::SECOND);
         self.clock.set(now, utc);
-        if is_news {
+        if self.reviewed_by.differs(now, utc) {
+            self.reviewed_by.set(now, utc);
             let books = self.books.iter();
             let timed = books.filter(|(_, book)| book.current.rules.uses_time());
             affected.extend(timed.map(|(name, _)| name.clone()));

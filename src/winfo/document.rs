@@ -251,4 +251,13 @@ impl WatcherEntry {
             duration_subscribed: None,
         }
     }
+
+    /// Whether it can be written. Who watches is told by others: a notifier leaves out the one entry
+    /// that cannot, so that the document can.
+    ///
+    /// # Errors
+    /// What [`WatcherInfo::write`] would say of it.
+    pub fn check(&self) -> Result<(), WriteWatcherInfoError> {
+        writer::check(self)
+    }
 }

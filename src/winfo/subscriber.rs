@@ -1,6 +1,7 @@
 //! The subscriber to watcher information: who watches, and what changes.
 
 use core::time::Duration;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
@@ -29,8 +30,8 @@ const REFRESHES_PER_CALL: usize = 512;
 
 /// The package, to those who subscribe: an hour, one type of document, and a subscription for each
 /// notifier (RFC 3857 sections 4.1 to 4.9).
-fn profile(event_type: &'static str) -> Profile {
-    let mut profile = Profile::new(event_type, MEDIA_TYPES);
+fn profile(event_type: impl Into<Cow<'static, str>>) -> Profile {
+    let mut profile = Profile::new("", MEDIA_TYPES).with_event_type(event_type);
     profile.forks = Forks::Several;
     profile
 }
@@ -152,14 +153,15 @@ impl WatcherInfoSubscriber {
     /// # Errors
     /// When the text is no token, or does not consist of a package and `.winfo`.
     pub fn of_event_type(
-        event_type: &'static str,
+        event_type: impl Into<Cow<'static, str>>,
         config: WatcherInfoSubscriberConfig,
         entropy: impl Entropy + Send + 'static,
     ) -> Result<Self, InvalidWatcherInfoPackage> {
+        let event_type = event_type.into();
         let package = event_type.strip_suffix(".winfo");
-        match package.is_some_and(|package| !package.is_empty()) && is_token(event_type) {
+        match package.is_some_and(|package| !package.is_empty()) && is_token(&event_type) {
             true => Ok(Self::with_profile(profile(event_type), config, entropy)),
-            false => Err(InvalidWatcherInfoPackage(event_type.to_owned())),
+            false => Err(InvalidWatcherInfoPackage(event_type.into_owned())),
         }
     }
 

@@ -7,7 +7,7 @@ use super::document::{WatcherEntry, WatcherInfo, WatcherList};
 use super::error::WriteWatcherInfoError;
 use super::lexical::is_language;
 use crate::sip::{MAX_URI_LEN, is_token};
-use crate::xml::{Document, Layout, Writer, excerpt, namespace};
+use crate::xml::{Document, Layout, Writer, XmlWriteError, excerpt, is_xml_char, namespace};
 
 /// What an entry has beside its texts: names of attributes, words and two numbers.
 const OF_AN_ENTRY: usize = 128;
@@ -90,13 +90,33 @@ fn write_list<'m>(
     Ok(())
 }
 
-fn write_entry(xml: &mut Writer<'_>, entry: &WatcherEntry) -> Result<(), WriteWatcherInfoError> {
+/// What can be written of an entry, all but the characters of its name; the word for its event.
+fn check_entry(entry: &WatcherEntry) -> Result<&'static str, WriteWatcherInfoError> {
     check_token(&entry.id)?;
     check_uri(&entry.uri)?;
+    if let Some(language) = &entry.language
+        && !is_language(language)
+    {
+        let text = excerpt(language);
+        return Err(WriteWatcherInfoError::Language { text });
+    }
     let event = entry.event.as_str();
-    let event = event.ok_or_else(|| WriteWatcherInfoError::Event {
+    event.ok_or_else(|| WriteWatcherInfoError::Event {
         id: excerpt(&entry.id),
-    })?;
+    })
+}
+
+pub(super) fn check(entry: &WatcherEntry) -> Result<(), WriteWatcherInfoError> {
+    check_entry(entry)?;
+    let mut name = entry.display_name.iter().flat_map(|name| name.chars());
+    match name.find(|c| !is_xml_char(*c)) {
+        None => Ok(()),
+        Some(c) => Err(XmlWriteError::Character { code: c.into() }.into()),
+    }
+}
+
+fn write_entry(xml: &mut Writer<'_>, entry: &WatcherEntry) -> Result<(), WriteWatcherInfoError> {
+    let event = check_entry(entry)?;
     xml.markup("<watcher id=\"");
     xml.value(&entry.id)?;
     xml.markup("\" status=\"");
@@ -116,10 +136,6 @@ fn write_entry(xml: &mut Writer<'_>, entry: &WatcherEntry) -> Result<(), WriteWa
         number(xml, "duration-subscribed", seconds);
     }
     if let Some(language) = &entry.language {
-        if !is_language(language) {
-            let text = excerpt(language);
-            return Err(WriteWatcherInfoError::Language { text });
-        }
         xml.markup(" xml:lang=\"");
         xml.markup(language);
         xml.markup("\"");

@@ -116,6 +116,36 @@ fn calls_for_nothing_change_nothing() {
     });
 }
 
+/// Courses that once were taken for wrong. In the first, the state changes at the end of a quiet time
+/// and the host has not signed the new document yet; in the second, a subscription runs out and its
+/// NOTIFY is given up at once, before anybody has signed that.
+#[test]
+fn a_host_may_take_its_time_to_sign() {
+    const SLOW: [[u8; 4]; 9] = [
+        [0x40, 0, 0, 0x1d],
+        [0; 4],
+        [14, 0, 0x18, 0],
+        [6, 0, 0, 2],
+        [4, 0, 0, 0],
+        [42, 0, 0, 0],
+        [4, 0, 0, 0],
+        [21, 0, 0, 0],
+        [39, 96, 0, 0],
+    ];
+    const TOO_LATE: [[u8; 4]; 7] = [
+        [0, 2, 0, 9],
+        [0; 4],
+        [6, 0, 0, 2],
+        [4, 0, 0, 0],
+        [32, 0x4d, 0, 0],
+        [6, 1, 0, 0],
+        [34, 0, 0, 0],
+    ];
+    for course in [SLOW.concat(), TOO_LATE.concat()] {
+        calls::run(&course);
+    }
+}
+
 /// Runs the case in PRESENTITY_CALLS and shows all of it; without that, a short one.
 #[test]
 fn replay() {

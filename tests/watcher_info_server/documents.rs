@@ -222,3 +222,19 @@ fn nothing_is_kept_of_those_whose_watchers_nobody_watches() {
     assert_eq!(scene.role.info.occupancy(1), Some(Default::default()));
     assert!(scene.role.doors.has_watchers(ROSA));
 }
+
+// SRV-73
+#[test]
+fn what_is_asked_for_by_a_sips_uri_is_told_over_tls_alone() {
+    let mut scene = scene();
+    let (from, uri) = ("sips:rosa@example.com", "sips:rosa@example.com");
+    let message = Message::subscribe(from, uri, "s").with("Event", "doors.winfo");
+    let open = message
+        .clone()
+        .with("Contact", "<sip:rosa@phone.example.net>");
+    assert_eq!(scene.send(&open).status(), 400);
+    let outputs = scene.send(&message.with_cseq(2));
+    let notify = outputs.notify();
+    assert_eq!(notify.uri(), "sips:rosa@phone.example.net:5062");
+    assert_eq!(read(body_of(notify)).resource, uri);
+}

@@ -11,6 +11,7 @@
 mod common;
 
 mod bounds;
+mod courses;
 mod crowds;
 mod deliveries;
 mod documents;

@@ -157,6 +157,23 @@ pub struct Held {
     cseq: u32,
 }
 
+impl Held {
+    pub fn new(first: Message, tag: String) -> Self {
+        Self {
+            first,
+            tag,
+            cseq: 1,
+        }
+    }
+
+    /// The next SUBSCRIBE in the dialog.
+    pub fn next(&mut self, seconds: u32) -> Message {
+        self.cseq += 1;
+        let message = self.first.clone().in_dialog(&self.tag, self.cseq);
+        message.with("Expires", &seconds.to_string())
+    }
+}
+
 pub fn scene() -> Scene {
     with(RecommendedInfoPolicy, |_| ())
 }
@@ -207,11 +224,8 @@ impl<I: InfoPolicy> Scene<I> {
         let outputs = self.driver.send(&first);
         let response = outputs.responses()[0];
         assert_eq!(response.status(), 200, "{outputs:?}");
-        let held = Held {
-            first,
-            tag: response.to_tag().expect("a tag").to_owned(),
-            cseq: 1,
-        };
+        let tag = response.to_tag().expect("a tag").to_owned();
+        let held = Held::new(first, tag);
         (held, self.answer(outputs))
     }
 
@@ -226,10 +240,15 @@ impl<I: InfoPolicy> Scene<I> {
     }
 
     pub fn watches(&mut self, who: &str) -> (Held, Document) {
+        self.role.sent.clear();
         let (held, _) = self.subscribed(who, "doors.winfo", 3600);
-        let sent = std::mem::take(&mut self.role.sent);
-        assert_eq!(sent.len(), 1);
-        (held, read(crate::common::body_of(&sent[0].1)))
+        let sent = &mut self.role.sent;
+        let own = sent
+            .iter()
+            .position(|(level, _)| *level == 1)
+            .expect("a NOTIFY");
+        let (_, notify) = sent.remove(own);
+        (held, read(crate::common::body_of(&notify)))
     }
 
     /// Another SUBSCRIBE of one who watches; gives the document that it gets.
@@ -252,9 +271,7 @@ impl<I: InfoPolicy> Scene<I> {
 
     /// Another SUBSCRIBE in the dialog.
     pub fn again(&mut self, held: &mut Held, seconds: u32) -> Outputs {
-        held.cseq += 1;
-        let message = held.first.clone().in_dialog(&held.tag, held.cseq);
-        let message = message.with("Expires", &seconds.to_string());
+        let message = held.next(seconds);
         let outputs = self.driver.send(&message);
         assert_eq!(outputs.responses()[0].status(), 200, "{outputs:?}");
         self.answer(outputs)
@@ -329,6 +346,12 @@ impl<I: InfoPolicy> Scene<I> {
             let end = Termination::new(reason);
             self.role.doors.terminate(now, key, end).expect("it lives");
         }
+    }
+
+    /// Answers one NOTIFY.
+    pub fn driver_answer(&mut self, notify: &OutgoingRequest, status: u16) {
+        let outputs = self.driver.answer(notify, status);
+        self.answer(outputs);
     }
 
     pub fn flow_lost(&mut self, flow: FlowId) {

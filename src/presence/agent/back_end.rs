@@ -67,7 +67,9 @@ enum Why {
 impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// Gives the agent a watcher with which it subscribes to presence user agents that are presence agents
     /// themselves, and the account on whose behalf. Its requests and wishes are the agent's from now on. A back end that was
-    /// there before ends at once, with what it knew.
+    /// there before ends at once, with what it knew; contacts that are registered are followed anew. Give the
+    /// new one another role than the one before if requests of that are still open, or their outcomes are
+    /// taken for its own.
     ///
     /// # Errors
     /// When the watcher's [role](crate::event::SubscriberConfig::role) is one of the agent's own, by which
@@ -94,6 +96,12 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             by_key: HashMap::new(),
             by_name: BTreeMap::new(),
         }));
+        if self.follows_agents {
+            let names: Vec<String> = (self.server.resource_names()).map(str::to_owned).collect();
+            for name in names {
+                self.follow_agents(now, &name);
+            }
+        }
         Ok(())
     }
 
@@ -103,7 +111,8 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     }
 
     /// Subscribes to what a presence user agent at this URI says of a presentity. It is one source of the
-    /// presentity's document for as long as the subscription lives.
+    /// presentity's document for as long as the subscription lives. One that has refused is asked again when
+    /// this is called again, and when the presentity registers.
     ///
     /// # Errors
     /// See [`FollowError`].
@@ -115,7 +124,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     ) -> Result<(), FollowError> {
         self.advance(now);
         let presentity = self.presentity(presentity)?;
-        self.follow_named(now, presentity, uri, Why::Application)
+        self.follow_named(now, presentity.clone(), uri, Why::Application)?;
+        self.ask_again(now, &presentity);
+        Ok(())
     }
 
     /// Ends that; tells whether it was followed.
@@ -144,7 +155,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let Ok(parsed @ Uri::Sip(_)) = Uri::parse(uri) else {
             return Err(FollowError::Uri(uri.to_owned()));
         };
-        if self.server.package().resource(&parsed).ok().as_ref() == Some(&presentity) {
+        let package = self.server.package();
+        let is_own = package.resource(&parsed).ok().as_ref() == Some(&presentity);
+        // The application knows what it does; who registers may mean harm.
+        let is_trap = why == Why::Registration && package.leads_back(&parsed, &presentity);
+        if is_own || is_trap {
             return Err(FollowError::Itself);
         }
         let back_end = self.back_end.as_mut().ok_or(FollowError::NoBackEnd)?;
@@ -161,6 +176,21 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         back_end.by_key.insert(key, followed.clone());
         back_end.by_name.insert(followed, (key, why));
         Ok(())
+    }
+
+    /// Asks those again who have refused, or could not be reached: the presentity is there.
+    pub(super) fn ask_again(&mut self, now: Timestamp, presentity: &str) {
+        let Some(back_end) = &mut self.back_end else {
+            return;
+        };
+        let first = Followed {
+            presentity: presentity.to_owned(),
+            uri: String::new(),
+        };
+        let known = back_end.by_name.range(first..);
+        for (_, (key, _)) in known.take_while(|(followed, _)| followed.presentity == presentity) {
+            back_end.watcher.renew(now, *key);
+        }
     }
 
     fn unfollow_named(&mut self, now: Timestamp, followed: &Followed) -> bool {

@@ -228,7 +228,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         }
         let target = self
             .server
-            .look_at(presentity, |_, (_, state, publications)| {
+            .look_at(presentity, |package, (_, state, publications)| {
                 let sources = &state.sources;
                 let [contact] = &*sources.contacts else {
                     return None;
@@ -246,7 +246,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                 let is_refused = sources.refused.contains(&contact.uri);
                 let is_spared = sources.spared_until.is_some_and(|until| now < until);
                 let is_over = contact.expires_at <= now;
-                (is_agent && !is_composed && !is_refused && !is_spared && !is_over)
+                let leads_back = Uri::parse(&contact.uri)
+                    .is_ok_and(|contact| package.leads_back(&contact, presentity));
+                (is_agent && !leads_back && !is_composed && !is_refused && !is_spared && !is_over)
                     .then(|| Arc::from(&*contact.uri))
             });
         target.flatten()

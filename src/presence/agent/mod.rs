@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use time::OffsetDateTime;
 
+use crate::engine::wall_clock::WallClock;
 use crate::engine::{ClientTransaction, Entropy, FlowId, ServerTransaction, Timestamp};
 use crate::event::{
     Ahead, Backlog, Counters, Decision, Delivery, DirectOutcome, DirectRequest, Failure, JobKey,
@@ -59,6 +60,8 @@ pub struct Agent<P: Policy, B: SubscribeBodies = NoBodies> {
     max_sources: usize,
     follows_agents: bool,
     reviews: Reviews,
+    /// The time of day by which documents were composed.
+    composed_by: WallClock,
     departures: Departures,
     back_end: Option<Box<BackEnd>>,
     info: Option<Box<Info>>,
@@ -117,6 +120,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             max_sources: config.sources,
             follows_agents: config.follows_agents,
             reviews: Reviews::default(),
+            composed_by: WallClock::default(),
             departures: Departures::new(config.migration, config.departures_per_second),
             back_end: None,
             info: None,
@@ -298,11 +302,18 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             | ServerEvent::PublicationExpired { resource, .. }
             | ServerEvent::PublicationReplaced { resource, .. } => {
                 self.state_changed(now, resource);
-                self.reconsider_migration(now, resource);
+                self.follow_agents(now, resource);
+            }
+            ServerEvent::SubscriptionEnded { subject, .. } => {
+                let resource = &subject.resource;
+                let is_seen = self.server.has_watchers(resource);
+                if !is_seen && !self.policy().goes_by_state(resource) {
+                    // Whoever comes next has the document composed anew.
+                    self.server.package_mut().wake_for(resource, now, None);
+                }
             }
             ServerEvent::SubscriptionStarted { .. }
             | ServerEvent::SubscriptionChanged { .. }
-            | ServerEvent::SubscriptionEnded { .. }
             | ServerEvent::ProtectionFailed { .. }
             | ServerEvent::NotifyRefused { .. } => {}
         }
@@ -358,11 +369,17 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// timestamp of its own gets one when it changes. Without it they do not, and a signature is of no
     /// use against replay. To be said again when the clock was set.
     pub fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) {
+        self.advance(now);
         let package = self.server.package_mut();
+        let is_composed = package.composition.is_some();
         package.stamps.set_wall_clock(now, utc);
         let affected = package.policy.set_wall_clock(now, utc);
         if let Some(back_end) = &mut self.back_end {
             back_end.watcher.set_wall_clock(now, utc);
+        }
+        if is_composed && self.composed_by.differs(now, utc) {
+            self.composed_by.set(now, utc);
+            self.compose_all(now);
         }
         for presentity in affected {
             self.review_named(now, &presentity);

@@ -108,6 +108,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             return;
         }
         let state = self.state_of(now, presentity);
+        self.wake_for(now, presentity);
         if (self.policy_mut()).state_changed(presentity, now, state.as_ref()) {
             self.review_named(now, presentity);
         }
@@ -121,6 +122,13 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             whole.map(Cow::into_owned)
         });
         state.flatten()
+    }
+
+    /// The policy goes by what a presentity's parts come to, which may be something else by then.
+    fn wake_for(&mut self, now: Timestamp, presentity: &str) {
+        let until = (self.server).look_at(presentity, |_, (_, state, _)| state.composed_until);
+        let package = self.server.package_mut();
+        package.wake_for(presentity, now, until.flatten());
     }
 
     fn is_reviewed(&self, presentity: &str) -> bool {
@@ -164,7 +172,13 @@ impl<F: Policy, B: SubscribeBodies> Agent<RulesPolicy<F>, B> {
         let package = self.server.package_mut();
         let sphere = sphere_of(&state, package.stamps.utc(now));
         let affected = package.policy.replace(&name, rules, sphere);
+        let is_due = package.alarms.is_due(&name, Cause::Policy, now);
+        if uses_sphere {
+            self.wake_for(now, &name);
+        }
         match &affected {
+            // The time has come for others as well, and they have not been looked at yet.
+            _ if is_due => self.review_named(now, &name),
             // Who is still to be judged has been judged by neither.
             Affected::Watchers(_) if self.is_reviewed(&name) => self.review_named(now, &name),
             Affected::Watchers(watchers) => {
@@ -172,9 +186,12 @@ impl<F: Policy, B: SubscribeBodies> Agent<RulesPolicy<F>, B> {
                 for watcher in watchers {
                     self.judge_watcher(now, watcher, &name);
                 }
+                for key in self.server.keys_of_further_names(watchers, &name) {
+                    self.judge(now, key);
+                }
             }
             Affected::Everybody => self.review_named(now, &name),
-            Affected::Nobody => self.begin_review(now, &name),
+            Affected::Nobody => {}
         }
         Ok(affected)
     }

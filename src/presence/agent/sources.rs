@@ -39,9 +39,15 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         composition: impl Composition + Send + 'static,
     ) {
         self.server.package_mut().composition = Some(Box::new(composition));
+        self.compose_all(now);
+    }
+
+    /// What the same parts come to may be something else.
+    pub(super) fn compose_all(&mut self, now: Timestamp) {
         let names: Vec<String> = (self.server.resource_names()).map(str::to_owned).collect();
         for name in names {
             self.server.update_state(now, &name, |_| true);
+            self.state_changed(now, &name);
         }
     }
 
@@ -70,7 +76,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             (Source::Application, name),
             document,
             until,
-        )
+        )?;
+        self.follow_agents(now, &presentity);
+        Ok(())
     }
 
     /// Takes back what a source of the application's has said; tells whether there was anything.
@@ -85,7 +93,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     ) -> Result<bool, UnknownPresentity> {
         self.advance(now);
         let presentity = self.presentity(presentity)?;
-        Ok(self.drop_source(now, &presentity, (Source::Application, name)))
+        let was_there = self.drop_source(now, &presentity, (Source::Application, name));
+        if was_there {
+            self.follow_agents(now, &presentity);
+        }
+        Ok(was_there)
     }
 
     /// Tells which contacts of a presentity are registered (RFC 3856 section 7.2): all that there are, each
@@ -115,6 +127,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             show_registration(now, document, state)
         });
         self.follow_agents(now, &presentity);
+        self.ask_again(now, &presentity);
         Ok(changed)
     }
 
@@ -157,7 +170,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     pub(super) fn end_sources(&mut self, now: Timestamp, presentity: &str) {
         let registrations = self.registrations.clone();
         let mut contacts_ended = false;
-        self.change_sources(now, presentity, |state| {
+        let changed = self.change_sources(now, presentity, |state| {
             let changed = state.sources.expire(now);
             let contacts = &mut state.sources.contacts;
             let before = contacts.len();
@@ -173,7 +186,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                 .flatten();
             fewer.is_some_and(|document| show_registration(now, document, state)) || changed
         });
-        if contacts_ended {
+        if changed || contacts_ended {
             self.follow_agents(now, presentity);
         }
     }

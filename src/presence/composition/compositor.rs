@@ -133,11 +133,9 @@ impl Compositor {
     ) -> Said<S> {
         self.prune(what.extensions_mut(), clock);
         let (by, origin) = origin;
-        let since = || what.time().or(origin.since_utc);
-        let is_aged = self.max_age.is_some_and(|age| {
-            let since = since();
-            since.is_some_and(|since| clock.has_passed(since, age))
-        });
+        let since = what.time().or(origin.since_utc);
+        let is_aged = self.max_age.zip(since);
+        let is_aged = is_aged.is_some_and(|(age, since)| clock.has_passed(since, age));
         Said { what, by, is_aged }
     }
 
@@ -224,10 +222,13 @@ impl Compositor {
     fn unite_devices(&self, said: Vec<Said<Device>>, taking: &Taking<'_>) -> Vec<Device> {
         self.unite(said, taking, |device| match self.devices {
             Devices::SideBySide => None,
-            Devices::ById => Some(Key {
-                device: Some(device_key(device.device_id_text()?).into_owned()),
-                address: None,
-            }),
+            Devices::ById => {
+                let key = device_key(device.device_id_text()?);
+                (!key.is_empty()).then(|| Key {
+                    device: Some(key.into_owned()),
+                    address: None,
+                })
+            }
         })
     }
 }

@@ -58,9 +58,11 @@ impl Clock {
 
     /// The time of day when a part began to say what it says.
     fn since(&self, part: &Part) -> Option<OffsetDateTime> {
-        let ago = self.moment.now.saturating_since(part.since);
-        let ago = time::Duration::try_from(ago).ok()?;
-        self.moment.utc?.checked_sub(ago)
+        let Moment { now, utc } = self.moment;
+        let ago = time::Duration::try_from(now.saturating_since(part.since)).ok()?;
+        // A host may ask about a moment before.
+        let ahead = time::Duration::try_from(part.since.saturating_since(now)).ok()?;
+        utc?.checked_sub(ago)?.checked_add(ahead)
     }
 
     /// How long nothing else happens.

@@ -34,7 +34,8 @@ pub struct WatcherInfoConfig {
     /// wait for a decision first.
     pub entries_per_document: usize,
     /// Subscriptions to one resource that are over, and that not everybody has been told of. Default
-    /// 1,000. Over it the oldest are forgotten, and whoever was not told gets everything.
+    /// 10,000: as many may end while somebody is told of a hundred thousand. Over it the oldest are
+    /// forgotten, and whoever was not told gets everything.
     pub terminated_per_resource: usize,
     /// Subscriptions of one watcher that wait for a decision. Default 200. Over this and the next two
     /// the oldest is given up.
@@ -57,7 +58,7 @@ impl Default for WatcherInfoConfig {
             levels: 2,
             give_up_after: Duration::from_secs(7 * 24 * 3600),
             entries_per_document: 1_000,
-            terminated_per_resource: 1_000,
+            terminated_per_resource: 10_000,
             undecided_per_watcher: 200,
             undecided_per_resource: 1_000,
             undecided: 100_000,

@@ -333,9 +333,6 @@ impl<P: InfoPolicy> Level<P> {
             (Decision::Allow(_) | Decision::PoliteBlock | Decision::Pending, _) => Sight::Nobody,
             (Decision::Reject(_), _) => return,
         };
-        if !self.server.is_listed(subject.key) {
-            return;
-        }
         let resource = &subject.resource;
         let most = self.uri;
         let (mut left_out, mut pending) = (0, Vec::new());

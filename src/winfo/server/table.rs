@@ -392,3 +392,170 @@ impl Table {
         page
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::{Sight, Table};
+    use crate::engine::{ServerTransaction, Timestamp};
+    use crate::event::PublishedBody;
+    use crate::event::{
+        Assurance, Authorization, Decision, Identity, Package, Profile, RenderRequest,
+        RequestContext, Server, ServerConfig, SubscribeQuery, SubscriptionKey, Unreadable,
+        Unserved, View,
+    };
+    use crate::sip::{RequestRef, Uri};
+    use crate::winfo::{WatcherEvent, WatcherStatus};
+
+    struct Open(Profile);
+
+    impl Package for Open {
+        type State = ();
+        type Publication = ();
+
+        fn profile(&self) -> &Profile {
+            &self.0
+        }
+
+        fn resource(&self, uri: &Uri<'_>) -> Result<String, Unserved> {
+            uri.address_of_record().ok_or(Unserved::NotHere)
+        }
+
+        fn authorize_subscription(&mut self, _: &SubscribeQuery<'_>) -> Authorization {
+            Decision::Allow(View::full()).into()
+        }
+
+        fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
+            Err(Unreadable(String::new()))
+        }
+
+        fn render(
+            &mut self,
+            _: &RenderRequest<'_>,
+            (): &mut (),
+            _: &[(u64, &())],
+        ) -> Option<Bytes> {
+            None
+        }
+    }
+
+    /// Names of subscriptions, which only a server makes.
+    fn keys(count: u32) -> Vec<SubscriptionKey> {
+        let package = Open(Profile::new("x", &["text/plain"]));
+        let mut next = 0_u8;
+        let entropy = move |buffer: &mut [u8]| {
+            for byte in buffer {
+                next = next.wrapping_mul(5).wrapping_add(7);
+                *byte = next;
+            }
+        };
+        let mut server = Server::new(package, ServerConfig::default(), entropy);
+        let identity = Identity::of("sip:a@example.com", Assurance::Digest).unwrap();
+        for number in 0..count {
+            let call = format!("c{number}");
+            let fields = [
+                ("From", "<sip:a@example.com>;tag=1"),
+                ("To", "<sip:b@example.com>"),
+                ("Call-ID", &call),
+                ("CSeq", "1 SUBSCRIBE"),
+                ("Contact", "<sip:a@192.0.2.1>"),
+                ("Event", "x"),
+            ];
+            let body = Bytes::new();
+            let request = RequestRef::new("SUBSCRIBE", "sip:b@example.com", fields, &body);
+            let context = RequestContext::new(&identity, "sip:192.0.2.2");
+            let transaction = ServerTransaction(number.into());
+            let now = Timestamp::from_secs(1);
+            server
+                .handle_request(now, transaction, &request, &context)
+                .unwrap();
+        }
+        server.subscriptions().map(|it| it.key).collect()
+    }
+
+    #[test]
+    fn what_nobody_sees_any_more_goes() {
+        let keys = keys(8);
+        let [ana, bob]: [Arc<str>; 2] = ["ana".into(), "bob".into()];
+        let mut table = Table::default();
+        table.admit(keys[0], Sight::Own(Arc::clone(&ana)));
+        table.admit(keys[1], Sight::Own(Arc::clone(&bob)));
+        table.admit(keys[2], Sight::Own(Arc::clone(&ana)));
+        table.insert(
+            keys[3],
+            &ana,
+            WatcherStatus::Active,
+            WatcherEvent::Subscribe,
+        );
+        table.insert(
+            keys[4],
+            &bob,
+            WatcherStatus::Active,
+            WatcherEvent::Subscribe,
+        );
+        table.insert(
+            keys[5],
+            &ana,
+            WatcherStatus::Pending,
+            WatcherEvent::Subscribe,
+        );
+        for (place, key) in [1, 2, 3].into_iter().zip(&keys) {
+            table.told(*key, place);
+        }
+        table.dismiss(keys[0]);
+        assert!(table.shows("ana") && table.shows("bob"));
+        assert_eq!(table.rows.len(), 3);
+        table.dismiss(keys[2]);
+        assert!(!table.shows("ana") && table.shows("bob"));
+        assert_eq!(table.rows.len(), 2);
+        assert!(table.row(keys[5]).is_some(), "it waits");
+        table.dismiss(keys[1]);
+        assert_eq!(table.rows.len(), 1);
+        assert!(table.marks.is_empty() && table.readers.is_empty() && table.followed.is_empty());
+        assert!(table.has_undecided());
+        table.remove(keys[5]);
+        assert!(!table.has_undecided());
+        assert!(table.order.is_empty() && table.by_watcher.is_empty());
+    }
+
+    #[test]
+    fn ends_are_kept_until_the_last_has_been_told() {
+        let keys = keys(5);
+        let watcher: Arc<str> = "w".into();
+        let mut table = Table::default();
+        for key in &keys[3..] {
+            table.insert(
+                *key,
+                &watcher,
+                WatcherStatus::Active,
+                WatcherEvent::Subscribe,
+            );
+        }
+        for key in &keys[..2] {
+            table.admit(*key, Sight::Everybody);
+            let end = table.end();
+            table.told(*key, end);
+        }
+        assert!(table.end_row(keys[3], WatcherEvent::Timeout, 9));
+        assert!(
+            !table.end_row(keys[0], WatcherEvent::Timeout, 9),
+            "there is none"
+        );
+        let end = table.end();
+        table.told(keys[0], end);
+        assert!(table.row(keys[3]).is_some());
+        // One who comes later, and is told everything, does not need it.
+        table.admit(keys[2], Sight::Everybody);
+        table.told(keys[2], end);
+        assert!(table.row(keys[3]).is_some());
+        table.told(keys[1], end);
+        assert!(table.row(keys[3]).is_none());
+        assert!(table.end_row(keys[4], WatcherEvent::Timeout, 0));
+        assert_eq!(table.rows, HashMap::new());
+        assert_eq!(table.since(keys[0], end), 0);
+    }
+}

@@ -298,8 +298,11 @@ impl<P: InfoPolicy> WatcherInfoServer<P> {
         parent: &Server<Q>,
     ) -> Option<WatcherInfoServerOutput> {
         let now = self.now;
-        if let Some(key) = self.first.overdue.pop_front() {
-            return Some(WatcherInfoServerOutput::GiveUp(key));
+        while let Some(key) = self.first.overdue.pop_front() {
+            // A fetch is over already.
+            if parent.subscription(key).is_some() {
+                return Some(WatcherInfoServerOutput::GiveUp(key));
+            }
         }
         self.end_given_up();
         let mut output = self.first.poll(now, parent);

@@ -54,6 +54,7 @@ impl Course {
             assert!(taken < 10_000, "polling does not end at step {}", self.step);
         }
         assert!(self.agent.poll_output().is_none());
+        self.give_up_unsigned();
         self.check_nothing_is_owed();
     }
 

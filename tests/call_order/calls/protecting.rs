@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use presentity::engine::{FlowId, Timestamp};
 use presentity::event::{
-    Decision, OpeningKey, ProtectError, Protection, ProtectionJob, ProtectionKey, ProtectionKind,
+    Decision, EndReason, OpeningKey, ProtectError, Protection, ProtectionJob, ProtectionKey,
+    ProtectionKind,
 };
 use presentity::mime::{EncryptError, Enveloped, SignError, Written};
 use presentity::sip::OutgoingRequest;
@@ -409,6 +410,22 @@ impl Course {
         }
         let is_over = |it: &&Chore| it.over || it.may_be_over && it.deadline + TICK <= clock;
         self.chores.iter().filter(|it| !is_over(it)).count()
+    }
+
+    /// NOTIFYs that were given up before anybody had signed them: nothing leaves when that is over.
+    pub(super) fn give_up_unsigned(&mut self) {
+        let forgotten_after = self.setting.config.server.forgotten_after;
+        for one in &mut self.subscriptions {
+            let signing = one.signing.as_ref();
+            if signing.is_some_and(|it| self.chores[it.chore].over) {
+                assert!(
+                    one.may_be_forgotten(self.clock, forgotten_after),
+                    "what was signed does not leave, step {}: {one:#?}",
+                    self.step
+                );
+                one.fail(EndReason::NotifyForgotten);
+            }
+        }
     }
 
     /// Does what there is to do, unless the host is idle; tells whether there was anything.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use presentity::event::{Occupancy, Reason, Termination};
+use presentity::event::{Occupancy, Protection, Reason, Termination};
 
 use super::course::{Course, TICK};
 use super::model::{DEFERRED, PRESENTITIES, Phase, Shown};
@@ -114,9 +114,14 @@ impl Course {
         let mut bodies = BTreeMap::new();
         for one in self.subscriptions.iter().filter(|one| one.is_live()) {
             let held = one.held_until.is_some();
+            // Its document is being made, or waits for room, as long as the deadline lets an idle host.
+            let is_delayed = one.protection != Protection::None
+                && self.setting.idle_host
+                && self.is_protecting();
             let interval = self.setting.config.server.notify_interval;
             let in_change = self.clock <= self.changed_at[one.presentity] + interval + 2 * TICK;
             if held
+                || is_delayed
                 || in_change
                 || self.clock >= one.expires_at
                 || one.denied
