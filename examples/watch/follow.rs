@@ -24,7 +24,7 @@ use crate::roll::{PACKAGE, Roll};
 use crate::rules_file::{Answer, RulesFile, Somebody};
 use crate::subscription::{
     CLOSING_LIMIT, DELAYED, UNCONFIRMED, account, how_over, phase_name, why_ended, why_failed,
-    why_refused,
+    why_refused, why_unanswered,
 };
 use crate::summary::one_line;
 use crate::table::Table;
@@ -37,6 +37,16 @@ enum View {
     Lines,
     Json,
 }
+
+/// Who was asked about last.
+struct Asked {
+    somebody: Somebody,
+    /// When the one that was asked about before went without an answer, if so.
+    instead_since: Option<Instant>,
+}
+
+/// Who has just been put in the place of another is not meant by what was typed about that one.
+const TIME_TO_READ: Duration = Duration::from_secs(2);
 
 /// The loop's belongings.
 struct Following {
@@ -51,8 +61,7 @@ struct Following {
     remark: String,
     /// Where answers go.
     rules: Option<RulesFile>,
-    /// Who was asked about last.
-    asked: Option<Somebody>,
+    asked: Option<Asked>,
     /// The user's word about these is known, be it that it comes later.
     answered: BTreeSet<String>,
     /// Nothing more will come.
@@ -159,8 +168,8 @@ impl Following {
             WatcherInfoOutput::Send(request) => self.link.send(request),
             WatcherInfoOutput::Respond(response) => self.link.respond(&response),
             WatcherInfoOutput::NeedCredentials(need) => {
-                if let Err(problem) = self.link.answer(&need) {
-                    self.complain(&problem);
+                if let Err(why) = self.link.answer(&need) {
+                    self.complain(&why_unanswered(why));
                 }
             }
             WatcherInfoOutput::Resolve(resolve) => {
@@ -256,7 +265,7 @@ impl Following {
             if self.answered.contains(&somebody.address) {
                 continue;
             }
-            if self.asked.as_ref() == Some(&somebody) {
+            if (self.asked.as_ref()).is_some_and(|asked| asked.somebody == somebody) {
                 return;
             }
             next.get_or_insert(somebody);
@@ -267,7 +276,24 @@ impl Following {
                 somebody.uri, self.uri
             ));
         }
-        self.asked = next;
+        let was_answered = |asked: &Asked| self.answered.contains(&asked.somebody.address);
+        let before = self.asked.take().filter(|asked| !was_answered(asked));
+        self.asked = next.map(|somebody| Asked {
+            somebody,
+            instead_since: before.map(|_| Instant::now()),
+        });
+    }
+
+    /// Whom an answer without a name is about.
+    fn meant(&self) -> Result<Somebody, &'static str> {
+        // A program has to say whom it means.
+        let asked = (self.asked.as_ref()).filter(|_| !matches!(self.view, View::Json));
+        let asked = asked.ok_or("nobody was asked about: name somebody")?;
+        let since = asked.instead_since;
+        match since.is_some_and(|since| since.elapsed() < TIME_TO_READ) {
+            true => Err("another one is asked about now: say it again"),
+            false => Ok(asked.somebody.clone()),
+        }
     }
 
     /// Does what the user says; whether that is to stop.
@@ -283,9 +309,9 @@ impl Following {
                 _ => say(watcher_report::rows(&self.roll.entries).join("\n")),
             },
             Command::Odd(problem) => self.error(problem),
-            Command::Answer(answer, somebody) => match somebody.or_else(|| self.asked.clone()) {
-                Some(somebody) => self.answer(&somebody, answer),
-                None => self.error(format!("{}: nobody was asked about", answer.as_str())),
+            Command::Answer(answer, somebody) => match somebody.map_or_else(|| self.meant(), Ok) {
+                Ok(somebody) => self.answer(&somebody, answer),
+                Err(problem) => self.error(format!("{}: {problem}", answer.as_str())),
             },
         }
         false

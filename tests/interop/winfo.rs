@@ -264,6 +264,8 @@ fn a_program_answers_beside_rules_that_others_wrote() {
         &mut window,
         &["event=answered", "answer=block", "in_force=allow"],
     );
+    window.process.tell("allow");
+    hears(&mut window, &["event=error", "name somebody"]);
     window.process.tell("permit sip:clara@example.org");
     hears(&mut window, &["event=error", "no command is"]);
     window.process.tell("list");
