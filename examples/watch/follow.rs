@@ -1,6 +1,5 @@
 //! The task that follows who watches its user, and writes down what the user says about them.
 
-use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::client::endpoint::Endpoint;
 use crate::client::link::Link;
 use crate::command::{self, Command};
 use crate::json::{member, string};
+use crate::question::{Question, Unclear};
 use crate::roll::{PACKAGE, Roll};
 use crate::rules_file::{Answer, RulesFile, Somebody};
 use crate::subscription::{
@@ -38,16 +38,6 @@ enum View {
     Json,
 }
 
-/// Who was asked about last.
-struct Asked {
-    somebody: Somebody,
-    /// When the one that was asked about before went without an answer, if so.
-    instead_since: Option<Instant>,
-}
-
-/// Who has just been put in the place of another is not meant by what was typed about that one.
-const TIME_TO_READ: Duration = Duration::from_secs(2);
-
 /// The loop's belongings.
 struct Following {
     link: Link<WatcherInfoSubscriber>,
@@ -61,9 +51,7 @@ struct Following {
     remark: String,
     /// Where answers go.
     rules: Option<RulesFile>,
-    asked: Option<Asked>,
-    /// The user's word about these is known, be it that it comes later.
-    answered: BTreeSet<String>,
+    question: Question,
     /// Nothing more will come.
     is_over: bool,
     /// Of a fetch.
@@ -117,8 +105,7 @@ pub(crate) async fn run(
         is_complete: false,
         remark: String::new(),
         rules,
-        asked: None,
-        answered: BTreeSet::new(),
+        question: Question::default(),
         is_over: false,
         was_answered: false,
     };
@@ -246,7 +233,7 @@ impl Following {
                 && let Some(somebody) =
                     (change.after.as_ref()).and_then(|entry| Somebody::parse(&entry.uri))
             {
-                self.answered.remove(&somebody.address);
+                self.question.asked_again(&somebody);
             }
             let (words, members) = watcher_report::change(change);
             self.tell("watcher", words, members);
@@ -260,39 +247,22 @@ impl Following {
         if self.rules.is_none() || self.is_over {
             return;
         }
-        let mut next = None;
-        for somebody in (self.roll.undecided()).filter_map(|it| Somebody::parse(&it.uri)) {
-            if self.answered.contains(&somebody.address) {
-                continue;
-            }
-            if (self.asked.as_ref()).is_some_and(|asked| asked.somebody == somebody) {
-                return;
-            }
-            next.get_or_insert(somebody);
-        }
-        if let (View::Lines, Some(somebody)) = (&self.view, &next) {
+        let waiting = self.roll.undecided();
+        let waiting = waiting.filter_map(|it| Somebody::parse(&it.uri));
+        let next = self.question.next(Instant::now(), waiting);
+        if let (View::Lines, Some(somebody)) = (&self.view, next) {
             say(format_args!(
                 "May {} watch {}? allow, block, polite-block or later",
                 somebody.uri, self.uri
             ));
         }
-        let was_answered = |asked: &Asked| self.answered.contains(&asked.somebody.address);
-        let before = self.asked.take().filter(|asked| !was_answered(asked));
-        self.asked = next.map(|somebody| Asked {
-            somebody,
-            instead_since: before.map(|_| Instant::now()),
-        });
     }
 
-    /// Whom an answer without a name is about.
-    fn meant(&self) -> Result<Somebody, &'static str> {
-        // A program has to say whom it means.
-        let asked = (self.asked.as_ref()).filter(|_| !matches!(self.view, View::Json));
-        let asked = asked.ok_or("nobody was asked about: name somebody")?;
-        let since = asked.instead_since;
-        match since.is_some_and(|since| since.elapsed() < TIME_TO_READ) {
-            true => Err("another one is asked about now: say it again"),
-            false => Ok(asked.somebody.clone()),
+    /// Whom an answer without a name is about; a program has to name somebody.
+    fn meant(&self) -> Result<Somebody, Unclear> {
+        match self.view {
+            View::Json => Err(Unclear::Nobody),
+            _ => self.question.meant(Instant::now()),
         }
     }
 
@@ -325,7 +295,7 @@ impl Following {
             Ok(in_force) => in_force,
             Err(problem) => return self.error(problem.to_string()),
         };
-        self.answered.insert(somebody.address.clone());
+        self.question.answered(somebody);
         let wanted = answer.handling();
         let mut words = format!("{} {}: written", answer.as_str(), somebody.uri);
         match (wanted, in_force) {
