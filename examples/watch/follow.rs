@@ -13,7 +13,7 @@ use presentity::winfo::{
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::adapter;
+use crate::adapter::{self, wall_clock};
 use crate::args::Args;
 use crate::client::endpoint::Endpoint;
 use crate::client::link::Link;
@@ -227,7 +227,7 @@ impl Following {
 
     fn changed(&mut self, changes: &[WatcherChange], is_complete: bool) {
         self.is_complete = is_complete;
-        self.roll.update(&self.link.role, self.key);
+        self.look();
         for change in changes.iter().filter(|it| *it.package == *PACKAGE) {
             if change.asks()
                 && let Some(somebody) =
@@ -235,7 +235,7 @@ impl Following {
             {
                 self.question.asked_again(&somebody);
             }
-            let (words, members) = watcher_report::change(change);
+            let (words, members) = watcher_report::change(change, wall_clock());
             self.tell("watcher", words, members);
         }
         let (words, members) = watcher_report::count(&self.roll.entries, is_complete);
@@ -371,8 +371,16 @@ impl Following {
         }
     }
 
+    fn look(&mut self) {
+        let tables = self.link.role.tables(self.key);
+        self.roll.update(wall_clock(), tables);
+    }
+
     fn draw(&mut self) {
-        self.roll.update(&self.link.role, self.key);
+        // What was known last stays on the screen.
+        if !self.is_over {
+            self.look();
+        }
         let state = self.state();
         let View::Table(table, last) = &mut self.view else {
             return;
