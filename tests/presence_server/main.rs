@@ -20,3 +20,4 @@ mod migration;
 mod rules;
 mod rules_in_time;
 mod sources;
+mod watcher_info;
