@@ -140,10 +140,11 @@ impl Party {
     }
 
     pub(crate) fn end(&mut self, now: Timestamp) -> Outcome<()> {
-        Ok(match &mut self.client {
+        match &mut self.client {
             Client::Watcher(watcher) => watcher.end(now, self.key)?,
             Client::Window(window) => window.end(now, self.key)?,
-        })
+        }
+        Ok(())
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {

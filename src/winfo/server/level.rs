@@ -80,19 +80,20 @@ impl<P: InfoPolicy> Level<P> {
     }
 
     fn began(&mut self, now: Timestamp, subject: &Subject, decision: &Decision) {
-        let Some(watcher) = self.watcher_of(subject) else {
-            self.tally.left_out += 1;
-            return;
-        };
-        let (key, resource) = (subject.key, Arc::clone(&subject.resource));
         let is_pending = match decision {
             Decision::Pending => true,
             Decision::Allow(_) | Decision::PoliteBlock => false,
             Decision::Reject(_) => return,
         };
-        if !is_pending && !self.server.has_resource(&resource) {
+        // Most are watched by nobody.
+        if !is_pending && !self.server.has_resource(&subject.resource) {
             return;
         }
+        let Some(watcher) = self.watcher_of(subject) else {
+            self.tally.left_out += 1;
+            return;
+        };
+        let (key, resource) = (subject.key, Arc::clone(&subject.resource));
         let mut superseded = Vec::new();
         self.server.update_state(now, &resource, |table| {
             superseded = table.waiting_of(&watcher);
@@ -121,6 +122,9 @@ impl<P: InfoPolicy> Level<P> {
     }
 
     fn changed(&mut self, now: Timestamp, subject: &Subject, decision: &Decision) {
+        if *decision != Decision::Pending && !self.server.has_resource(&subject.resource) {
+            return;
+        }
         let Some(watcher) = self.watcher_of(subject) else {
             return;
         };
@@ -133,9 +137,7 @@ impl<P: InfoPolicy> Level<P> {
             }
             Decision::Allow(_) | Decision::PoliteBlock => {
                 self.undecided.leave(key);
-                if self.server.has_resource(&resource) {
-                    self.set(now, &resource, key, &watcher, WatcherStatus::Active);
-                }
+                self.set(now, &resource, key, &watcher, WatcherStatus::Active);
             }
             // Its end is told next.
             Decision::Reject(_) => {}
@@ -175,10 +177,10 @@ impl<P: InfoPolicy> Level<P> {
     }
 
     fn ended(&mut self, now: Timestamp, subject: &Subject, reason: EndReason) {
-        let (key, resource) = (subject.key, Arc::clone(&subject.resource));
-        if !self.server.has_resource(&resource) {
+        if !self.server.has_resource(&subject.resource) {
             return;
         }
+        let (key, resource) = (subject.key, Arc::clone(&subject.resource));
         let event = event_of(reason);
         let mut waits = None;
         self.server.update_state(now, &resource, |table| {
