@@ -104,7 +104,7 @@ impl<P: Package> Server<P> {
     ) -> Vec<SubscriptionKey> {
         let found = self.resources.find(resource);
         let found = found.and_then(|key| self.resources.get(key));
-        if !found.is_some_and(|resource| resource.several_names > 0) {
+        if found.is_none_or(|resource| resource.several_names == 0) {
             return Vec::new();
         }
         let mut keys = self.keys_of_resource(resource);
