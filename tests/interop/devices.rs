@@ -88,6 +88,13 @@ fn a_watcher_is_served_by_the_device_by_udp() {
 }
 
 #[test]
+fn a_watcher_is_served_by_the_device_by_tcp() {
+    if asked_for("devices") {
+        a_watcher_is_served_by_the_device(Transport::Tcp);
+    }
+}
+
+#[test]
 fn watchers_go_to_a_device_that_comes_and_stay_when_it_is_none() {
     if !asked_for("devices") {
         return;
