@@ -19,7 +19,7 @@ use presentity::event::{
 };
 use presentity::sip::{MediaType, OutgoingRequest, RequestRef, ResponseRef, Uri};
 use presentity::winfo::{
-    RecommendedInfoPolicy, WatcherInfoConfig, WatcherInfoServerOutput, WatcherInfoServer,
+    RecommendedInfoPolicy, WatcherInfoConfig, WatcherInfoServer, WatcherInfoServerOutput,
 };
 
 /// A package of which everybody sees the same nothing.

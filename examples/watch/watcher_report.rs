@@ -82,14 +82,18 @@ pub(crate) fn change(change: &WatcherChange) -> (String, Vec<String>) {
         return (what.to_owned(), Vec::new());
     };
     let entry = Entry::of(entry);
-    let mut words = format!("{what} {}", in_words(&entry));
+    let is_mentioned = change.after.is_some();
+    let mut words = match is_mentioned {
+        true => format!("{what} {}", in_words(&entry)),
+        false => format!("{what} {}, without a word", entry.uri),
+    };
     if change.asks() {
         words.push_str("; asks");
     }
     let before = change.old_status().map(WatcherStatus::as_str);
     let members = vec![
         member("what", &string(what)),
-        member("watcher", &entry_json(&entry)),
+        member("watcher", &entry_json(&entry, is_mentioned)),
         member("before", &optional(before)),
         member("asks", boolean(change.asks())),
     ];
@@ -117,16 +121,21 @@ pub(crate) fn count(entries: &[Entry], is_complete: bool) -> (String, Vec<String
 }
 
 pub(crate) fn list(entries: &[Entry]) -> Vec<String> {
-    vec![member("watchers", &array(entries.iter().map(entry_json)))]
+    vec![member(
+        "watchers",
+        &array(entries.iter().map(|it| entry_json(it, true))),
+    )]
 }
 
-fn entry_json(entry: &Entry) -> String {
+/// How it stands is not known of one that is not mentioned any more.
+fn entry_json(entry: &Entry, is_mentioned: bool) -> String {
+    let word = |word: &str| optional(Some(word).filter(|_| is_mentioned));
     let at = |at: Option<OffsetDateTime>| at.map_or("null".to_owned(), moment);
     object([
         member("uri", &string(&entry.uri)),
         member("name", &optional(entry.name.as_deref())),
-        member("status", &string(entry.status.as_str())),
-        member("event", &string(entry.event)),
+        member("status", &word(entry.status.as_str())),
+        member("event", &word(entry.event)),
         member("since", &at(entry.since)),
         member("until", &at(entry.until)),
     ])
@@ -252,6 +261,11 @@ mod tests {
         ));
         let (words, _) = change(&over.changes[0]);
         assert_eq!(words, format!("gone {name} terminated (timeout)"));
+        table.apply(document(3, WatcherStatus::Active, WatcherEvent::Subscribe));
+        let forgotten = table.clear();
+        let (words, members) = change(&forgotten[0]);
+        assert_eq!(words, "gone sip:bjarne@example.org, without a word");
+        assert!(members[1].contains(r#""status":null,"event":null"#));
     }
 
     #[test]

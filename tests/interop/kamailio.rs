@@ -19,6 +19,11 @@ const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
 const AT_ONCE: &str = r#"modparam("presence", "subs_db_mode", 0)
 modparam("presence", "publ_cache", 2)
 modparam("presence", "notifier_processes", 0)"#;
+/// Beside what it knows by heart it writes down who watches, without which it cannot tell of it.
+const OF_WATCHERS: &str = r#"modparam("presence|presence_xml", "db_url", "text://@TABLES@")
+modparam("presence", "subs_db_mode", 0)
+modparam("presence", "publ_cache", 0)
+modparam("presence", "notifier_processes", 0)"#;
 const PACED: &str = r#"modparam("presence|presence_xml", "db_url", "text://@TABLES@")
 modparam("presence", "subs_db_mode", 3)
 modparam("presence", "publ_cache", 0)
@@ -150,6 +155,15 @@ impl<'a> PresenceServer<'a> {
     /// One that sends its NOTIFYs from a process of their own, which looks for them from time to time:
     /// some come late, and what was overtaken meanwhile never does.
     pub(crate) fn paced(folder: &'a Folder, algorithm: &str) -> Self {
+        Self::with_tables(folder, algorithm, PACED)
+    }
+
+    /// One that tells who watches.
+    pub(crate) fn of_watchers(folder: &'a Folder, algorithm: &str) -> Self {
+        Self::with_tables(folder, algorithm, OF_WATCHERS)
+    }
+
+    fn with_tables(folder: &'a Folder, algorithm: &str, pace: &str) -> Self {
         let tables = folder.path().join("tables");
         fs::create_dir_all(&tables).unwrap();
         for name in [
@@ -162,7 +176,7 @@ impl<'a> PresenceServer<'a> {
             fs::copy(Path::new(TABLES).join(name), tables.join(name))
                 .unwrap_or_else(|error| panic!("{TABLES}/{name} (Debian: kamailio): {error}"));
         }
-        let pace = PACED.replace("@TABLES@", tables.to_str().unwrap());
+        let pace = pace.replace("@TABLES@", tables.to_str().unwrap());
         Self::with(folder, algorithm, "loadmodule \"db_text.so\"", &pace)
     }
 

@@ -8,10 +8,11 @@
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
 //! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `smime`, `signed`, `publish`, `watch`, `rules`,
-//! `devices`, `operations`, `sdf` and `padlock`, of which the last seven need no other program; a test that
-//! needs two of them runs when both are named. They need the programs on the path (Debian: `sip-tester`, `baresip-core`, `linphone-cli`,
-//! `kamailio`, `kamailio-presence-modules`, `openssl`), use 127.0.0.1 only, and end what they start. These
-//! variables say where else to look, and how:
+//! `devices`, `operations`, `winfo`, `sdf` and `padlock`, of which the last eight need no other program; a
+//! test that needs two of them runs when both are named. They need the programs on the path (Debian:
+//! `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`, `kamailio-presence-modules`, `openssl`), use
+//! 127.0.0.1 only, and end what they start. These variables say where else to
+//! look, and how:
 //!
 //! - `PRESENTITY_PYTHON`: a Python interpreter that finds the module `pjsua2` (PyPI: `pjsua2-python`);
 //!   without it, `python3`;
@@ -67,6 +68,7 @@ mod smime;
 #[path = "../smime/authority.rs"]
 mod smime_authority;
 mod watch;
+mod winfo;
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
