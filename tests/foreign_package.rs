@@ -8,7 +8,7 @@ use presentity::event::{
     Authorization, Decision, Package, Profile, PublishedBody, Rejection, RenderRequest, Server,
     ServerConfig, SubscribeQuery, Unreadable, Unserved, View, Visibility,
 };
-use presentity::sip::{MediaType, Uri};
+use presentity::sip::Uri;
 
 /// Messages that wait for a user (RFC 3842): a count that the application sets.
 #[derive(Debug)]

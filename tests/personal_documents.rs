@@ -11,7 +11,7 @@ use presentity::event::{
     RenderRequest, Server, ServerConfig, SubscribeQuery, SubscriptionKey, Unreadable, Unserved,
     View, Visibility,
 };
-use presentity::sip::{MediaType, Uri};
+use presentity::sip::Uri;
 
 /// Lines that one document has at most.
 const MOST: usize = 2;

@@ -14,13 +14,17 @@ use super::udp::{self, Received};
 use super::{Adapter, Host, Origin, Outcome, Reply};
 
 impl<P: Policy, H: Host<P>> Adapter<P, H> {
-    /// Repeats and gives up what is sent in datagrams, forgets what came in them.
-    pub(super) fn handle_due(&mut self) {
+    /// Repeats and gives up what is sent in datagrams, forgets what came in them; whether anything was
+    /// given up.
+    pub(super) fn handle_due(&mut self) -> bool {
         let now = Instant::now();
         self.stack.udp.servers.expire(now);
+        let mut given_up = false;
         while let Some(sender) = self.stack.udp.timed_out(now) {
             self.handle_outcome(sender, Outcome::Failure(Failure::Timeout));
+            given_up = true;
         }
+        given_up
     }
 
     /// A datagram: a request, or the response to one.

@@ -331,3 +331,115 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
 fn unavailable() -> Reply {
     Reply::new(503).with("Retry-After", "10")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "sip:192.0.2.1";
+
+    fn kept(fields: &[(&str, &str)]) -> Kept {
+        let arrival = Arrival {
+            local_contact: HERE.to_owned(),
+            flow: None,
+            source: None,
+            permit: None,
+        };
+        let line = ("SUBSCRIBE", "sip:anna@example.org");
+        let body = Bytes::from_static(b"filter");
+        Kept::new(line, fields.iter().copied(), &body, &arrival)
+    }
+
+    fn forwarded(fields: &[(&str, &str)], target: &str) -> Result<ForwardedRequest, u16> {
+        let is_here = |uri: &str| uri.starts_with(HERE);
+        let request = kept(fields).forwarded_to(7, target, is_here);
+        request.map_err(|reply| reply.status)
+    }
+
+    fn value<'a>(request: &'a ForwardedRequest, name: &str) -> Vec<&'a str> {
+        let fields = request.fields().filter(|(known, _)| *known == name);
+        fields.map(|(_, value)| value).collect()
+    }
+
+    #[test]
+    fn hops_are_counted_down() {
+        for (fields, expected) in [
+            (&[][..], Ok("70")),
+            (&[("Max-Forwards", "70")], Ok("69")),
+            (&[("max-forwards", " 1 ")], Ok("0")),
+            (&[("Max-Forwards", "4000000000")], Ok("254")),
+            (&[("Max-Forwards", "0")], Err(483)),
+            (&[("Max-Forwards", "-1")], Err(400)),
+            (&[("Max-Forwards", "2"), ("Max-Forwards", "2")], Err(400)),
+            (&[("Proxy-Require", "moon")], Err(420)),
+        ] {
+            let request = forwarded(fields, "sip:anna@192.0.2.9");
+            let hops = request.as_ref().map(|it| value(it, "Max-Forwards"));
+            match (hops, expected) {
+                (Ok(hops), Ok(expected)) => assert_eq!(hops, [expected]),
+                (Err(status), Err(expected)) => assert_eq!(*status, expected),
+                other => panic!("{fields:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn routes_lead_on_without_the_one_that_led_here() {
+        let two = ("Route", "<sip:192.0.2.1;lr>, <sip:192.0.2.5;lr>");
+        for (fields, next_hop, routes) in [
+            (&[][..], "sip:anna@192.0.2.9", &[][..]),
+            (
+                &[("Route", "<sip:192.0.2.1;lr>")],
+                "sip:anna@192.0.2.9",
+                &[],
+            ),
+            (&[two], "sip:192.0.2.5;lr", &["<sip:192.0.2.5;lr>"]),
+        ] {
+            let request = forwarded(fields, "sip:anna@192.0.2.9").unwrap();
+            assert_eq!(request.next_hop, next_hop);
+            assert_eq!(value(&request, "Route"), routes);
+            assert_eq!(request.uri, "sip:anna@192.0.2.9");
+        }
+    }
+
+    #[test]
+    fn a_server_is_asked_for_the_same_presentity() {
+        let request = forwarded(&[], "sip:192.0.2.8:5070").unwrap();
+        assert_eq!(request.uri, "sip:anna@example.org");
+        assert_eq!(request.next_hop, "sip:192.0.2.8:5070");
+    }
+
+    #[test]
+    fn a_request_is_written_with_one_more_via_and_one_length() {
+        let fields = [
+            ("v", "SIP/2.0/UDP h;branch=z9hG4bKa"),
+            ("X-Odd", "one\r\n two"),
+            ("l", "6"),
+        ];
+        let request = forwarded(&fields, "sip:anna@192.0.2.9").unwrap();
+        let mut octets = Vec::new();
+        request.write_to("Via: SIP/2.0/UDP here\r\n", &mut octets);
+        let text = String::from_utf8(octets).unwrap();
+        let expected = "SUBSCRIBE sip:anna@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP here\r\n\
+                        v: SIP/2.0/UDP h;branch=z9hG4bKa\r\nX-Odd: one   two\r\n\
+                        Max-Forwards: 70\r\nContent-Length: 6\r\n\r\nfilter";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_response_goes_back_without_what_its_request_has() {
+        let fields = [
+            ("Via", "SIP/2.0/UDP here"),
+            ("t", "<sip:anna@example.org>;tag=phone"),
+            ("From", "<sip:bjarne@example.org>;tag=b"),
+            ("i", "call"),
+            ("CSeq", "1 SUBSCRIBE"),
+            ("Contact", "<sip:anna@192.0.2.9>"),
+            ("Content-Length", "0"),
+        ];
+        let passed = Passed::new(200, fields.into_iter(), Bytes::new());
+        assert_eq!(passed.to_tag.as_deref(), Some("phone"));
+        let contact = ("Contact".to_owned(), "<sip:anna@192.0.2.9>".to_owned());
+        assert_eq!(passed.fields, [contact]);
+    }
+}

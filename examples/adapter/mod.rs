@@ -280,7 +280,10 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
                 continue;
             }
             self.stack.udp.flush();
-            self.handle_due();
+            if self.handle_due() {
+                // What was given up may give the agent something to say.
+                continue;
+            }
             let open = self.under_way + self.workers.under_way();
             if idle && closing.is_some() && open == 0 {
                 break;

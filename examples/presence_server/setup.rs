@@ -106,3 +106,79 @@ fn account(args: &Args, bound: &[SocketAddr]) -> Result<Account, Box<dyn std::er
     };
     Ok(Account::new(&from)?.with_contact(&format!("sip:presence@{here}"))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use presentity::pidf::{Device, DeviceId, Person, Presence};
+
+    use super::*;
+    use crate::args::{self, DefaultPolicy};
+
+    fn agent_with(options: &[&str]) -> ServerAgent {
+        let options = ["--no-auth"].iter().chain(options).map(OsString::from);
+        let args = args::parse(options).unwrap().unwrap();
+        let policy = ServerPolicy::new(DefaultPolicy::Block, vec![5070], None);
+        let bound = SocketAddr::from(([127, 0, 0, 1], 5070));
+        agent(&args, policy, false, &[bound]).unwrap()
+    }
+
+    /// Persons and devices of somebody of whom two sources speak, with the same device.
+    fn composed(how: &str) -> (usize, usize) {
+        let mut agent = agent_with(&["--compose", how]);
+        for source in ["first", "second"] {
+            let mut document = Presence::new("sip:anna@example.org");
+            document.persons.push(Person::new(source));
+            let id = DeviceId::new("mac:0011aa22bb33").unwrap();
+            document.devices.push(Device::new(source, id));
+            let told = agent.set_source(
+                Timestamp::ZERO,
+                &document.entity.clone(),
+                source,
+                document,
+                None,
+            );
+            told.unwrap();
+        }
+        let document = agent.presence("anna@example.org").unwrap().unwrap();
+        (document.persons.len(), document.devices.len())
+    }
+
+    #[test]
+    fn sources_are_composed_as_asked() {
+        assert_eq!(composed("union"), (2, 2));
+        assert_eq!(composed("device"), (2, 1));
+        assert_eq!(composed("person"), (1, 1));
+    }
+
+    #[test]
+    fn watcher_information_is_there_unless_it_is_not_wanted() {
+        let events = |options: &[&str]| agent_with(options).allow_events().to_owned();
+        assert_eq!(
+            events(&[]),
+            "presence, presence.winfo, presence.winfo.winfo"
+        );
+        assert_eq!(events(&["--no-winfo"]), "presence");
+    }
+
+    #[test]
+    fn devices_are_asked_on_behalf_of_an_account() {
+        let account = |options: &[&str]| {
+            let asked = [
+                "--no-auth",
+                "--follow-agents",
+                "--presence-from-registrations",
+            ];
+            let options = asked.iter().chain(options).map(OsString::from);
+            let args = args::parse(options).unwrap().unwrap();
+            let bound = SocketAddr::from(([127, 0, 0, 1], 5070));
+            account(&args, &[bound]).map(|account| account.uri().to_owned())
+        };
+        assert_eq!(account(&[]).unwrap(), "sip:presence@127.0.0.1:5070");
+        let domains = ["--domain=example.org", "--domain=example.com"];
+        assert_eq!(account(&domains).unwrap(), "sip:presence@example.org");
+        assert_eq!(account(&["--account=sip:b@c"]).unwrap(), "sip:b@c");
+        assert!(account(&["--account=no uri"]).is_err());
+    }
+}

@@ -11,12 +11,14 @@
 //! `devices`, `operations`, `winfo`, `sdf` and `padlock`, of which the last eight need no other program; a
 //! test that needs two of them runs when both are named. They need the programs on the path (Debian:
 //! `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`, `kamailio-presence-modules`, `openssl`), use
-//! 127.0.0.1 only, and end what they start. Two variables say where else to look:
+//! 127.0.0.1 only, and end what they start. These variables say where else to
+//! look, and how:
 //!
 //! - `PRESENTITY_PYTHON`: a Python interpreter that finds the module `pjsua2` (PyPI: `pjsua2-python`);
 //!   without it, `python3`;
 //! - `PRESENTITY_SERVER`: another program with the command line of the example `presence_server`; without
-//!   it that example is built and used.
+//!   it that example is built and used;
+//! - `PRESENTITY_SERVER_OPTIONS`: what every server is started with beside what its test says.
 //!
 //! They mostly wait, so that more of them may run at once than there are cores: `-- --test-threads 6`.
 #![allow(

@@ -115,7 +115,9 @@ impl Phone {
             asked.field("Call-ID"),
             self.contact(),
         );
-        let (_, address) = watcher.split_once('@').unwrap_or(("", &watcher[4..]));
+        let (_, address) = watcher
+            .split_once('@')
+            .unwrap_or(("", watcher.trim_start_matches("sip:")));
         let address = address.split(';').next().unwrap();
         self.socket.send_to(request.as_bytes(), address).unwrap();
         let response = receive(&self.socket, |text| text.starts_with("SIP/2.0 "));

@@ -29,6 +29,8 @@ impl Server {
         let mut command = Command::new(program());
         command.arg("--listen").arg(format!("127.0.0.1:{port}"));
         command.args(arguments);
+        let further = std::env::var("PRESENTITY_SERVER_OPTIONS").unwrap_or_default();
+        command.args(further.split_whitespace());
         let process = Process::start("presence_server", &mut command);
         let ready = format!("listening on 127.0.0.1:{port}");
         process.wait_for(0, SOON, &ready, |line| line == ready);

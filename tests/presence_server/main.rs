@@ -13,10 +13,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod scene;
+#[path = "../protected_bodies/wrapping.rs"]
+mod wrapping;
 
+mod any_order;
 mod back_end;
 mod composed;
 mod migration;
 mod rules;
 mod rules_in_time;
+mod signed;
 mod sources;
+mod watcher_info;

@@ -7,11 +7,11 @@ use std::ops::{Deref, DerefMut};
 use bytes::Bytes;
 use presentity::engine::{Entropy, FlowId, ServerTransaction, Timestamp};
 use presentity::event::{
-    Authorization, Backlog, Decision, Output, Package, Profile, Reason, RenderRequest,
-    RequestContext, Server, ServerConfig, SubscribeQuery, SubscriptionKey, Termination, Unreadable,
-    Unserved, View,
+    Authorization, Backlog, Decision, Output, Package, Profile, PublishedBody, Reason,
+    RenderRequest, RequestContext, Server, ServerConfig, SubscribeQuery, SubscriptionKey,
+    Termination, Unreadable, Unserved, View,
 };
-use presentity::sip::{MediaType, OutgoingRequest, RequestRef, ResponseRef, Uri};
+use presentity::sip::{OutgoingRequest, RequestRef, ResponseRef, Uri};
 use presentity::winfo::{
     InfoPolicy, RecommendedInfoPolicy, WatcherInfoConfig, WatcherInfoServer,
     WatcherInfoServerOutput,
@@ -46,7 +46,7 @@ impl Package for Doors {
         known.unwrap_or(&self.others).clone().into()
     }
 
-    fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
         Err(Unreadable("nothing is published here".into()))
     }
 

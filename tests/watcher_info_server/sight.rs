@@ -33,7 +33,7 @@ fn nobody_has_to_say_who_it_is() {
     scene.answer(outputs);
     assert!(scene.news().is_empty());
     assert_eq!(scene.role.info.undecided(1).count(), 0);
-    assert_eq!(scene.role.info.own_counters().left_out, 3);
+    assert_eq!(scene.role.info.own_counters().left_out, 2);
 }
 
 // SRV-63, SEC-35

@@ -10,8 +10,8 @@ use crate::event::SubscriptionKey;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct WatcherInfoCounters {
-    /// Subscriptions that are shown to nobody, as often as they came up: nobody's, and those of a
-    /// watcher whose URI is longer than
+    /// Subscriptions that are shown to nobody, as often as somebody would have been told of them:
+    /// nobody's, and those of a watcher whose URI is longer than
     /// [`WatcherInfoConfig::uri`](super::WatcherInfoConfig::uri).
     pub left_out: u64,
     /// Subscriptions that waited for a decision too long, or were too many.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::config::WatcherInfoConfig;
-use super::package::{InfoPackage, has_scheme};
+use super::package::{InfoPackage, uri_of};
 use super::policy::InfoPolicy;
 use super::table::{Sight, Table};
 use super::undecided::UndecidedTable;
@@ -14,7 +14,7 @@ use crate::event::{
     Decision, EndReason, Output, Package, Reason, Server, ServerConfig, ServerEvent, Subject,
     SubscriptionInfo, SubscriptionKey,
 };
-use crate::winfo::{WatcherEvent, WatcherStatus};
+use crate::winfo::{WatcherEntry, WatcherEvent, WatcherStatus};
 
 /// What one level has done that its server does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,19 +80,20 @@ impl<P: InfoPolicy> Level<P> {
     }
 
     fn began(&mut self, now: Timestamp, subject: &Subject, decision: &Decision) {
-        let Some(watcher) = self.watcher_of(subject) else {
-            self.tally.left_out += 1;
-            return;
-        };
-        let (key, resource) = (subject.key, Arc::clone(&subject.resource));
         let is_pending = match decision {
             Decision::Pending => true,
             Decision::Allow(_) | Decision::PoliteBlock => false,
             Decision::Reject(_) => return,
         };
-        if !is_pending && !self.server.has_resource(&resource) {
+        // Most are watched by nobody.
+        if !is_pending && !self.server.has_resource(&subject.resource) {
             return;
         }
+        let Some(watcher) = self.watcher_of(subject) else {
+            self.tally.left_out += 1;
+            return;
+        };
+        let (key, resource) = (subject.key, Arc::clone(&subject.resource));
         let mut superseded = Vec::new();
         self.server.update_state(now, &resource, |table| {
             superseded = table.waiting_of(&watcher);
@@ -121,6 +122,9 @@ impl<P: InfoPolicy> Level<P> {
     }
 
     fn changed(&mut self, now: Timestamp, subject: &Subject, decision: &Decision) {
+        if *decision != Decision::Pending && !self.server.has_resource(&subject.resource) {
+            return;
+        }
         let Some(watcher) = self.watcher_of(subject) else {
             return;
         };
@@ -133,9 +137,7 @@ impl<P: InfoPolicy> Level<P> {
             }
             Decision::Allow(_) | Decision::PoliteBlock => {
                 self.undecided.leave(key);
-                if self.server.has_resource(&resource) {
-                    self.set(now, &resource, key, &watcher, WatcherStatus::Active);
-                }
+                self.set(now, &resource, key, &watcher, WatcherStatus::Active);
             }
             // Its end is told next.
             Decision::Reject(_) => {}
@@ -175,10 +177,10 @@ impl<P: InfoPolicy> Level<P> {
     }
 
     fn ended(&mut self, now: Timestamp, subject: &Subject, reason: EndReason) {
-        let (key, resource) = (subject.key, Arc::clone(&subject.resource));
-        if !self.server.has_resource(&resource) {
+        if !self.server.has_resource(&subject.resource) {
             return;
         }
+        let (key, resource) = (subject.key, Arc::clone(&subject.resource));
         let event = event_of(reason);
         let mut waits = None;
         self.server.update_state(now, &resource, |table| {
@@ -404,10 +406,14 @@ impl<P: InfoPolicy> Level<P> {
     }
 }
 
-/// Whether the URI of a watcher has no more octets than it may.
+/// Whether the URI of a watcher has no more octets than it may, and none that no document can hold.
 fn fits(watcher: &str, most: usize) -> bool {
-    let scheme = if has_scheme(watcher) { 0 } else { "sip:".len() };
-    watcher.len() + scheme <= most
+    let uri = uri_of(watcher);
+    let shown = uri.len() <= most;
+    shown
+        && WatcherEntry::new("w", uri, WatcherStatus::Active, WatcherEvent::Subscribe)
+            .check()
+            .is_ok()
 }
 
 /// A row for a subscription that was there before anybody watched; tells whether it waits for a decision.
