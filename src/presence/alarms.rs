@@ -16,6 +16,8 @@ pub(super) enum Cause {
     Composition,
     /// The policy may answer something else by then.
     Policy,
+    /// The presentity may be in another sphere.
+    Sphere,
 }
 
 /// At most one deadline for each presentity and cause, and one timer for each presentity.
@@ -28,7 +30,7 @@ pub(super) struct Alarms {
 #[derive(Debug)]
 struct Alarm {
     presentity: Arc<str>,
-    deadlines: [Option<Timestamp>; 3],
+    deadlines: [Option<Timestamp>; 4],
     timer: Option<(Key, Timestamp)>,
 }
 
@@ -42,15 +44,16 @@ impl Named for Alarm {
 
 /// Which deadlines of a presentity have passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Passed([bool; 3]);
+pub(super) struct Passed([bool; 4]);
 
 impl Passed {
     pub(super) fn has(self, cause: Cause) -> bool {
-        let [source, composition, policy] = self.0;
+        let [source, composition, policy, sphere] = self.0;
         match cause {
             Cause::Source => source,
             Cause::Composition => composition,
             Cause::Policy => policy,
+            Cause::Sphere => sphere,
         }
     }
 }
@@ -70,16 +73,17 @@ impl Alarms {
             (None, None) => return,
             (None, Some(_)) => self.alarms.find_or_insert(presentity, || Alarm {
                 presentity: presentity.into(),
-                deadlines: [None; 3],
+                deadlines: [None; 4],
                 timer: None,
             }),
         };
         if let Some(alarm) = self.alarms.get_mut(key) {
-            let [source, composition, policy] = &mut alarm.deadlines;
+            let [source, composition, policy, sphere] = &mut alarm.deadlines;
             *match cause {
                 Cause::Source => source,
                 Cause::Composition => composition,
                 Cause::Policy => policy,
+                Cause::Sphere => sphere,
             } = deadline;
         }
         self.rearm(key);
