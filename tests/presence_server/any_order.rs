@@ -166,17 +166,16 @@ fn time_that_stands_or_runs_backwards_does_no_harm() {
     scene.close();
 }
 
-struct Dice(Box<dyn FnMut(&mut [u8])>);
+struct Dice(Box<dyn Entropy>);
 
 impl Dice {
     fn new(seed: u64) -> Self {
-        let mut entropy = seeded(seed);
-        Self(Box::new(move |buffer| entropy.fill(buffer)))
+        Self(Box::new(seeded(seed)))
     }
 
     fn below(&mut self, bound: usize) -> usize {
         let mut octets = [0; 4];
-        (self.0)(&mut octets);
+        self.0.fill(&mut octets);
         u32::from_le_bytes(octets) as usize % bound
     }
 
