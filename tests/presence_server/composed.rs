@@ -144,6 +144,9 @@ fn nobody_is_woken_for_documents_that_nobody_sees_any_more() {
     let ended = presentity::event::Termination::new(presentity::event::Reason::Deactivated);
     scene.agent.terminate(scene.now, key, ended).unwrap();
     scene.settle();
+    scene.source(BOB, "car", "driving", None);
+    assert_eq!(scene.agent.occupancy().timers, 0);
+    scene.source(BOB, "car", "driving", Some(30.0));
     // A fetch.
     let fetch = scene.subscribe(ANA, BOB).with("Expires", "0");
     assert_eq!(scene.send(&fetch).status(), 200);

@@ -315,6 +315,24 @@ fn those_whose_turn_has_not_come_stay_when_the_device_goes() {
 
 // SRV-27
 #[test]
+fn a_host_that_was_late_does_not_send_all_away_at_once() {
+    let mut scene = scene();
+    for number in 0..20 {
+        scene.watch(&format!("sip:w{number}@example.net"), BOB);
+    }
+    scene.register(BOB, &[(AGENT_AT_HAND, 1000.0)]);
+    assert_eq!(departures(&scene.settle()).len(), 1);
+    scene.now = scene.now + Duration::from_secs(60);
+    let gone = departures(&scene.pass(0.9));
+    assert_eq!(times(&gone), [60.0, 60.5]);
+    // Half a second is made up for.
+    scene.now = scene.now + Duration::from_millis(700);
+    assert_eq!(departures(&scene.settle()).len(), 2);
+    scene.close();
+}
+
+// SRV-27
+#[test]
 fn watchers_of_several_presentities_take_turns() {
     let mut scene = Scene::with(|config| {
         declared(config);
@@ -338,8 +356,10 @@ fn watchers_of_several_presentities_take_turns() {
         scene.register(BOB, &[(AGENT_AT_HAND, 1000.0)]);
     }
     // None in a second counts as one.
+    assert_eq!(times(&departures(&scene.settle())), [0.0]);
+    assert_eq!(scene.agent.occupancy().outputs, 5, "each waits once");
     let told = scene.pass(30.0);
-    assert_eq!(times(&departures(&told)), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    assert_eq!(times(&departures(&told)), [1.0, 2.0, 3.0, 4.0, 5.0]);
     assert_eq!(scene.live(), 0);
     scene.close();
 }

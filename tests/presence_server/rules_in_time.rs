@@ -235,3 +235,47 @@ fn the_sphere_that_is_published_moves_watchers() {
     assert_eq!(decisions(&scene), [true, true]);
     scene.close();
 }
+
+// SRV-80, SRV-81
+#[test]
+fn a_sphere_that_is_told_for_a_time_moves_watchers_then() {
+    let mut scene = Scene::new();
+    let rules = Ruleset::new()
+        .with_rule(
+            Rule::new("work")
+                .in_sphere("work")
+                .allow()
+                .with_everything(),
+        )
+        .with_rule(Rule::new("else").handled(SubHandling::Confirm));
+    scene.agent.set_wall_clock(scene.now, noon());
+    scene.set_rules(BOB, rules.clone());
+    let mut sphere = Sphere::new(SphereKind::Work);
+    (sphere.from, sphere.until) = (Some(after(100)), Some(after(200)));
+    let mut person = Person::new("p");
+    person.add(&sphere).unwrap();
+    let document = document_of(BOB, "desk", "secret").with_person(person);
+    scene.agent.set_presence(scene.now, BOB, document).unwrap();
+    assert_eq!(state(&scene.watch(ANA, BOB).notify), "pending");
+    let told = scene.pass(300.0);
+    let expected = [(100.0, "active".to_owned()), (200.0, "pending".to_owned())];
+    assert_eq!(states(&told), expected);
+    // The clock was wrong.
+    scene.agent.set_wall_clock(scene.now, after(150));
+    assert_eq!(state(scene.settle().notify()), "active");
+    // Rules that do not go by it wake nobody, and others do again.
+    scene.set_rules(
+        BOB,
+        Ruleset::new().with_rule(Rule::new("all").allow().with_everything()),
+    );
+    assert_eq!(
+        scene.agent.occupancy().timers,
+        1,
+        "the subscription's alone"
+    );
+    scene.set_rules(BOB, rules);
+    scene.settle();
+    let told = scene.pass(100.0);
+    assert_eq!(states(&told), [(350.0, "pending".to_owned())]);
+    scene.close();
+}

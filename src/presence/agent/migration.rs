@@ -16,6 +16,8 @@ use crate::sip::{HeaderName, RequestRef, Uri};
 
 /// How long nobody is sent to a contact that could not be reached.
 const SPARED: Duration = Duration::from_secs(60);
+/// Departures that are later than this are not made up for.
+const LATEST: Duration = Duration::from_secs(1);
 /// Watchers that one call sends away.
 const DEPARTURES_PER_CALL: usize = 64;
 
@@ -280,6 +282,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         for _ in 0..DEPARTURES_PER_CALL {
             let Some(at) = self.departures.next.filter(|at| *at <= now) else {
                 return;
+            };
+            // A host that was late does not send them away all at once.
+            let at = match now.saturating_since(at) > LATEST {
+                true => now,
+                false => at,
             };
             let Some(first) = self.departures.leaving.front_mut() else {
                 self.departures.next = None;

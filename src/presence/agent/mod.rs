@@ -60,8 +60,8 @@ pub struct Agent<P: Policy, B: SubscribeBodies = NoBodies> {
     max_sources: usize,
     follows_agents: bool,
     reviews: Reviews,
-    /// The time of day by which documents were composed.
-    composed_by: WallClock,
+    /// The time of day by which documents were composed, and spheres told.
+    seen_by: WallClock,
     departures: Departures,
     back_end: Option<Box<BackEnd>>,
     info: Option<Box<Info>>,
@@ -120,7 +120,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             max_sources: config.sources,
             follows_agents: config.follows_agents,
             reviews: Reviews::default(),
-            composed_by: WallClock::default(),
+            seen_by: WallClock::default(),
             departures: Departures::new(config.migration, config.departures_per_second),
             back_end: None,
             info: None,
@@ -328,6 +328,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             self.server.update_state(now, presentity, |_| true);
             self.state_changed(now, presentity);
         }
+        if passed.has(Cause::Sphere) {
+            self.state_changed(now, presentity);
+        }
         if passed.has(Cause::Policy) {
             self.review_named(now, presentity);
         }
@@ -377,9 +380,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if let Some(back_end) = &mut self.back_end {
             back_end.watcher.set_wall_clock(now, utc);
         }
-        if is_composed && self.composed_by.differs(now, utc) {
-            self.composed_by.set(now, utc);
-            self.compose_all(now);
+        if self.seen_by.differs(now, utc) {
+            self.seen_by.set(now, utc);
+            self.look_at_all(now, is_composed);
         }
         for presentity in affected {
             self.review_named(now, &presentity);

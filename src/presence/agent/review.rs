@@ -1,5 +1,6 @@
 //! Watchers that are judged again when the policy, the time or the presentity's state has changed.
 
+use core::time::Duration;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::pidf::Presence;
 use crate::presence::alarms::Cause;
 use crate::presence::policy::Policy;
 use crate::presence::rules_policy::RulesPolicy;
-use crate::rules::{Affected, CompiledRules, sphere_of};
+use crate::rules::{Affected, CompiledRules, next_sphere_bound, sphere_of};
 
 /// Watchers that one poll judges; some hundred microseconds.
 const WATCHERS_PER_POLL: usize = 256;
@@ -108,7 +109,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             return;
         }
         let state = self.state_of(now, presentity);
-        self.wake_for(now, presentity);
+        self.wake_for(now, presentity, state.as_ref());
         if (self.policy_mut()).state_changed(presentity, now, state.as_ref()) {
             self.review_named(now, presentity);
         }
@@ -124,11 +125,19 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         state.flatten()
     }
 
-    /// The policy goes by what a presentity's parts come to, which may be something else by then.
-    fn wake_for(&mut self, now: Timestamp, presentity: &str) {
+    /// The policy goes by what a presentity's parts come to, and by its sphere, which may be something else
+    /// by then.
+    fn wake_for(&mut self, now: Timestamp, presentity: &str, state: Option<&Presence>) {
         let until = (self.server).look_at(presentity, |_, (_, state, _)| state.composed_until);
         let package = self.server.package_mut();
         package.wake_for(presentity, now, until.flatten());
+        let known = package.stamps.utc(now).zip(state);
+        let wait = known.and_then(|(utc, state)| {
+            let bound = next_sphere_bound(state, utc)?;
+            Duration::try_from(bound - utc).ok()
+        });
+        let at = wait.map(|wait| now + wait);
+        package.alarms.set(presentity, Cause::Sphere, at);
     }
 
     fn is_reviewed(&self, presentity: &str) -> bool {
@@ -174,7 +183,9 @@ impl<F: Policy, B: SubscribeBodies> Agent<RulesPolicy<F>, B> {
         let affected = package.policy.replace(&name, rules, sphere);
         let is_due = package.alarms.is_due(&name, Cause::Policy, now);
         if uses_sphere {
-            self.wake_for(now, &name);
+            self.wake_for(now, &name, state.as_ref());
+        } else {
+            package.alarms.set(&name, Cause::Sphere, None);
         }
         match &affected {
             // The time has come for others as well, and they have not been looked at yet.

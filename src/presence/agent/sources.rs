@@ -39,14 +39,15 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         composition: impl Composition + Send + 'static,
     ) {
         self.server.package_mut().composition = Some(Box::new(composition));
-        self.compose_all(now);
+        self.look_at_all(now, true);
     }
 
-    /// What the same parts come to may be something else.
-    pub(super) fn compose_all(&mut self, now: Timestamp) {
+    /// What is known of presentities may mean something else; what the same parts come to, if they are composed
+    /// anew.
+    pub(super) fn look_at_all(&mut self, now: Timestamp, is_composed: bool) {
         let names: Vec<String> = (self.server.resource_names()).map(str::to_owned).collect();
         for name in names {
-            self.server.update_state(now, &name, |_| true);
+            self.server.update_state(now, &name, |_| is_composed);
             self.state_changed(now, &name);
         }
     }
