@@ -218,6 +218,7 @@ impl<P: Package> Server<P> {
             behind: false,
             waits: Waits::No,
             tells_change: false,
+            passed_over: false,
         });
         let has_several = context.identity.claims().nth(1).is_some();
         if has_several && let Some(subscription) = self.subscriptions.get_mut(key) {

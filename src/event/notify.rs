@@ -292,6 +292,7 @@ impl<P: Package> Server<P> {
         subscription.behind = false;
         subscription.spoken = false;
         subscription.waits = Waits::No;
+        subscription.passed_over = false;
         let tells_change = core::mem::take(&mut subscription.tells_change);
         subscription.open = Some(open);
         subscription.delivered = fingerprint;
@@ -528,6 +529,8 @@ impl<P: Package> Server<P> {
             next,
             again: false,
             seen: 0,
+            has_passed_over: false,
+            comes_back: false,
         };
         self.lanes.enter_round(key);
     }
@@ -538,9 +541,21 @@ impl<P: Package> Server<P> {
         while let Some(rest) = budget.checked_sub(1) {
             *budget = rest;
             let resource = self.resources.get_mut(key)?;
-            let Round::Walking { next, again, seen } = &mut resource.round else {
+            let Round::Walking {
+                next,
+                again,
+                seen,
+                has_passed_over,
+                comes_back,
+            } = &mut resource.round
+            else {
                 return None;
             };
+            if next.is_none() && *has_passed_over && !*comes_back {
+                *next = resource.subscriptions.first();
+                *comes_back = true;
+            }
+            let is_second = *comes_back;
             let (again, was_long) = (*again, *seen > LONG_WALK);
             *seen += 1;
             let Some((one_key, one)) = next.and_then(|index| self.subscriptions.entry(index))
@@ -562,7 +577,8 @@ impl<P: Package> Server<P> {
                 }
             }
             let leaves_by_itself = one.owed || one.hold().is_some();
-            if !one.is_live() || leaves_by_itself || self.now >= one.expires_at {
+            let is_told = is_second && !one.passed_over;
+            if !one.is_live() || is_told || leaves_by_itself || self.now >= one.expires_at {
                 continue;
             }
             if self.is_personal {
@@ -583,6 +599,9 @@ impl<P: Package> Server<P> {
                     WaitInRound::GoOn => continue,
                     WaitInRound::Stop(output) => return output,
                 }
+            }
+            if is_second && let Some(one) = self.subscriptions.get_mut(one_key) {
+                one.passed_over = false;
             }
             let document = self.document(variant)?;
             let differs = document.fingerprint != delivered;
@@ -620,6 +639,25 @@ impl<P: Package> Server<P> {
             Wait::For(variant, job) => (Some(variant), job.map(|job| Output::Protect(*job))),
             Wait::ForRoom => (None, None),
         };
+        if recipient.is_none()
+            && let Round::Walking {
+                has_passed_over,
+                comes_back: false,
+                ..
+            } = &mut resource.round
+        {
+            *has_passed_over = true;
+            if let Some(one) = self.subscriptions.get_mut(one) {
+                one.passed_over = true;
+            }
+            return match output {
+                Some(output) => {
+                    self.lanes.enter_round(resource_key);
+                    WaitInRound::Stop(Some(output))
+                }
+                None => WaitInRound::GoOn,
+            };
+        }
         if recipient.is_some() {
             // What is made for one alone holds up nobody else.
             resource.last_round = Some(self.now);

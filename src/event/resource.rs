@@ -50,11 +50,15 @@ pub(super) enum Round {
     /// They wait for the interval to pass.
     Due { timer: Key },
     /// They are going out: `next` is whose turn it is, a place in the list of subscriptions, after
-    /// `seen` others; then `again` from the beginning.
+    /// `seen` others; then `again` from the beginning. Those whose document is not ready are passed over
+    /// at first: nobody else waits for it.
     Walking {
         next: Option<u32>,
         again: bool,
         seen: u32,
+        has_passed_over: bool,
+        /// It comes back to them.
+        comes_back: bool,
     },
 }
 

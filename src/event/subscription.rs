@@ -36,6 +36,8 @@ pub(super) struct Subscription {
     pub(super) waits: Waits,
     /// The NOTIFY that is owed tells a change, for which it had to wait longer than its round.
     pub(super) tells_change: bool,
+    /// The round comes back to it when its document is ready.
+    pub(super) passed_over: bool,
     /// The best that its watcher's requests have shown.
     pub(super) signature: Signature,
     /// How it was established who its watcher is.

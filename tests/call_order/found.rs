@@ -258,8 +258,11 @@ impl Policy for Signing {
         Decision::Allow(View::full()).into()
     }
 
-    fn protection(&mut self, _: &ProtectionQuery<'_>) -> Protection {
-        self.0
+    fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
+        match query.accepts(self.0) {
+            true => self.0,
+            false => Protection::None,
+        }
     }
 }
 
@@ -341,4 +344,22 @@ fn one_who_waits_for_a_decision_is_not_called_active_for_want_of_a_document() {
     let outputs = driver.pass(17.0);
     assert_eq!(body_of(outputs.notify()), "");
     assert!(state_of(outputs.notify()).starts_with("pending;"));
+}
+
+#[test]
+fn nobody_waits_for_a_signature_that_is_for_others() {
+    let (mut driver, outputs) = signing(Protection::Signed, None, "600");
+    let (_, outputs) = sign(&mut driver, &outputs);
+    driver.answer_all(&outputs);
+    driver.subscribed(&Message::subscribe("sip:bruno@example.com", PIA, "b"));
+    driver.pass(6.0);
+    let document = Presence::new(PIA).with_tuple(Tuple::open("desk").with_note("away"));
+    let set = driver.role.set_presence(driver.now, PIA, document);
+    assert_eq!(set, Ok(()));
+    let outputs = driver.drain();
+    assert_eq!(field(outputs.notify(), "Call-ID"), Some("b"));
+    assert!(body_of(outputs.notify()).contains("away"));
+    let (plain, outputs) = sign(&mut driver, &outputs);
+    assert!(plain.contains("away"));
+    assert_eq!(field(outputs.notify(), "Call-ID"), Some("a"));
 }
