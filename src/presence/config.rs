@@ -32,8 +32,8 @@ pub struct AgentConfig {
     pub lasting: LastingState,
     /// What becomes of publications that their publisher has signed.
     pub signed_publications: SignedPublications,
-    /// Sources beside publications that one presentity may have, the registration counting as one.
-    /// Default 64.
+    /// Sources that one presentity may have beside publications and registered contacts: the
+    /// application's, and agents that are subscribed to. Default 64.
     pub sources: usize,
     /// How registered contacts are shown. Without a secret of its own the ids are made with one that the
     /// agent's entropy gives, so that they are others after a restart.

@@ -45,8 +45,10 @@ impl Sources {
         self.parts.iter().filter(move |part| part.source == source)
     }
 
+    /// How many there are, the registration aside.
     pub(super) fn len(&self) -> usize {
-        self.parts.len()
+        let counts = |part: &&OwnPart| part.source != Source::Registration;
+        self.parts.iter().filter(counts).count()
     }
 
     pub(super) fn has(&self, source: Source, name: &str) -> bool {
@@ -104,6 +106,6 @@ impl Sources {
     pub(super) fn next_end(&self) -> Option<Timestamp> {
         let parts = self.parts.iter().filter_map(|part| part.until);
         let contacts = self.contacts.iter().map(|contact| contact.expires_at);
-        parts.chain(contacts).min()
+        parts.chain(contacts).chain(self.spared_until).min()
     }
 }

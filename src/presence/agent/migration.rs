@@ -112,6 +112,19 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         Ok(count)
     }
 
+    /// A subscription began while the agent is being emptied.
+    pub(super) fn drain_one(&mut self, key: SubscriptionKey) {
+        let now = self.server.now();
+        let departures = &mut self.departures;
+        if departures.drain.is_some() {
+            departures.leaving.push_back(Leaving {
+                presentity: None,
+                keys: vec![key].into_iter(),
+            });
+            departures.next.get_or_insert(now);
+        }
+    }
+
     /// Goes back to serving. Who was sent away stays away until it comes back. Tells whether the agent was
     /// being emptied, or is empty for that.
     pub fn stop_draining(&mut self) -> bool {
@@ -148,7 +161,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             return Ok(Forwarded::PassOn);
         }
         let mut is_contact = false;
-        self.server.update_state(now, &name, |state| {
+        self.change_sources(now, &name, |state| {
             let sources = &mut state.sources;
             is_contact = sources.contacts.iter().any(|contact| contact.uri == target);
             if is_contact && is_no_agent && !sources.refused.iter().any(|uri| uri == target) {

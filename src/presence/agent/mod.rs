@@ -312,8 +312,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                     self.server.package_mut().wake_for(resource, now, None);
                 }
             }
-            ServerEvent::SubscriptionStarted { .. }
-            | ServerEvent::SubscriptionChanged { .. }
+            ServerEvent::SubscriptionStarted { subject, .. } => {
+                // One that came where nothing can be forwarded, or had waited for its body.
+                self.drain_one(subject.key);
+            }
+            ServerEvent::SubscriptionChanged { .. }
             | ServerEvent::ProtectionFailed { .. }
             | ServerEvent::NotifyRefused { .. } => {}
         }

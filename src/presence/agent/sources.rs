@@ -171,8 +171,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     pub(super) fn end_sources(&mut self, now: Timestamp, presentity: &str) {
         let registrations = self.registrations.clone();
         let mut contacts_ended = false;
+        let mut may_be_sent_again = false;
         let changed = self.change_sources(now, presentity, |state| {
             let changed = state.sources.expire(now);
+            let spared = &mut state.sources.spared_until;
+            may_be_sent_again = spared.take_if(|until| *until <= now).is_some();
             let contacts = &mut state.sources.contacts;
             let before = contacts.len();
             contacts.retain(|contact| now < contact.expires_at);
@@ -187,12 +190,12 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                 .flatten();
             fewer.is_some_and(|document| show_registration(now, document, state)) || changed
         });
-        if changed || contacts_ended {
+        if changed || contacts_ended || may_be_sent_again {
             self.follow_agents(now, presentity);
         }
     }
 
-    fn change_sources(
+    pub(super) fn change_sources(
         &mut self,
         now: Timestamp,
         presentity: &str,
