@@ -13,11 +13,11 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use presentity::engine::{ServerTransaction, Timestamp};
 use presentity::event::{
-    Assurance, Authorization, Decision, Identity, Output, Package, Profile, RenderRequest,
-    RequestContext, Server, ServerConfig, SubscribeQuery, SubscriptionKey, Unreadable, Unserved,
-    View,
+    Assurance, Authorization, Decision, Identity, Output, Package, Profile, PublishedBody,
+    RenderRequest, RequestContext, Server, ServerConfig, SubscribeQuery, SubscriptionKey,
+    Unreadable, Unserved, View,
 };
-use presentity::sip::{MediaType, OutgoingRequest, RequestRef, ResponseRef, Uri};
+use presentity::sip::{OutgoingRequest, RequestRef, ResponseRef, Uri};
 use presentity::winfo::{
     RecommendedInfoPolicy, WatcherInfoConfig, WatcherInfoServer, WatcherInfoServerOutput,
 };
@@ -41,7 +41,7 @@ impl Package for Plain {
         Decision::Allow(View::full()).into()
     }
 
-    fn read_publication(&mut self, _: &MediaType<'_>, _: &Bytes) -> Result<(), Unreadable> {
+    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
         Err(Unreadable(String::new()))
     }
 

@@ -14,7 +14,7 @@ use rsipstack::transaction::{Transaction, TransactionReceiver};
 use tokio::time::{Instant, sleep_until};
 
 use super::answers::Answers;
-use super::digest::Credentials;
+use super::digest::{Credentials, Declined};
 use super::endpoint::{Endpoint, Outcome};
 use crate::adapter::{Reply, message};
 
@@ -100,6 +100,15 @@ macro_rules! roles {
 }
 
 roles!(Watcher, WatcherInfoSubscriber);
+
+/// Why a challenge was declined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unanswered {
+    #[error("credentials are asked for")]
+    NoCredentials,
+    #[error(transparent)]
+    Declined(Declined),
+}
 
 /// A role on the stack.
 pub(crate) struct Link<R> {
@@ -215,15 +224,13 @@ impl<R: Role> Link<R> {
     /// Answers a challenge, or declines to.
     ///
     /// # Errors
-    /// Why it was declined, for people to read.
-    pub(crate) fn answer(&mut self, need: &NeedCredentials) -> Result<(), String> {
+    /// Why it was declined.
+    pub(crate) fn answer(&mut self, need: &NeedCredentials) -> Result<(), Unanswered> {
         let now = self.now();
         let transaction = need.transaction();
         let answer = match &mut self.answers {
-            None => Err("credentials are asked for: give --auth USER:PASSWORD".to_owned()),
-            Some(answers) => answers
-                .answer(need)
-                .map_err(|declined| declined.to_string()),
+            None => Err(Unanswered::NoCredentials),
+            Some(answers) => answers.answer(need).map_err(Unanswered::Declined),
         };
         let value = answer.as_deref().ok();
         let answered = self.role.take_credentials(now, transaction, value);

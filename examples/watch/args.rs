@@ -29,9 +29,9 @@ Usage: watch URI... [OPTIONS]
   --winfo                Not whose presence, but who watches it and who asks to: of
                          your own URI [default: that of --from]
   --decide FILE          Write what you answer into this presence rules document,
-                         which your server has to read; it is made when it is not
-                         there. Commands are read from standard input; `help` lists
-                         them
+                         which your server has to read; when it is not there it is
+                         made, and everybody has to ask. Commands are read from
+                         standard input; `help` lists them
   --proxy ADDR:PORT      Send everything there, by TCP with ;transport=tcp; a name
                          is looked up as an address
   --auth USER:PASSWORD   Answer Digest challenges

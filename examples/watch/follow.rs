@@ -1,6 +1,5 @@
 //! The task that follows who watches its user, and writes down what the user says about them.
 
-use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,17 +13,18 @@ use presentity::winfo::{
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::adapter;
+use crate::adapter::{self, wall_clock};
 use crate::args::Args;
 use crate::client::endpoint::Endpoint;
 use crate::client::link::Link;
 use crate::command::{self, Command};
 use crate::json::{member, string};
+use crate::question::{Question, Unclear};
 use crate::roll::{PACKAGE, Roll};
 use crate::rules_file::{Answer, RulesFile, Somebody};
 use crate::subscription::{
     CLOSING_LIMIT, DELAYED, UNCONFIRMED, account, how_over, phase_name, why_ended, why_failed,
-    why_refused,
+    why_refused, why_unanswered,
 };
 use crate::summary::one_line;
 use crate::table::Table;
@@ -51,10 +51,7 @@ struct Following {
     remark: String,
     /// Where answers go.
     rules: Option<RulesFile>,
-    /// Who was asked about last.
-    asked: Option<Somebody>,
-    /// The user's word about these is known, be it that it comes later.
-    answered: BTreeSet<String>,
+    question: Question,
     /// Nothing more will come.
     is_over: bool,
     /// Of a fetch.
@@ -108,8 +105,7 @@ pub(crate) async fn run(
         is_complete: false,
         remark: String::new(),
         rules,
-        asked: None,
-        answered: BTreeSet::new(),
+        question: Question::default(),
         is_over: false,
         was_answered: false,
     };
@@ -159,8 +155,8 @@ impl Following {
             WatcherInfoOutput::Send(request) => self.link.send(request),
             WatcherInfoOutput::Respond(response) => self.link.respond(&response),
             WatcherInfoOutput::NeedCredentials(need) => {
-                if let Err(problem) = self.link.answer(&need) {
-                    self.complain(&problem);
+                if let Err(why) = self.link.answer(&need) {
+                    self.complain(&why_unanswered(why));
                 }
             }
             WatcherInfoOutput::Resolve(resolve) => {
@@ -231,15 +227,15 @@ impl Following {
 
     fn changed(&mut self, changes: &[WatcherChange], is_complete: bool) {
         self.is_complete = is_complete;
-        self.roll.update(&self.link.role, self.key);
+        self.look();
         for change in changes.iter().filter(|it| *it.package == *PACKAGE) {
             if change.asks()
                 && let Some(somebody) =
                     (change.after.as_ref()).and_then(|entry| Somebody::parse(&entry.uri))
             {
-                self.answered.remove(&somebody.address);
+                self.question.asked_again(&somebody);
             }
-            let (words, members) = watcher_report::change(change);
+            let (words, members) = watcher_report::change(change, wall_clock());
             self.tell("watcher", words, members);
         }
         let (words, members) = watcher_report::count(&self.roll.entries, is_complete);
@@ -251,23 +247,23 @@ impl Following {
         if self.rules.is_none() || self.is_over {
             return;
         }
-        let mut next = None;
-        for somebody in (self.roll.undecided()).filter_map(|it| Somebody::parse(&it.uri)) {
-            if self.answered.contains(&somebody.address) {
-                continue;
-            }
-            if self.asked.as_ref() == Some(&somebody) {
-                return;
-            }
-            next.get_or_insert(somebody);
-        }
-        if let (View::Lines, Some(somebody)) = (&self.view, &next) {
+        let waiting = self.roll.undecided();
+        let waiting = waiting.filter_map(|it| Somebody::parse(&it.uri));
+        let next = self.question.next(Instant::now(), waiting);
+        if let (View::Lines, Some(somebody)) = (&self.view, next) {
             say(format_args!(
                 "May {} watch {}? allow, block, polite-block or later",
                 somebody.uri, self.uri
             ));
         }
-        self.asked = next;
+    }
+
+    /// Whom an answer without a name is about; a program has to name somebody.
+    fn meant(&self) -> Result<Somebody, Unclear> {
+        match self.view {
+            View::Json => Err(Unclear::Nobody),
+            _ => self.question.meant(Instant::now()),
+        }
     }
 
     /// Does what the user says; whether that is to stop.
@@ -283,9 +279,9 @@ impl Following {
                 _ => say(watcher_report::rows(&self.roll.entries).join("\n")),
             },
             Command::Odd(problem) => self.error(problem),
-            Command::Answer(answer, somebody) => match somebody.or_else(|| self.asked.clone()) {
-                Some(somebody) => self.answer(&somebody, answer),
-                None => self.error(format!("{}: nobody was asked about", answer.as_str())),
+            Command::Answer(answer, somebody) => match somebody.map_or_else(|| self.meant(), Ok) {
+                Ok(somebody) => self.answer(&somebody, answer),
+                Err(problem) => self.error(format!("{}: {problem}", answer.as_str())),
             },
         }
         false
@@ -299,7 +295,7 @@ impl Following {
             Ok(in_force) => in_force,
             Err(problem) => return self.error(problem.to_string()),
         };
-        self.answered.insert(somebody.address.clone());
+        self.question.answered(somebody);
         let wanted = answer.handling();
         let mut words = format!("{} {}: written", answer.as_str(), somebody.uri);
         match (wanted, in_force) {
@@ -375,8 +371,16 @@ impl Following {
         }
     }
 
+    fn look(&mut self) {
+        let tables = self.link.role.tables(self.key);
+        self.roll.update(wall_clock(), tables);
+    }
+
     fn draw(&mut self) {
-        self.roll.update(&self.link.role, self.key);
+        // What was known last stays on the screen.
+        if !self.is_over {
+            self.look();
+        }
         let state = self.state();
         let View::Table(table, last) = &mut self.view else {
             return;

@@ -46,6 +46,7 @@ mod args;
 mod command;
 mod follow;
 mod json;
+mod question;
 mod report;
 mod roll;
 mod rules_file;

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use presentity::event::{NotifierKey, OwnSubscriptionKey};
-use presentity::winfo::{WatcherEntry, WatcherInfoSubscriber, WatcherStatus};
+use presentity::event::NotifierKey;
+use presentity::winfo::{WatcherEntry, WatcherStatus, WatcherTable};
 use time::{Duration, OffsetDateTime};
 
-use crate::adapter::wall_clock;
 use crate::summary::one_line;
 
 /// The package whose watchers are shown; others may be in the same documents.
@@ -38,9 +37,8 @@ pub(crate) struct Roll {
 type Seconds = (Option<u64>, Option<u64>);
 
 impl Entry {
-    /// An entry of a document that has just come.
-    pub(crate) fn of(entry: &WatcherEntry) -> Self {
-        let now = wall_clock();
+    /// An entry of a document that has come now.
+    pub(crate) fn of(entry: &WatcherEntry, now: OffsetDateTime) -> Self {
         let now = now.replace_nanosecond(0).unwrap_or(now);
         let seconds = |seconds: u64| i64::try_from(seconds).ok().map(Duration::seconds);
         let since = entry.duration_subscribed.and_then(seconds);
@@ -58,9 +56,14 @@ impl Entry {
 
 impl Roll {
     /// Looks at what is known, if there was a document since.
-    pub(crate) fn update(&mut self, subscriber: &WatcherInfoSubscriber, key: OwnSubscriptionKey) {
-        let tables = || subscriber.tables(key);
-        let versions = tables().map(|(notifier, table)| (notifier, table.version()));
+    pub(crate) fn update<'a>(
+        &mut self,
+        now: OffsetDateTime,
+        tables: impl Iterator<Item = (Option<NotifierKey>, &'a WatcherTable)>,
+    ) {
+        let tables: Vec<_> = tables.collect();
+        let versions = tables.iter();
+        let versions = versions.map(|(notifier, table)| (*notifier, table.version()));
         let versions: Vec<_> = versions.collect();
         if versions == self.versions {
             return;
@@ -68,14 +71,14 @@ impl Roll {
         self.versions = versions;
         let before = std::mem::take(&mut self.entries);
         let mut known = std::mem::take(&mut self.places);
-        for (notifier, table) in tables() {
+        for (notifier, table) in tables {
             for row in table.rows().filter(|row| row.package == PACKAGE) {
                 let name = (notifier, row.entry.id.clone());
                 let seconds = (row.entry.duration_subscribed, row.entry.expiration);
                 // Seconds that were there before are those of an older document.
                 let old = known.remove(&name).filter(|(_, it)| *it == seconds);
                 let old = old.and_then(|(place, _)| before.get(place));
-                let mut entry = Entry::of(row.entry);
+                let mut entry = Entry::of(row.entry, now);
                 if let Some(old) = old {
                     (entry.since, entry.until) = (old.since, old.until);
                 }
@@ -88,5 +91,65 @@ impl Roll {
     pub(crate) fn undecided(&self) -> impl Iterator<Item = &Entry> {
         let entries = self.entries.iter();
         entries.filter(|entry| entry.status.is_undecided())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use presentity::winfo::{WatcherEvent, WatcherInfo, WatcherList};
+
+    fn document(version: u32, uris: &[&str], seconds: (u64, u64)) -> WatcherInfo {
+        let mut list = WatcherList::new("sip:anna@example.org", PACKAGE);
+        for uri in uris {
+            let (status, event) = (WatcherStatus::Active, WatcherEvent::Approved);
+            let mut entry = WatcherEntry::new(*uri, *uri, status, event);
+            (entry.duration_subscribed, entry.expiration) = (Some(seconds.0), Some(seconds.1));
+            list.watchers.push(entry);
+        }
+        let mut info = WatcherInfo::default();
+        info.version = version;
+        info.is_full = version == 0;
+        info.lists.push(list);
+        info
+    }
+
+    #[test]
+    fn moments_are_counted_from_the_document_that_told_the_seconds() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::hours(5);
+        let (mut roll, mut table) = (Roll::default(), WatcherTable::default());
+        let mut take = |roll: &mut Roll, info, now| {
+            table.apply(info);
+            roll.update(now, [(None, &table)].into_iter());
+        };
+        take(
+            &mut roll,
+            document(0, &["sip:b@c.d", "sip:e@f.g"], (60, 600)),
+            now,
+        );
+        let moments = |roll: &Roll, place: usize| {
+            let entry = &roll.entries[place];
+            (entry.since.unwrap() - now, entry.until.unwrap() - now)
+        };
+        let at_first = (Duration::seconds(-60), Duration::seconds(600));
+        assert_eq!(moments(&roll, 0), at_first);
+        // A document about one of them says nothing of the other.
+        let later = now + Duration::seconds(100);
+        take(&mut roll, document(1, &["sip:e@f.g"], (160, 900)), later);
+        assert_eq!(moments(&roll, 0), at_first);
+        assert_eq!(
+            moments(&roll, 1),
+            (Duration::seconds(-60), Duration::seconds(1000))
+        );
+    }
+
+    #[test]
+    fn seconds_beyond_all_calendars_are_no_moment() {
+        let (status, event) = (WatcherStatus::Active, WatcherEvent::Approved);
+        let mut entry = WatcherEntry::new("a", "sip:b@c.d", status, event);
+        entry.duration_subscribed = Some(u64::MAX);
+        entry.expiration = Some(u64::MAX / 4);
+        let entry = Entry::of(&entry, OffsetDateTime::UNIX_EPOCH);
+        assert_eq!((entry.since, entry.until), (None, None));
     }
 }

@@ -25,7 +25,7 @@ use crate::signers::Seal;
 use crate::smime::Keys;
 use crate::subscription::{
     CLOSING_LIMIT, DELAYED, UNCONFIRMED, account, how_over, phase_name, why_ended, why_failed,
-    why_refused,
+    why_refused, why_unanswered,
 };
 use crate::summary::{Summary, changes, one_line};
 use crate::table::{self, Row, Table};
@@ -160,8 +160,8 @@ impl Watching {
             WatcherOutput::Send(request) => self.link.send(request),
             WatcherOutput::Respond(response) => self.link.respond(&response),
             WatcherOutput::NeedCredentials(need) => {
-                if let Err(problem) = self.link.answer(&need) {
-                    self.complain(problem);
+                if let Err(why) = self.link.answer(&need) {
+                    self.complain(why_unanswered(why));
                 }
             }
             WatcherOutput::Resolve(resolve) => {

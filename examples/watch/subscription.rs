@@ -12,6 +12,7 @@ use presentity::sip::Uri;
 use crate::adapter::message;
 use crate::args::Args;
 use crate::client::endpoint::Endpoint;
+use crate::client::link::Unanswered;
 
 /// How long the last words may take; the rest of three seconds is for the way out.
 pub(crate) const CLOSING_LIMIT: Duration = Duration::from_millis(2500);
@@ -55,6 +56,13 @@ pub(crate) fn phase_name(phase: Option<OwnSubscriptionPhase>) -> &'static str {
         Some(OwnSubscriptionPhase::Leaving) => "leaving",
         Some(_) => "held",
         None => "over",
+    }
+}
+
+pub(crate) fn why_unanswered(why: Unanswered) -> String {
+    match why {
+        Unanswered::NoCredentials => format!("{why}: give --auth USER:PASSWORD"),
+        Unanswered::Declined(_) => why.to_string(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::report::basic_name;
 use crate::summary::{Summary, one_line};
 
 /// Columns for the URI, at most.
-const WIDEST_URI: usize = 40;
+pub(crate) const WIDEST_URI: usize = 40;
 
 /// A presentity in the table.
 #[derive(Debug, Clone, Copy)]
@@ -53,15 +53,15 @@ impl Table {
     }
 }
 
-/// The columns of the first column, which has these URIs.
-pub(crate) fn width_of<'a>(uris: impl Iterator<Item = &'a str>) -> usize {
+/// The columns for these URIs.
+pub(crate) fn width_of<'a>(uris: impl Iterator<Item = &'a str>, most: usize) -> usize {
     let widest = uris.map(|uri| uri.chars().count()).max();
-    widest.unwrap_or(0).clamp(3, WIDEST_URI)
+    widest.unwrap_or(0).clamp(3, most)
 }
 
 /// Presentities; `last` is a line below them.
 pub(crate) fn lines(rows: &[Row<'_>], last: &str) -> Vec<String> {
-    let width = width_of(rows.iter().map(|row| row.uri));
+    let width = width_of(rows.iter().map(|row| row.uri), WIDEST_URI);
     let mut lines = vec![format!(
         "{:width$}     IS       SINCE           SUBSCRIPTION  NOTES",
         "WHO"

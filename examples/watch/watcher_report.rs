@@ -71,8 +71,8 @@ impl WatcherReport<'_> {
     }
 }
 
-/// What has become of one subscription, in words and as members.
-pub(crate) fn change(change: &WatcherChange) -> (String, Vec<String>) {
+/// What has become of one subscription by a document that has come now, in words and as members.
+pub(crate) fn change(change: &WatcherChange, now: OffsetDateTime) -> (String, Vec<String>) {
     let what = match change.kind() {
         WatcherChangeKind::Added => "added",
         WatcherChangeKind::Changed => "changed",
@@ -81,7 +81,7 @@ pub(crate) fn change(change: &WatcherChange) -> (String, Vec<String>) {
     let Some(entry) = change.after.as_ref().or(change.before.as_ref()) else {
         return (what.to_owned(), Vec::new());
     };
-    let entry = Entry::of(entry);
+    let entry = Entry::of(entry, now);
     let is_mentioned = change.after.is_some();
     let mut words = match is_mentioned {
         true => format!("{what} {}", in_words(&entry)),
@@ -105,11 +105,12 @@ pub(crate) fn count(entries: &[Entry], is_complete: bool) -> (String, Vec<String
     let undecided = entries.iter().filter(|it| it.status.is_undecided()).count();
     let others = entries.len() - undecided;
     let mut words = match (others, undecided) {
+        (0, 0) if !is_complete => "nothing is known".to_owned(),
         (0, 0) => "nobody watches".to_owned(),
         (others, 0) => format!("watchers: {others}"),
         (others, undecided) => format!("watchers: {others}, and {undecided} to decide about"),
     };
-    if !is_complete {
+    if !is_complete && !entries.is_empty() {
         words.push_str(", as far as is known");
     }
     let members = vec![
@@ -157,24 +158,24 @@ fn in_words(entry: &Entry) -> String {
 
 /// All rows, those first that wait for a word.
 pub(crate) fn rows(entries: &[Entry]) -> Vec<String> {
-    rows_up_to(entries, usize::MAX)
+    rows_up_to(entries, usize::MAX, usize::MAX)
 }
 
 /// The table that changes in place, a line above it and one below.
 pub(crate) fn screen(entries: &[Entry], first: &str, last: &str) -> Vec<String> {
     let mut lines = vec![first.to_owned()];
-    lines.extend(rows_up_to(entries, MOST_ROWS));
+    lines.extend(rows_up_to(entries, MOST_ROWS, table::WIDEST_URI));
     lines.push(last.to_owned());
     lines
 }
 
-fn rows_up_to(entries: &[Entry], most: usize) -> Vec<String> {
+fn rows_up_to(entries: &[Entry], most: usize, widest: usize) -> Vec<String> {
     let of = |undecided: bool| {
         let entries = entries.iter();
         entries.filter(move |it| it.status.is_undecided() == undecided)
     };
     let shown: Vec<&Entry> = of(true).chain(of(false)).take(most).collect();
-    let width = table::width_of(shown.iter().map(|entry| entry.uri.as_str()));
+    let width = table::width_of(shown.iter().map(|entry| entry.uri.as_str()), widest);
     let mut lines = vec![format!(
         "{:width$}  STATUS      BY           SINCE            UNTIL            NAME",
         "WHO"
@@ -230,7 +231,7 @@ mod tests {
     fn a_change_is_a_line_and_an_object() {
         let mut table = WatcherTable::default();
         let asks = table.apply(document(0, WatcherStatus::Pending, WatcherEvent::Subscribe));
-        let (words, members) = change(&asks.changes[0]);
+        let (words, members) = change(&asks.changes[0], OffsetDateTime::UNIX_EPOCH);
         let name = "sip:bjarne@example.org \"Bjarne [2J\"";
         assert_eq!(words, format!("added {name} pending (subscribe); asks"));
         let report = WatcherReport {
@@ -251,7 +252,7 @@ mod tests {
             r#"{"uri":"sip:anna@example.org","event":"watcher","state":"active","what":"added","watcher":{"uri":"sip:bjarne@example.org","name":"Bjarne [2J","status":"pending","event":"subscribe","since":null,"until":null},"before":null,"asks":true}"#
         );
         let let_in = table.apply(document(1, WatcherStatus::Active, WatcherEvent::Approved));
-        let (words, members) = change(&let_in.changes[0]);
+        let (words, members) = change(&let_in.changes[0], OffsetDateTime::UNIX_EPOCH);
         assert_eq!(words, format!("changed {name} active (approved)"));
         assert_eq!(members[2..], [r#""before":"pending""#, r#""asks":false"#]);
         let over = table.apply(document(
@@ -259,11 +260,11 @@ mod tests {
             WatcherStatus::Terminated,
             WatcherEvent::Timeout,
         ));
-        let (words, _) = change(&over.changes[0]);
+        let (words, _) = change(&over.changes[0], OffsetDateTime::UNIX_EPOCH);
         assert_eq!(words, format!("gone {name} terminated (timeout)"));
         table.apply(document(3, WatcherStatus::Active, WatcherEvent::Subscribe));
         let forgotten = table.clear();
-        let (words, members) = change(&forgotten[0]);
+        let (words, members) = change(&forgotten[0], OffsetDateTime::UNIX_EPOCH);
         assert_eq!(words, "gone sip:bjarne@example.org, without a word");
         assert!(members[1].contains(r#""status":null,"event":null"#));
     }
@@ -277,8 +278,14 @@ mod tests {
         let of = |line: &str, word: &str| line.split(word).next().map(str::len);
         assert_eq!(of(&lines[0], "STATUS"), of(&lines[2], "active"));
         assert_eq!(of(&lines[0], "SINCE"), of(&lines[1], "01-01 "));
-        let many = vec![active; MOST_ROWS + 3];
+        // Who is listed can be named; who is on the screen stands in a column.
+        let long = format!("sip:{}@example.org", "a".repeat(100));
+        let long = entry(&long, WatcherStatus::Active);
+        assert!(rows(std::slice::from_ref(&long))[1].starts_with(&long.uri));
+        let mut many = vec![active; MOST_ROWS + 2];
+        many.insert(0, long);
         let lines = screen(&many, "above", "below");
+        assert_eq!(of(&lines[2], "active"), Some(table::WIDEST_URI + 2));
         // Above, head, rows, how many are left out, below.
         assert_eq!(lines.len(), MOST_ROWS + 4);
         assert_eq!(lines[MOST_ROWS + 2], "and 3 more");
@@ -290,5 +297,6 @@ mod tests {
         let expected = [r#""watching":0"#, r#""undecided":1"#, r#""complete":false"#];
         assert_eq!(members, expected);
         assert_eq!(count(&[], true).0, "nobody watches");
+        assert_eq!(count(&[], false).0, "nothing is known");
     }
 }

@@ -243,6 +243,9 @@ fn a_program_answers_beside_rules_that_others_wrote() {
             "\"asks\":true",
         ],
     );
+    // Who reads objects was asked nothing in words.
+    window.process.tell("allow");
+    hears(&mut window, &["event=error", "name somebody"]);
     window.process.tell("allow sip:bjarne@example.org");
     hears(
         &mut window,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::config::WatcherInfoConfig;
-use super::package::{InfoPackage, has_scheme};
+use super::package::{InfoPackage, uri_of};
 use super::policy::InfoPolicy;
 use super::table::{Sight, Table};
 use super::undecided::UndecidedTable;
@@ -14,7 +14,7 @@ use crate::event::{
     Decision, EndReason, Output, Package, Reason, Server, ServerConfig, ServerEvent, Subject,
     SubscriptionInfo, SubscriptionKey,
 };
-use crate::winfo::{WatcherEvent, WatcherStatus};
+use crate::winfo::{WatcherEntry, WatcherEvent, WatcherStatus};
 
 /// What one level has done that its server does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -406,10 +406,14 @@ impl<P: InfoPolicy> Level<P> {
     }
 }
 
-/// Whether the URI of a watcher has no more octets than it may.
+/// Whether the URI of a watcher has no more octets than it may, and none that no document can hold.
 fn fits(watcher: &str, most: usize) -> bool {
-    let scheme = if has_scheme(watcher) { 0 } else { "sip:".len() };
-    watcher.len() + scheme <= most
+    let uri = uri_of(watcher);
+    let shown = uri.len() <= most;
+    shown
+        && WatcherEntry::new("w", uri, WatcherStatus::Active, WatcherEvent::Subscribe)
+            .check()
+            .is_ok()
 }
 
 /// A row for a subscription that was there before anybody watched; tells whether it waits for a decision.

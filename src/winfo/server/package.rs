@@ -162,7 +162,7 @@ pub(super) fn uri_of(address: &str) -> String {
 }
 
 /// The address of a SIP or pres URI is without its scheme: a colon in it is that of a port.
-pub(super) fn has_scheme(address: &str) -> bool {
+fn has_scheme(address: &str) -> bool {
     let head = match address.split_once('@') {
         Some((user, _)) => user,
         None => address,
