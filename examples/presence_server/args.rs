@@ -72,8 +72,8 @@ Usage: presence_server (--accounts FILE | --no-auth) [OPTIONS]
 
 What devices have registered decides where --migrate and --follow-agents lead, so that
 both take --presence-from-registrations, like --show-contacts. Keys and certificates are
-files in PEM; they take the Cargo feature smime. Commands
-are read from standard input; `help` lists them.
+files in PEM; they take the Cargo feature smime. Commands are read from standard input;
+`help` lists them.
 ";
 
 /// What a watcher gets of whom nothing was decided.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use presentity::engine::Timestamp;
 use presentity::rules::{CompiledRules, RulesLimits, Ruleset};
 use presentity::sip::Uri;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -40,8 +41,16 @@ pub(crate) struct RulesFolder {
 struct Known {
     path: PathBuf,
     stamp: Stamp,
-    in_force: Ruleset,
+    /// What was read last, be it of no use; nothing when it could not be read.
+    seen: Option<Digest>,
+    /// What is in force; nothing for rules that show nothing to anybody as there was nothing of use yet.
+    in_force: Option<Digest>,
+    /// What is wrong with it.
+    problem: Option<String>,
 }
+
+/// SHA-256 of the octets of a file.
+type Digest = [u8; 32];
 
 /// By what a change of a file is told without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,46 +147,64 @@ impl RulesFolder {
         // Looked at first: what changes meanwhile is another change.
         let stamp = Stamp::of(&path);
         let known = self.files.get_mut(&presentity);
+        let is_new = known.is_none();
         let is_same = (known.as_ref()).is_some_and(|it| it.stamp == stamp && it.path == path);
         if which == Which::Changed && is_same {
             return;
         }
-        let rules = match read_rules(&path) {
-            Ok(rules) => rules,
-            Err(problem) => {
-                let kept = match known.is_some() {
-                    true => "what was in force stays",
-                    false => "nobody is shown anything",
-                };
-                let problem = format!("{}: {problem}; {kept}", path.display());
-                found.problems.push(problem);
-                match known {
-                    Some(known) => {
-                        known.stamp = stamp;
-                        return;
-                    }
-                    None => Ruleset::new(),
-                }
-            }
-        };
-        let unknown = rules.not_understood().count();
-        if unknown > 0 {
-            let problem = format!("{unknown} elements are not understood and give nothing");
-            found
-                .problems
-                .push(format!("{}: {problem}", path.display()));
-        }
-        let differs = known.as_ref().is_none_or(|known| known.in_force != rules);
-        if differs {
-            let compiled = CompiledRules::of(&rules);
-            found.changes.push((presentity.clone(), Some(compiled)));
-        }
-        let known = Known {
+        let octets = read_octets(&path);
+        let seen = octets
+            .as_ref()
+            .ok()
+            .map(|it| Digest::from(Sha256::digest(it)));
+        let mut next = Known {
             path,
             stamp,
-            in_force: rules,
+            seen,
+            in_force: known.as_ref().and_then(|known| known.in_force),
+            problem: None,
         };
-        self.files.insert(presentity, known);
+        if let Some(known) = known
+            && known.seen == seen
+            && seen.is_some()
+        {
+            next.problem = known.problem.take();
+        } else {
+            let rules = octets.and_then(|octets| {
+                let rules = Ruleset::read_with(&octets, &RulesLimits::default());
+                rules.map_err(|error| error.to_string())
+            });
+            let mut put = |rules| {
+                let compiled = CompiledRules::of(rules);
+                found.changes.push((presentity.clone(), Some(compiled)));
+            };
+            match &rules {
+                Ok(rules) => {
+                    let unknown = rules.not_understood().count();
+                    next.problem = (unknown > 0)
+                        .then(|| format!("{unknown} elements are not understood and give nothing"));
+                    if next.in_force != seen {
+                        put(rules);
+                        next.in_force = seen;
+                    }
+                }
+                Err(problem) => {
+                    if is_new {
+                        put(&Ruleset::new());
+                    }
+                    let kept = match next.in_force {
+                        Some(_) => "what was in force stays",
+                        None => "nobody is shown anything",
+                    };
+                    next.problem = Some(format!("{problem}; {kept}"));
+                }
+            }
+        }
+        if let Some(problem) = &next.problem {
+            let problem = format!("{}: {problem}", next.path.display());
+            found.problems.push(problem);
+        }
+        self.files.insert(presentity, next);
     }
 }
 
@@ -205,15 +232,14 @@ fn presentity_of(path: &Path) -> Option<Result<String, &'static str>> {
     Some(address.ok_or("a file of rules is called user@domain.xml"))
 }
 
-fn read_rules(path: &Path) -> Result<Ruleset, String> {
-    let limits = RulesLimits::default();
-    let most = u64::try_from(limits.xml.bytes).unwrap_or(u64::MAX);
+fn read_octets(path: &Path) -> Result<Vec<u8>, String> {
+    let most = u64::try_from(RulesLimits::default().xml.bytes).unwrap_or(u64::MAX);
     let mut octets = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    // One more, so that the reader sees that it is too much.
+    // One more, so that the reader of rules sees that it is too much.
     let read = file.take(most.saturating_add(1)).read_to_end(&mut octets);
     read.map_err(|error| error.to_string())?;
-    Ruleset::read_with(&octets, &limits).map_err(|error| error.to_string())
+    Ok(octets)
 }
 
 /// Puts rules in force.
