@@ -10,7 +10,7 @@ use bytes::Bytes;
 use presentity::engine::{FlowId, ServerTransaction};
 use presentity::event::{Failure, Forward, Forwarded, Identity, RequestContext};
 use presentity::presence::Policy;
-use presentity::sip::{HeaderName, NameAddr, RequestRef, Uri, split_list};
+use presentity::sip::{HeaderName, NameAddr, RequestRef, split_list};
 use rsipstack::sip::Transport;
 
 use super::outgoing::Outgoing;
@@ -105,7 +105,7 @@ impl Kept {
     fn forwarded_to(
         &self,
         id: u64,
-        target: &str,
+        (target, keeps_uri): (&str, bool),
         is_here: impl Fn(&str) -> bool,
     ) -> Result<ForwardedRequest, Reply> {
         let request = self.request();
@@ -137,9 +137,7 @@ impl Kept {
         {
             routes.remove(0);
         }
-        // A target without a user is another server, which is asked for the same presentity.
-        let is_server = matches!(Uri::parse(target), Ok(Uri::Sip(uri)) if uri.user().is_none());
-        let uri = if is_server { &self.uri } else { target };
+        let uri = if keeps_uri { &self.uri } else { target };
         let next_hop = match routes.first() {
             Some(route) => uri_of(route).ok_or_else(|| Reply::new(400))?,
             None => target.to_owned(),
@@ -238,7 +236,7 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
         let request = match &mut entry.kept {
             Some(kept) if !is_full && kept.tries < MAX_TRIES => {
                 kept.tries += 1;
-                kept.forwarded_to(id, &forward.target, is_here)
+                kept.forwarded_to(id, (&forward.target, forward.keeps_uri), is_here)
             }
             _ => Err(unavailable()),
         };
@@ -352,7 +350,9 @@ mod tests {
 
     fn forwarded(fields: &[(&str, &str)], target: &str) -> Result<ForwardedRequest, u16> {
         let is_here = |uri: &str| uri.starts_with(HERE);
-        let request = kept(fields).forwarded_to(7, target, is_here);
+        // Another server has no user.
+        let keeps_uri = !target.contains('@');
+        let request = kept(fields).forwarded_to(7, (target, keeps_uri), is_here);
         request.map_err(|reply| reply.status)
     }
 

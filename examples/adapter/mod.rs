@@ -344,9 +344,6 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
                     let now = self.now();
                     let end = Termination::new(Reason::Deactivated);
                     self.agent.terminate_all(now, end);
-                    if let Some(info) = self.agent.watcher_info_mut() {
-                        info.terminate_all(now, end);
-                    }
                     closing = Instant::now().checked_add(CLOSING_LIMIT);
                 }
                 () = tokio::task::yield_now(), if !idle => {}

@@ -56,8 +56,11 @@ pub struct Forward {
     pub transaction: ServerTransaction,
     /// The canonical name of the resource.
     pub resource: Arc<str>,
-    /// The Request-URI to forward it with: of a contact of the resource, or of another server.
+    /// Where it goes: to a contact of the resource, or to another server.
     pub target: Arc<str>,
+    /// Whether the target is only the next hop, and the Request-URI stays what it is: the other server is
+    /// asked for the same resource. Otherwise the target is the Request-URI to forward it with.
+    pub keeps_uri: bool,
 }
 
 /// What a host does with the outcome of a request that it has forwarded.

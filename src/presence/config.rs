@@ -35,6 +35,8 @@ pub struct AgentConfig {
     /// Sources that one presentity may have beside publications and registered contacts: the
     /// application's, and agents that are subscribed to. Default 64.
     pub sources: usize,
+    /// When registered contacts take part in the document. Default: always.
+    pub registered: RegisteredState,
     /// How registered contacts are shown. Without a secret of its own the ids are made with one that the
     /// agent's entropy gives, so that they are others after a restart.
     pub registrations: Registrations,
@@ -63,6 +65,7 @@ impl Default for AgentConfig {
             lasting: LastingState::default(),
             signed_publications: SignedPublications::default(),
             sources: 64,
+            registered: RegisteredState::default(),
             registrations: Registrations::default(),
             migration: Migration::default(),
             follows_agents: false,
@@ -70,6 +73,18 @@ impl Default for AgentConfig {
             telephone_numbers: false,
         }
     }
+}
+
+/// When registered contacts take part in the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum RegisteredState {
+    /// Beside what is published: each contact is a service of its own.
+    #[default]
+    Always,
+    /// While nothing is published. Right where those who register publish too, and say `closed` at times:
+    /// their contact would go on saying `open`.
+    WhenUnpublished,
 }
 
 /// What becomes of a publication whose body its publisher has signed for the watchers, where the host

@@ -24,8 +24,8 @@ pub use agent::{
 };
 pub use composition::{Composed, Composition, Compositor, Moment, Part, Source};
 pub use config::{
-    AgentConfig, BlockedDocument, LastingState, Migration, PendingDocument, SignedPublications,
-    UnknownDocument,
+    AgentConfig, BlockedDocument, LastingState, Migration, PendingDocument, RegisteredState,
+    SignedPublications, UnknownDocument,
 };
 pub(crate) use package::subscriber_profile;
 pub use policy::{DenyAll, Policy};

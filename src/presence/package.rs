@@ -11,8 +11,8 @@ use time::OffsetDateTime;
 use super::alarms::{Alarms, Cause};
 use super::composition::{Composition, Moment, PartRef, Renamed, Source, keep_apart, unite};
 use super::config::{
-    AgentConfig, BlockedDocument, LastingState, PendingDocument, SignedPublications,
-    UnknownDocument,
+    AgentConfig, BlockedDocument, LastingState, PendingDocument, RegisteredState,
+    SignedPublications, UnknownDocument,
 };
 use super::policy::Policy;
 use super::sources::Sources;
@@ -48,6 +48,7 @@ pub(super) struct PresencePackage<P, B> {
     blocked: BlockedDocument,
     unknown: UnknownDocument,
     lasting: LastingState,
+    registered: RegisteredState,
     signed_publications: SignedPublications,
     telephone_numbers: bool,
     pub(super) stamps: Stamps,
@@ -112,6 +113,7 @@ impl<P, B> PresencePackage<P, B> {
             blocked: config.blocked,
             unknown: config.unknown,
             lasting: config.lasting,
+            registered: config.registered,
             signed_publications: config.signed_publications,
             telephone_numbers: config.telephone_numbers,
             stamps: Stamps::default(),
@@ -210,7 +212,12 @@ impl<P: Policy, B> PresencePackage<P, B> {
             Source::Registration,
             Source::Subscription,
         ];
-        let own = own.into_iter().flat_map(|source| sources.of(source));
+        let show_registered = publications.is_empty() || self.registered == RegisteredState::Always;
+        let shown = |source: &Source| show_registered || *source != Source::Registration;
+        let own = own
+            .into_iter()
+            .filter(shown)
+            .flat_map(|source| sources.of(source));
         let own = own.map(|part| PartRef {
             source: part.source,
             serial: part.serial,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use presentity::engine::ServerTransaction;
-use presentity::event::{Assurance, Backlog, Forwarded, Identity, RequestContext};
+use presentity::event::{Assurance, Backlog, DirectRequest, Forwarded, Identity, RequestContext};
 use presentity::presence::{AgentConfig, Migration};
 
 use crate::common::{Message, response_field};
@@ -190,7 +190,9 @@ fn a_device_that_cannot_be_reached_is_spared_for_a_minute() {
         assert_eq!(scene.send(&message).status(), 200);
         scene.pass(59.0);
         assert_eq!(asked(&mut scene, CARLA), None, "{status:?}");
-        scene.pass(1.5);
+        // Who is served here meanwhile is sent there again.
+        let sent = departures(&scene.pass(2.0));
+        assert_eq!(sent.len(), 2, "{sent:?}");
         assert_eq!(asked(&mut scene, DORA).as_deref(), Some(DEVICE));
         scene.close();
     }
@@ -422,7 +424,11 @@ fn draining_may_send_everybody_to_another_server() {
     let ends = told.notifies().into_iter().map(state);
     assert!(ends.last().unwrap().starts_with("terminated"));
     assert_eq!(scene.live(), 0);
-    assert_eq!(asked(&mut scene, ANA).as_deref(), Some(target));
+    let message = scene.subscribe(ANA, BOB);
+    let told = scene.send(&message);
+    // The other one is asked for the same presentity.
+    assert_eq!(&*told.forwards()[0].target, target);
+    assert!(told.forwards()[0].keeps_uri);
     // Even for whom there is a device.
     scene.register(BOB, &[(AGENT_AT_HAND, 1000.0)]);
     assert_eq!(asked(&mut scene, ANA).as_deref(), Some(target));
@@ -439,6 +445,38 @@ fn draining_may_send_everybody_to_another_server() {
     }
     scene.pass(20.0);
     assert_eq!(scene.live(), 0);
+    scene.close();
+}
+
+// SRV-20
+#[test]
+fn a_successor_that_is_a_registered_contact_as_well_is_not_asked_for_ever() {
+    let mut scene = Scene::with(declared);
+    scene.register(BOB, &[(AGENT_AT_HAND, 1000.0)]);
+    let drained = (scene.agent).drain(scene.now, Duration::ZERO, Some(DEVICE), 1);
+    assert_eq!(drained, Ok(0));
+    for status in [405, 489, 503] {
+        assert_eq!(asked(&mut scene, ANA).as_deref(), Some(DEVICE));
+        assert_eq!(report(&mut scene, DEVICE, Some(status)), Forwarded::PassOn);
+    }
+    assert!(scene.agent.stop_draining());
+    scene.close();
+}
+
+// SRV-20
+#[test]
+fn who_comes_without_a_dialog_while_an_agent_is_emptied_leaves_too() {
+    let mut scene = Scene::new();
+    let over = Duration::from_secs(10);
+    assert_eq!(scene.agent.drain(scene.now, over, None, 1), Ok(0));
+    let anna = Identity::of(ANA, Assurance::Digest).unwrap();
+    let direct = DirectRequest::fetch(ANA, BOB, &anna).with_subscription("7", 600);
+    let taken = scene.agent.handle_direct(scene.now, &direct);
+    assert!(taken.is_ok(), "{taken:?}");
+    assert_eq!(scene.live(), 1);
+    scene.pass(15.0);
+    assert_eq!(scene.live(), 0);
+    assert!(scene.agent.stop_draining());
     scene.close();
 }
 

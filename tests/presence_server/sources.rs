@@ -7,8 +7,8 @@ use presentity::event::{Assurance, Identity, ReplacePublications, RequestContext
 use presentity::pidf::caps::{Method, Servcaps};
 use presentity::pidf::{Basic, Note, Presence, Tuple};
 use presentity::presence::{
-    ContactShown, LastingState, RegisteredContact, RegisteredError, SetPresenceError,
-    SetRegistrationError,
+    ContactShown, LastingState, RegisteredContact, RegisteredError, RegisteredState,
+    SetPresenceError, SetRegistrationError,
 };
 
 use crate::common::Message;
@@ -406,5 +406,26 @@ fn presentities_do_not_disturb_each_other() {
     // Names are folded: it is the same presentity.
     scene.source("sips:carla@EXAMPLE.com", "car", "again", None);
     assert_eq!(scene.known("pres:carla@example.com").len(), 2);
+    scene.close();
+}
+
+// SRV-31
+#[test]
+fn who_publishes_need_not_be_shown_as_registered_too() {
+    let mut scene = Scene::with(|config| config.registered = RegisteredState::WhenUnpublished);
+    scene.register(BOB, &[(POCKET, 3000.0)]);
+    let registered = scene.known(BOB);
+    assert_eq!(registered.len(), 1);
+    scene.source(BOB, "car", "on the road", None);
+    assert_eq!(scene.known(BOB).len(), 2);
+    let tag = scene.published(BOB, "desk", "closed for today");
+    assert_eq!(
+        scene.known(BOB),
+        ["car: on the road", "desk: closed for today"]
+    );
+    let message = scene.publish(BOB, "desk", "").without("Expires");
+    let message = message.with("SIP-If-Match", &tag).with("Expires", "0");
+    assert_eq!(scene.send(&message).status(), 200);
+    assert_eq!(scene.known(BOB).len(), 2);
     scene.close();
 }

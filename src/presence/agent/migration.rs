@@ -157,7 +157,10 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let name = self.presentity(presentity)?;
         let is_no_agent = matches!(status, Some(405 | 489));
         let is_absent = matches!(status, None | Some(408 | 430 | 480 | 500..=599));
-        if !is_no_agent && !is_absent {
+        let drain = self.departures.drain.as_ref();
+        let is_successor = drain.is_some_and(|drain| drain.target.as_deref() == Some(target));
+        if is_successor || (!is_no_agent && !is_absent) {
+            // Whom the successor turns away nobody else takes.
             return Ok(Forwarded::PassOn);
         }
         let mut is_contact = false;
@@ -198,6 +201,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                 transaction,
                 resource: resource.into(),
                 target,
+                keeps_uri: self.departures.drain.is_some(),
             })),
             None => {
                 let drain = self.departures.drain.as_ref();

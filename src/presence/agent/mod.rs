@@ -626,9 +626,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         Ok(self.server.terminate_resource(now, &name, termination))
     }
 
-    /// Ends every subscription; tells how many there were.
+    /// Ends every subscription, those to watcher information included; tells how many there were.
     pub fn terminate_all(&mut self, now: Timestamp, termination: Termination) -> usize {
-        self.server.terminate_all(now, termination)
+        let info = self.info.as_deref_mut();
+        let of_info = info.map_or(0, |info| info.server.terminate_all(now, termination));
+        self.server.terminate_all(now, termination) + of_info
     }
 
     /// Whether anyone watches a presentity. Cheap: a publisher may ask before it troubles itself.
