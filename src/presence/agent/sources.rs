@@ -42,6 +42,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let names: Vec<String> = (self.server.resource_names()).map(str::to_owned).collect();
         for name in names {
             self.server.update_state(now, &name, |_| true);
+            self.state_changed(now, &name);
         }
     }
 
