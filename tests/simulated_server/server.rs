@@ -110,9 +110,6 @@ pub struct Server {
     sent: HashMap<TransactionKey, ClientTransaction>,
     pub forwards: Forwards,
     calls: Calls,
-    /// What holds, and what held a moment ago until when.
-    permits: BTreeMap<Pair, Permit>,
-    recent: BTreeMap<Pair, Vec<(u64, Permit)>>,
     /// What the presentity has decided of one who waits.
     pub decided: BTreeMap<Pair, Permit>,
     undecided: BTreeMap<SubscriptionKey, Pair>,
@@ -171,8 +168,6 @@ impl Server {
             sent: HashMap::new(),
             forwards: Forwards::default(),
             calls: Calls::default(),
-            permits: BTreeMap::new(),
-            recent: BTreeMap::new(),
             decided: BTreeMap::new(),
             undecided: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -294,7 +289,6 @@ impl Server {
         self.clock = Some(ahead);
         let seconds = self.seconds(network);
         self.agent.set_wall_clock(at(network), utc(seconds));
-        self.recent.clear();
         self.settle(network);
     }
 
@@ -304,7 +298,6 @@ impl Server {
         network.say(|| format!("rules of {}: {book:?}", desk.name));
         let rules = book.compiled();
         desk.book = book;
-        self.recent.retain(|(_, of), _| *of != presentity);
         let set = self.agent.set_rules(at(network), &desk.name, rules);
         set.expect("a presentity");
         self.settle(network);
@@ -408,8 +401,8 @@ impl Server {
     }
 
     pub fn mix(&mut self, network: &mut Network, mixture: Mixture) {
+        network.say(|| format!("{mixture:?}"));
         self.mixture = mixture;
-        self.recent.clear();
         self.agent.set_composition(at(network), mixture);
         self.settle(network);
     }
@@ -556,7 +549,7 @@ impl Server {
         self.desks[presentity].said(now, self.mixture)
     }
 
-    /// Remembers what held for everybody.
+    /// What was decided holds for as long as the rules leave it to the presentity.
     fn look(&mut self, now: u64) {
         for presentity in 0..self.desks.len() {
             let desk = &mut self.desks[presentity];
@@ -569,12 +562,6 @@ impl Server {
                 if permit.handling != SubHandling::Confirm {
                     self.decided.remove(&pair);
                     self.waiting.remove(&pair);
-                }
-                let before = self.permits.insert(pair.clone(), permit);
-                let recent = self.recent.entry(pair).or_default();
-                recent.retain(|(until, _)| *until > now);
-                if let Some(before) = before.filter(|before| *before != permit) {
-                    recent.push((now + LATE, before));
                 }
             }
         }
@@ -605,20 +592,22 @@ impl Server {
         let pair = (named("To"), self.presentity(&presentity));
         let words = shown(&document);
         network.say(|| format!("{} is shown of {presentity}: {words:?}", pair.0));
-        let mut permits = vec![self.permit(network.now, &pair)];
-        // What time alone has changed may be late; what was told to the agent just now may not.
-        if let Some(recent) = self.recent.get(&pair) {
-            permits.extend(recent.iter().map(|(_, permit)| *permit));
-            permits.extend(self.permits.get(&pair));
+        // What time alone has changed may be late; what the agent was told may not.
+        let (now, earlier) = (network.now, network.now.saturating_sub(LATE));
+        let desk = &self.desks[pair.1];
+        let certain = desk.said(now, self.mixture);
+        let possible = desk.said(earlier, self.mixture);
+        let mut permits = Vec::new();
+        for sphere in [certain.sphere(), possible.sphere()] {
+            for time in [now, earlier] {
+                let utc = self.utc_now(time);
+                permits.push(desk.book.permit(&pair.0, sphere, utc));
+            }
         }
         let confirms = permits
             .iter()
             .any(|it| it.handling == SubHandling::Confirm);
         permits.extend(self.decided.get(&pair).filter(|_| confirms));
-        let desk = &self.desks[pair.1];
-        let certain = desk.said(network.now, self.mixture);
-        let earlier = network.now.saturating_sub(LATE);
-        let possible = desk.said(earlier, self.mixture);
         let fits = permits
             .iter()
             .any(|permit| fits(&words, *permit, &certain, &possible));
