@@ -46,7 +46,21 @@ impl World {
         }
         for presentity in 0..PRESENTITIES {
             self.program(presentity, |program, now| program.follow(now));
-            for _ in 0..4 {
+            let handling = [SubHandling::Confirm, SubHandling::Allow];
+            let first = Line {
+                who: Who::Everybody,
+                sphere: None,
+                within: None,
+                handling: Some(handling[self.network.dice.roll(2) as usize]),
+                gives: Gives {
+                    work: true,
+                    notes: true,
+                    ..Gives::default()
+                },
+            };
+            let book = Book(Some(vec![first]));
+            self.server.set_book(&mut self.network, presentity, book);
+            for _ in 0..2 {
                 self.change_rules(presentity);
             }
             for watcher in 0..self.watchers.len() {
@@ -227,11 +241,11 @@ impl World {
                 self.server
                     .follow(&mut self.network, of, device + 1, coin && of < 2);
             }
-            49..55 => self.watch(watcher, presentity),
-            55..62 => {
+            49..54 => self.watch(watcher, presentity),
+            54..62 => {
                 let node = &mut self.watchers[watcher];
                 match act {
-                    55 | 56 => node.user.unwatch(now, presentity),
+                    54..57 => node.user.unwatch(now, presentity),
                     57 => node.user.abandon(now, presentity),
                     58 | 59 => node.user.fetch(now, &self.names[presentity]),
                     _ => node.user.ask_again(now),
@@ -263,8 +277,9 @@ impl World {
                 self.server.drain(&mut self.network, minutes, target);
             }
             89 | 90 => self.server.stop_draining(&mut self.network),
-            91..96 => {
-                let who = self.network.dice.roll(15) as usize;
+            91..97 => {
+                // Rather one of the watchers and programs than a device.
+                let who = 1 + self.network.dice.between(3, 13) as usize;
                 let until = self.network.now + minutes * 10 * SECOND;
                 self.network.cut(who, until);
             }

@@ -100,7 +100,8 @@ impl World {
             let contacts = desk.contacts.iter().map(|it| it.until);
             rules.chain(sources).chain(contacts).collect::<Vec<_>>()
         });
-        let waiting = self.server.waiting.values().copied();
+        let info = self.server.agent.watcher_info().expect("it is served");
+        let waiting = info.undecided(1).map(|it| it.gives_up.as_nanos());
         let ahead = bounds.chain(waiting).filter(|bound| *bound >= now);
         ahead.min().unwrap_or(u64::MAX)
     }

@@ -92,8 +92,8 @@ pub fn run(seed: u64, hours: u64, trace: bool) -> Course {
     while world.network.now < end {
         let wait = match world.network.dice.roll(4) {
             0 => world.network.dice.roll(SECOND),
-            1 => world.network.dice.roll(20 * SECOND),
-            _ => world.network.dice.roll(4 * MINUTE),
+            1 | 2 => world.network.dice.roll(20 * SECOND),
+            _ => world.network.dice.roll(2 * MINUTE),
         };
         world.pass(wait);
         world.act();
