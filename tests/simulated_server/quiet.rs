@@ -9,7 +9,7 @@ use crate::device::Manner;
 use crate::facts::shown;
 use crate::network::SECOND;
 use crate::node::at;
-use crate::server::{Pair, is_server};
+use crate::server::{Pair, Registered, is_server};
 use crate::world::{DEVICES, MINUTE, PRESENTITIES, World};
 
 impl World {
@@ -33,6 +33,9 @@ impl World {
             node.user.follow(at(&self.network));
             node.settle(&mut self.network);
         }
+        if self.network.dice.chance(600) {
+            self.leave_it_to_a_device();
+        }
         for step in 0..24 {
             self.pass(5 * MINUTE);
             if step % 3 == 2 {
@@ -52,6 +55,27 @@ impl World {
         self.pass(2 * MINUTE);
         self.decide_all();
         self.pass(MINUTE);
+    }
+
+    /// The last presentity has one device, which may serve its watchers itself, and no other source.
+    fn leave_it_to_a_device(&mut self) {
+        let (presentity, now) = (PRESENTITIES - 1, at(&self.network));
+        for device in (0..DEVICES).filter(|device| device % PRESENTITIES == presentity) {
+            self.server
+                .follow(&mut self.network, presentity, device + 1, false);
+            let node = &mut self.devices[device];
+            node.user.unpublish(now);
+            node.settle(&mut self.network);
+        }
+        self.server.register(&mut self.network, presentity, &[]);
+        self.pass(20 * MINUTE);
+        let only = Registered {
+            device: presentity + 1,
+            until: self.network.now + 5 * 60 * MINUTE,
+            declares: true,
+        };
+        self.server
+            .register(&mut self.network, presentity, &[only]);
     }
 
     fn ask_again(&mut self) {
