@@ -166,9 +166,7 @@ impl Line {
             Who::One(name) => rule.for_one(format!("sip:{name}")),
             Who::Domain(domain) => rule.for_domain(*domain),
             Who::Everybody => rule.for_many(Many::all()),
-            Who::EverybodyBut(name) => {
-                rule.for_many(Many::all().except_one(format!("sip:{name}")))
-            }
+            Who::EverybodyBut(name) => rule.for_many(Many::all().except_one(format!("sip:{name}"))),
         };
         if let Some(sphere) = self.sphere {
             rule = rule.in_sphere(sphere);

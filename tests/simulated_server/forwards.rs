@@ -88,12 +88,9 @@ impl Server {
                 .collect::<Vec<_>>();
             desk.refused.extend(refused);
         }
-        let next = self.agent.report_forwarded(
-            at(network),
-            &forward.resource,
-            &forward.target,
-            status,
-        );
+        let next =
+            self.agent
+                .report_forwarded(at(network), &forward.resource, &forward.target, status);
         match next.expect("a presentity") {
             Forwarded::ServeHere => {
                 self.forwards.sent_back += 1;

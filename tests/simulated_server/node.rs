@@ -150,8 +150,7 @@ impl<U: User> Node<U> {
         self.requests += 1;
         let transaction = ServerTransaction(self.requests);
         let view = RequestRef::new(&method, &target, fields(&request.headers), request.body());
-        self.user
-            .request(at(network), transaction, &view, &context);
+        self.user.request(at(network), transaction, &view, &context);
         self.pending.insert(self.requests, (key, request));
     }
 

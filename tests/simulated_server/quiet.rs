@@ -74,8 +74,7 @@ impl World {
             until: self.network.now + 5 * 60 * MINUTE,
             declares: true,
         };
-        self.server
-            .register(&mut self.network, presentity, &[only]);
+        self.server.register(&mut self.network, presentity, &[only]);
     }
 
     fn ask_again(&mut self) {
@@ -281,7 +280,10 @@ impl World {
             }
             self.course.followed += u64::from(is_followed);
         }
-        let published = self.devices.iter().filter(|it| it.user.publication.is_some());
+        let published = self
+            .devices
+            .iter()
+            .filter(|it| it.user.publication.is_some());
         let published = published.count();
         assert_eq!(self.server.agent.publications().count(), published);
     }

@@ -139,6 +139,7 @@ impl Server {
         info.server.notify_interval = Duration::from_secs(interval);
         info.give_up_after = Duration::from_secs(give_up_after);
         info.entries_per_document = [2, 1_000][dice.roll(2) as usize];
+        info.terminated_per_resource = [1, 1_000][dice.roll(2) as usize];
         let served = agent.serve_watcher_info(info, common::seeded(seed ^ 0x1f0));
         served.expect("a free role");
         let mut watcher = WatcherConfig::default();
@@ -604,9 +605,7 @@ impl Server {
                 permits.push(desk.book.permit(&pair.0, sphere, utc));
             }
         }
-        let confirms = permits
-            .iter()
-            .any(|it| it.handling == SubHandling::Confirm);
+        let confirms = permits.iter().any(|it| it.handling == SubHandling::Confirm);
         permits.extend(self.decided.get(&pair).filter(|_| confirms));
         let fits = permits
             .iter()
