@@ -344,6 +344,8 @@ impl World {
             self.server.register(&mut self.network, presentity, &[]);
         }
         self.pass(MINUTE);
+        // Everybody has left at once.
+        self.check_rows();
         for pair in self.server.waiting.keys().cloned().collect::<Vec<_>>() {
             let no = Decision::Reject(Rejection::Forbidden);
             self.server.decide(&mut self.network, &pair, no);
