@@ -47,19 +47,8 @@ impl World {
         for presentity in 0..PRESENTITIES {
             self.program(presentity, |program, now| program.follow(now));
             let handling = [SubHandling::Confirm, SubHandling::Allow];
-            let first = Line {
-                who: Who::Everybody,
-                sphere: None,
-                within: None,
-                handling: Some(handling[self.network.dice.roll(2) as usize]),
-                gives: Gives {
-                    work: true,
-                    notes: true,
-                    ..Gives::default()
-                },
-            };
-            let book = Book(Some(vec![first]));
-            self.server.set_book(&mut self.network, presentity, book);
+            let handling = handling[self.network.dice.roll(2) as usize];
+            self.say_of_everybody(presentity, Some(handling));
             for _ in 0..2 {
                 self.change_rules(presentity);
             }
@@ -84,7 +73,26 @@ impl World {
         node.settle(&mut self.network);
     }
 
-    fn watch(&mut self, watcher: usize, presentity: usize) {
+    /// One more rule, for all.
+    pub fn say_of_everybody(&mut self, presentity: usize, handling: Option<SubHandling>) {
+        let desk = &self.server.desks[presentity];
+        let mut lines = desk.book.0.clone().unwrap_or_default();
+        lines.push(Line {
+            who: Who::Everybody,
+            sphere: None,
+            within: None,
+            handling,
+            gives: Gives {
+                work: true,
+                notes: true,
+                ..Gives::default()
+            },
+        });
+        let book = Book(Some(lines));
+        self.server.set_book(&mut self.network, presentity, book);
+    }
+
+    pub fn watch(&mut self, watcher: usize, presentity: usize) {
         let node = &mut self.watchers[watcher];
         let name = &self.names[presentity];
         node.user.watch(at(&self.network), presentity, name);

@@ -33,6 +33,16 @@ impl World {
             node.user.follow(at(&self.network));
             node.settle(&mut self.network);
         }
+        for presentity in 0..PRESENTITIES {
+            for watcher in 0..self.watchers.len() {
+                if self.network.dice.chance(600) {
+                    self.watch(watcher, presentity);
+                }
+            }
+            let handling = [None, Some(SubHandling::Confirm), Some(SubHandling::Allow)];
+            let handling = handling[self.network.dice.roll(3) as usize];
+            self.say_of_everybody(presentity, handling);
+        }
         if self.network.dice.chance(600) {
             self.leave_it_to_a_device();
         }
