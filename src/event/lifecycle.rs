@@ -45,7 +45,27 @@ impl<P: Package> Server<P> {
         for key in &keys {
             let _ = self.decide(now, SubscriptionKey(*key), decision.clone());
         }
+        for key in self.leaving_of(watcher, resource) {
+            if self.subscriptions.get(key).and_then(|it| self.decision(it)) != Some(decision) {
+                self.withhold(key);
+            }
+        }
         keys.len()
+    }
+
+    /// Whose last NOTIFY is still to tell the state.
+    pub(super) fn leaving_of(&self, watcher: &str, resource: &str) -> Vec<Key> {
+        let listed = self.listed_of(watcher, resource);
+        let leaving = listed.filter(|(_, it)| !it.is_live() && it.phase.tells_state());
+        leaving.map(|(key, _)| key).collect()
+    }
+
+    /// Something else holds for one who has left: the last NOTIFY tells no state.
+    pub(super) fn withhold(&mut self, key: Key) {
+        let subscription = self.subscriptions.get_mut(key);
+        if let Some(Phase::Ending(ending)) = subscription.map(|it| &mut it.phase) {
+            ending.with_state = false;
+        }
     }
 
     /// Ends a subscription.

@@ -15,12 +15,23 @@ use crate::engine::FlowId;
 use crate::engine::slab::Key;
 
 impl<P: Package> Server<P> {
-    /// Live subscriptions of a watcher to a resource, by way of the shorter of the two lists.
+    /// Live subscriptions of a watcher to a resource.
     pub(super) fn subscriptions_of(
         &self,
         watcher: &str,
         resource: &str,
     ) -> impl Iterator<Item = Key> {
+        let listed = self.listed_of(watcher, resource);
+        let live = listed.filter(|(_, subscription)| subscription.is_live());
+        live.map(|(key, _)| key)
+    }
+
+    /// Those and the ones that are owed their last NOTIFY, by way of the shorter of the two lists.
+    pub(super) fn listed_of(
+        &self,
+        watcher: &str,
+        resource: &str,
+    ) -> impl Iterator<Item = (Key, &Subscription)> {
         let keys = self
             .watchers
             .find(watcher)
@@ -48,13 +59,10 @@ impl<P: Package> Server<P> {
             Some((key, subscription))
         })
         .filter(move |(_, subscription)| {
-            subscription.is_live()
-                && keys
-                    == subscription
-                        .watcher
-                        .map(|watcher| (watcher, subscription.resource))
+            keys == subscription
+                .watcher
+                .map(|watcher| (watcher, subscription.resource))
         })
-        .map(|(key, _)| key)
     }
 
     /// What holds for a subscription.

@@ -23,9 +23,10 @@ impl<P: Package> Server<P> {
     ) -> Result<bool, UnknownSubscription> {
         self.advance(now);
         let subscription = self.subscriptions.get(key.0).ok_or(UnknownSubscription)?;
-        if !subscription.is_live() {
+        if !subscription.phase.tells_state() {
             return Err(UnknownSubscription);
         }
+        let is_live = subscription.is_live();
         let resource = self.resources.get(subscription.resource);
         let seen = self.variants.get(subscription.variant);
         let (Some(resource), Some(seen)) = (resource, seen) else {
@@ -55,6 +56,10 @@ impl<P: Package> Server<P> {
             return Ok(false);
         };
         if decision == seen.name.decision {
+            return Ok(false);
+        }
+        if !is_live {
+            self.withhold(key.0);
             return Ok(false);
         }
         self.apply(key.0, decision);
@@ -107,7 +112,7 @@ impl<P: Package> Server<P> {
         if found.is_none_or(|resource| resource.several_names == 0) {
             return Vec::new();
         }
-        let mut keys = self.keys_of_resource(resource);
+        let mut keys = self.keys_to_review(resource);
         keys.retain(|key| {
             let identity = self.subscriptions.get(key.0).and_then(|it| it.identity());
             let mut further = identity.into_iter().flat_map(|it| it.claims().skip(1));
@@ -116,15 +121,37 @@ impl<P: Package> Server<P> {
         keys
     }
 
+    /// Those whom a review concerns: the live subscriptions of a watcher to a resource, and those that
+    /// have ended and whose last NOTIFY is still to tell the state.
+    pub(crate) fn keys_to_review_of(&self, watcher: &str, resource: &str) -> Vec<SubscriptionKey> {
+        let mut keys = self.keys_of_watcher(watcher, resource);
+        let leaving = self.leaving_of(watcher, resource).into_iter();
+        keys.extend(leaving.map(SubscriptionKey));
+        keys
+    }
+
+    /// The same of all watchers of a resource.
+    pub(crate) fn keys_to_review(&self, resource: &str) -> Vec<SubscriptionKey> {
+        self.keys_of(resource, |subscription| subscription.phase.tells_state())
+    }
+
     /// The live subscriptions to a resource, named canonically, in the order in which they came.
     pub fn keys_of_resource(&self, resource: &str) -> Vec<SubscriptionKey> {
+        self.keys_of(resource, Subscription::is_live)
+    }
+
+    fn keys_of(
+        &self,
+        resource: &str,
+        is_meant: impl Fn(&Subscription) -> bool,
+    ) -> Vec<SubscriptionKey> {
         let key = self.resources.find(resource);
         let mut next = key.and_then(|key| self.resources.get(key)?.subscriptions.first());
         let mut keys = Vec::new();
         while let Some((key, subscription)) = next.and_then(|index| self.subscriptions.entry(index))
         {
             next = subscription.by_resource.next();
-            if Subscription::is_live(subscription) {
+            if is_meant(subscription) {
                 keys.push(SubscriptionKey(key));
             }
         }

@@ -252,11 +252,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                 let [contact] = &*sources.contacts else {
                     return None;
                 };
-                let others = [Source::Application, Source::Subscription];
+                // What is followed at the contact itself it will tell by itself.
+                let mut followed = sources.of(Source::Subscription);
                 let is_composed = publications.len() > 1
-                    || others
-                        .iter()
-                        .any(|source| sources.of(*source).next().is_some());
+                    || sources.of(Source::Application).next().is_some()
+                    || followed.any(|part| part.name != contact.uri);
                 let is_agent = match migration {
                     Migration::Never => false,
                     Migration::ToDeclared => contact.declares_presence_agent(),

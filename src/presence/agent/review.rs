@@ -68,14 +68,14 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     }
 
     fn judge_watcher(&mut self, now: Timestamp, watcher: &str, presentity: &str) -> usize {
-        let keys = self.server.keys_of_watcher(watcher, presentity);
+        let keys = self.server.keys_to_review_of(watcher, presentity);
         let changed = keys.into_iter().filter(|key| self.judge(now, *key));
         changed.count()
     }
 
     pub(super) fn review_named(&mut self, now: Timestamp, presentity: &str) {
         self.begin_review(now, presentity);
-        let keys = self.server.keys_of_resource(presentity);
+        let keys = self.server.keys_to_review(presentity);
         // Who was still to be judged is among them.
         (self.reviews.0).retain(|review| *review.presentity != *presentity);
         if !keys.is_empty() {
