@@ -667,9 +667,15 @@ fn a_device_that_watchers_go_to_is_not_followed_and_one_among_several_is() {
     let told = world.settle();
     assert!(told.forwards().is_empty());
     assert_eq!(told.notifies().len(), 1);
-    // They run out; it is followed still, and so composed.
+    // They run out: there is nothing to compose any more, and watchers go to the device.
     world.pass(3_700.0);
-    assert_eq!(world.known(), ["at the desk"]);
+    assert_eq!(world.followed(0), 0);
+    assert!(world.known().is_empty());
+    let watch = world.scene.subscribe(ANA, BOB);
+    world
+        .scene
+        .hand_in(&watch, &RequestContext::new(&identity, AGENT));
+    assert_eq!(world.settle().forwards().len(), 1);
     world.close();
 }
 
