@@ -323,6 +323,7 @@ impl Host {
         for id in &ids {
             self.ledger.decide(self.reached, *id, rule);
         }
+        (self.ledger).decide_for_those_who_leave(watcher, presentity, rule);
         let (user, name) = (model::user(watcher), model::name(presentity));
         let decision = rule.decision();
         let decided = self.agent.decide_watcher(now, &user, &name, &decision);

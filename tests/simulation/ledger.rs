@@ -230,6 +230,15 @@ impl Ledger {
         });
     }
 
+    /// The same for those of a watcher that are over, and whose last NOTIFY has not left.
+    pub fn decide_for_those_who_leave(&mut self, watcher: usize, presentity: usize, rule: Rule) {
+        let records = self.records.values_mut();
+        let leaving = records.filter(|it| !it.live && !it.farewell && !it.gone);
+        for record in leaving.filter(|it| (it.watcher, it.presentity) == (watcher, presentity)) {
+            record.withheld |= record.rule != rule;
+        }
+    }
+
     pub fn lose_flow(&mut self, watcher: usize, flow: u64) {
         let ids = self.by_watcher.get(&watcher).cloned().unwrap_or_default();
         for id in ids {

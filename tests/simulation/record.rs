@@ -27,6 +27,8 @@ pub struct Record {
     pub end_told: bool,
     /// The watcher has been told the end.
     pub farewell: bool,
+    /// Something else was decided before its last NOTIFY left, which tells no state then.
+    pub withheld: bool,
     /// The agent holds nothing of it any more, and has yet to say so.
     pub gone: bool,
     /// The NOTIFY that is open.
@@ -74,14 +76,15 @@ impl Record {
 
     /// Whether its last NOTIFY has the document.
     pub fn ends_with_state(&self) -> bool {
-        matches!(
+        let tells = matches!(
             self.ended,
             Some(
                 EndReason::Fetched
                     | EndReason::Unsubscribed
                     | EndReason::Terminated(Reason::Invariant)
             )
-        )
+        );
+        tells && !self.withheld
     }
 
     /// What its last NOTIFY says.

@@ -116,6 +116,7 @@ impl Ledger {
             retry_after: None,
             end_told: false,
             farewell: false,
+            withheld: false,
             gone: false,
             open: None,
             attempts: 0,
