@@ -3,7 +3,7 @@
 use presentity::event::{Decision, EndReason, Reason};
 
 use super::course::Course;
-use super::model::{PRESENTITIES, Subscription, document, watcher_name};
+use super::model::{PRESENTITIES, Phase, Subscription, document, watcher_name};
 use super::operations::{End, termination};
 use super::requests;
 
@@ -57,6 +57,16 @@ impl Course {
             })
             .collect();
         assert_eq!(count, Ok(matching.len()), "decisions at step {}", self.step);
+        // Who leaves is told nothing that something else holds for by now; what is being signed is said.
+        for one in &mut self.subscriptions {
+            let is_theirs = one.watcher == watcher && one.presentity == presentity;
+            if let Phase::Ending(word) = &mut one.phase
+                && is_theirs
+                && one.signing.is_none()
+            {
+                word.with_state &= one.decision == decision;
+            }
+        }
         for place in matching {
             self.decided(place, decision.clone());
         }
