@@ -178,7 +178,6 @@ impl<P: Package> Server<P> {
         };
         let bits = subscription.way.bits();
         let resource = subscription.resource;
-        let has_several = subscription.identity().is_some();
         let timers = [subscription.timer.take(), subscription.take_hold()];
         for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
@@ -186,7 +185,6 @@ impl<P: Package> Server<P> {
         self.ways.remove(bits, key.index);
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live -= 1;
-            resource.several_names -= usize::from(has_several);
         }
         self.counters.subscriptions_ended += 1;
     }

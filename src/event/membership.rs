@@ -15,12 +15,24 @@ use crate::engine::FlowId;
 use crate::engine::slab::Key;
 
 impl<P: Package> Server<P> {
-    /// Live subscriptions of a watcher to a resource, by way of the shorter of the two lists.
+    /// Live subscriptions of a watcher to a resource.
     pub(super) fn subscriptions_of(
         &self,
         watcher: &str,
         resource: &str,
     ) -> impl Iterator<Item = Key> {
+        self.all_subscriptions_of(watcher, resource)
+            .filter(|(_, subscription)| subscription.is_live())
+            .map(|(key, _)| key)
+    }
+
+    /// Subscriptions of a watcher to a resource whose last NOTIFY has not left, by way of the shorter of the
+    /// two lists.
+    pub(super) fn all_subscriptions_of(
+        &self,
+        watcher: &str,
+        resource: &str,
+    ) -> impl Iterator<Item = (Key, &Subscription)> {
         let keys = self
             .watchers
             .find(watcher)
@@ -48,13 +60,10 @@ impl<P: Package> Server<P> {
             Some((key, subscription))
         })
         .filter(move |(_, subscription)| {
-            subscription.is_live()
-                && keys
-                    == subscription
-                        .watcher
-                        .map(|watcher| (watcher, subscription.resource))
+            keys == subscription
+                .watcher
+                .map(|watcher| (watcher, subscription.resource))
         })
-        .map(|(key, _)| key)
     }
 
     /// What holds for a subscription.
@@ -181,6 +190,7 @@ impl<P: Package> Server<P> {
             return;
         };
         let next = subscription.by_resource.next();
+        let has_several = subscription.identity().is_some();
         let (variant, resource_key) = (subscription.variant, subscription.resource);
         if let Some(resource) = self.resources.get_mut(resource_key) {
             // A round in mid-walk goes on behind the one that leaves.
@@ -189,6 +199,7 @@ impl<P: Package> Server<P> {
             {
                 *turn = next;
             }
+            resource.several_names -= usize::from(has_several);
             resource
                 .subscriptions
                 .unlink(&mut self.subscriptions, key.index, by_resource);

@@ -16,6 +16,33 @@ pub(super) enum Cause {
     Composition,
     /// The policy may answer something else by then.
     Policy,
+    /// The state that the policy goes by may come to something else by then.
+    State,
+}
+
+impl Cause {
+    const COUNT: usize = 4;
+
+    /// Its place among the deadlines.
+    const fn of<T>(self, all: &[T; Self::COUNT]) -> &T {
+        let [source, composition, policy, state] = all;
+        match self {
+            Self::Source => source,
+            Self::Composition => composition,
+            Self::Policy => policy,
+            Self::State => state,
+        }
+    }
+
+    const fn of_mut<T>(self, all: &mut [T; Self::COUNT]) -> &mut T {
+        let [source, composition, policy, state] = all;
+        match self {
+            Self::Source => source,
+            Self::Composition => composition,
+            Self::Policy => policy,
+            Self::State => state,
+        }
+    }
 }
 
 /// At most one deadline for each presentity and cause, and one timer for each presentity.
@@ -28,7 +55,7 @@ pub(super) struct Alarms {
 #[derive(Debug)]
 struct Alarm {
     presentity: Arc<str>,
-    deadlines: [Option<Timestamp>; 3],
+    deadlines: [Option<Timestamp>; Cause::COUNT],
     timer: Option<(Key, Timestamp)>,
 }
 
@@ -42,16 +69,11 @@ impl Named for Alarm {
 
 /// Which deadlines of a presentity have passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Passed([bool; 3]);
+pub(super) struct Passed([bool; Cause::COUNT]);
 
 impl Passed {
     pub(super) fn has(self, cause: Cause) -> bool {
-        let [source, composition, policy] = self.0;
-        match cause {
-            Cause::Source => source,
-            Cause::Composition => composition,
-            Cause::Policy => policy,
-        }
+        *cause.of(&self.0)
     }
 }
 
@@ -70,17 +92,12 @@ impl Alarms {
             (None, None) => return,
             (None, Some(_)) => self.alarms.find_or_insert(presentity, || Alarm {
                 presentity: presentity.into(),
-                deadlines: [None; 3],
+                deadlines: [None; Cause::COUNT],
                 timer: None,
             }),
         };
         if let Some(alarm) = self.alarms.get_mut(key) {
-            let [source, composition, policy] = &mut alarm.deadlines;
-            *match cause {
-                Cause::Source => source,
-                Cause::Composition => composition,
-                Cause::Policy => policy,
-            } = deadline;
+            *cause.of_mut(&mut alarm.deadlines) = deadline;
         }
         self.rearm(key);
     }
