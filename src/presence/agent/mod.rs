@@ -168,11 +168,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if self.is_for_back_end(request) {
             return self.notify_back_end(now, transaction, request, context);
         }
-        if let Some(info) = self.info_for(request) {
-            return info.handle_request(now, transaction, request, context);
-        }
         if self.send_on(now, transaction, request) {
             return Ok(());
+        }
+        if let Some(info) = self.info_for(request) {
+            return info.handle_request(now, transaction, request, context);
         }
         self.server
             .handle_request(now, transaction, request, context)
