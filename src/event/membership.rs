@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::Equivalent;
 
 use super::authorization::Decision;
+use super::identity::Identity;
 use super::output::SubscriptionKey;
 use super::package::Package;
 use super::protection::{Protection, Waits};
@@ -212,6 +213,29 @@ impl<P: Package> Server<P> {
                 .forget(SubscriptionKey(key), &mut resource.state);
         }
         self.drop_if_unused(resource_key);
+    }
+
+    /// From now on a watcher is judged by these names, those that it has proved last.
+    pub(super) fn know_as(&mut self, key: Key, identity: &Identity) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        if let Some((_, assurance)) = identity.claims().next() {
+            subscription.assurance = Some(assurance);
+        }
+        let has_several = identity.claims().nth(1).is_some();
+        let had_several = subscription.identity().is_some();
+        if has_several {
+            if subscription.identity() != Some(identity) {
+                subscription.rare_mut().identity = Some(Box::new(identity.clone()));
+            }
+        } else if had_several {
+            subscription.rare_mut().identity = None;
+        }
+        if let Some(resource) = self.resources.get_mut(subscription.resource) {
+            resource.several_names += usize::from(has_several);
+            resource.several_names -= usize::from(had_several);
+        }
     }
 
     pub(super) fn leave_flow(&mut self, key: Key) {

@@ -10,9 +10,9 @@ use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 
 impl<P: Package> Server<P> {
-    /// Judges a subscription again that is live, or whose last NOTIFY is still to tell of state: `ask` is asked as for a refresh by its watcher, under the names that
-    /// it began with; nothing leaves it as it is. Tells whether something else holds
-    /// now.
+    /// Judges a subscription again that is live, or whose last NOTIFY is still to tell of state: `ask` is
+    /// asked as for a refresh by its watcher, under the names that it has proved last; nothing leaves it as it
+    /// is. Tells whether something else holds now.
     ///
     /// # Errors
     /// When there is no such subscription (any more).

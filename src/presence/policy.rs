@@ -47,7 +47,11 @@ pub trait Policy {
 
     /// What holds from now on for a watcher whose subscription is live, asked when the application says that
     /// the policy has changed ([`Agent::review`](crate::presence::Agent::review)); nothing leaves it as it
-    /// is. Of who asks the query knows the one name that the subscription is listed under.
+    /// is. Of who asks the query knows the names that were proved last; of one who
+    /// [waits](crate::presence::Agent::watcher_info) after its subscription has run out, the one that it is
+    /// listed under.
+    ///
+    /// It is asked at the latest before the watcher is told anything more.
     ///
     /// By default what [`subscribe`](Self::subscribe) answers, as to a refresh: what is not decided, and
     /// [`Decision::Pending`], leave the subscription as it is.
