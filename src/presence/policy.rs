@@ -85,6 +85,13 @@ pub trait Policy {
         None
     }
 
+    /// How much work it is to [judge](Self::review) one watcher of a presentity, in some microseconds: the
+    /// more, the fewer are judged with each [`poll_output`](crate::presence::Agent::poll_output). By default 1.
+    fn review_cost(&self, presentity: &str) -> u32 {
+        let _ = presentity;
+        1
+    }
+
     /// Whether the answers about watchers of a presentity depend on its own state, such as its sphere. Then
     /// [`state_changed`](Self::state_changed) is called. By default they do not.
     fn goes_by_state(&self, presentity: &str) -> bool {

@@ -44,6 +44,9 @@ pub struct RulesPolicy<F> {
     reviewed_by: WallClock,
 }
 
+/// So many rules are looked at in a microsecond or some.
+const RULES_PER_COST: usize = 16;
+
 /// The rules of one presentity.
 #[derive(Debug)]
 struct Book {
@@ -250,6 +253,16 @@ impl<F: Policy> Policy for RulesPolicy<F> {
         let bound = book.current.rules.next_bound(utc?)?;
         let wait = core::time::Duration::try_from(bound - utc?).ok()?;
         Some(now + wait)
+    }
+
+    fn review_cost(&self, presentity: &str) -> u32 {
+        let Some(book) = self.books.get(presentity) else {
+            return self.fallback.review_cost(presentity);
+        };
+        let before = book.before.as_ref();
+        let candidates = before.map_or(0, |it| it.rules.most_candidates());
+        let candidates = candidates.saturating_add(book.current.rules.most_candidates());
+        u32::try_from(candidates / RULES_PER_COST).map_or(u32::MAX, |cost| cost.saturating_add(1))
     }
 
     fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) -> Vec<String> {

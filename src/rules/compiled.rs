@@ -36,6 +36,8 @@ pub struct CompiledRules {
     by_domain: HashMap<Box<str>, Vec<u32>>,
     /// Places of the rules that may match anybody.
     by_nothing: Vec<u32>,
+    /// The most rules of one name, and of one domain.
+    most_listed: [usize; 2],
     uses_sphere: bool,
     uses_time: bool,
 }
@@ -107,11 +109,17 @@ impl CompiledRules {
                 continue;
             };
             for name in &circle.ones {
-                note(&mut this.by_watcher, name, place);
+                let listed = note(&mut this.by_watcher, name, place);
+                let [most, _] = &mut this.most_listed;
+                *most = listed.max(*most);
             }
             for crowd in &circle.crowds {
                 match &crowd.domain {
-                    Some(domain) => note(&mut this.by_domain, domain, place),
+                    Some(domain) => {
+                        let listed = note(&mut this.by_domain, domain, place);
+                        let [_, most] = &mut this.most_listed;
+                        *most = listed.max(*most);
+                    }
                     None if this.by_nothing.last() == Some(&place) => {}
                     None => this.by_nothing.push(place),
                 }
@@ -188,6 +196,14 @@ impl CompiledRules {
         bounds.flatten().min()
     }
 
+    /// The most rules that are looked at for one name of a watcher.
+    pub(crate) fn most_candidates(&self) -> usize {
+        let [of_one, of_domain] = self.most_listed;
+        (self.by_nothing.len())
+            .saturating_add(of_one)
+            .saturating_add(of_domain)
+    }
+
     /// Whether an answer may change with the sphere that the presentity is in.
     pub fn uses_sphere(&self) -> bool {
         self.uses_sphere
@@ -209,7 +225,8 @@ impl CompiledRules {
     }
 }
 
-fn note(index: &mut HashMap<Box<str>, Vec<u32>>, name: &str, place: u32) {
+/// How many there are of the name by now.
+fn note(index: &mut HashMap<Box<str>, Vec<u32>>, name: &str, place: u32) -> usize {
     let places = match index.get_mut(name) {
         Some(places) => places,
         None => index.entry(name.into()).or_default(),
@@ -217,6 +234,7 @@ fn note(index: &mut HashMap<Box<str>, Vec<u32>>, name: &str, place: u32) {
     if places.last() != Some(&place) {
         places.push(place);
     }
+    places.len()
 }
 
 impl CompiledRule {

@@ -274,3 +274,33 @@ fn a_telephone_number_is_the_entity_of_its_own_documents() {
     assert!(contacts.map(|it| it.uri.as_str()).eq([NUMBER]));
     scene.close();
 }
+
+// SRV-80
+#[test]
+fn where_judging_one_takes_long_fewer_are_judged_at_once() {
+    let mut scene = Scene::new();
+    for number in 0..300 {
+        scene.watch(&user(number), BOB);
+    }
+    let general = |number: usize| {
+        let but = Many::all().except_one(format!("sip:nobody{number}@example.com"));
+        Rule::new(format!("r{number}")).for_many(but).allow()
+    };
+    let rules = |count| {
+        (0..count)
+            .map(general)
+            .fold(Ruleset::new(), Ruleset::with_rule)
+    };
+    for (count, judged) in [(1, 256), (2_560, 2), (10_000, 1)] {
+        scene.put_rules(BOB, None);
+        scene.settle();
+        scene.set_rules(BOB, rules(count));
+        let waiting = scene.agent.occupancy().outputs;
+        // What it leads to waits beside those who do.
+        let _ = scene.agent.poll_output();
+        let allowed = scene.agent.subscriptions();
+        let changed = allowed.filter(|it| *it.decision != Decision::Allow(View::full()));
+        assert_eq!((waiting, changed.count()), (300, judged), "{count}");
+    }
+    scene.close();
+}

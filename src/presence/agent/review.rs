@@ -17,8 +17,8 @@ use crate::presence::policy::Policy;
 use crate::presence::rules_policy::RulesPolicy;
 use crate::rules::{Affected, CompiledRules, sphere_of};
 
-/// Watchers that one poll judges; some hundred microseconds.
-const WATCHERS_PER_POLL: usize = 256;
+/// Watchers that one poll judges; some hundred microseconds. Fewer where one costs more.
+const WATCHERS_PER_POLL: u32 = 256;
 
 /// Those who are still to be judged. Whose turn to be told comes before that is judged then.
 #[derive(Debug, Default)]
@@ -123,7 +123,11 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
 
     /// Judges some of those who are to be judged.
     pub(super) fn go_on_reviewing(&mut self) {
-        for _ in 0..WATCHERS_PER_POLL {
+        let mut budget = WATCHERS_PER_POLL;
+        while budget > 0 {
+            let presentity = self.reviews.turns.front();
+            let cost = presentity.map_or(1, |name| self.policy().review_cost(name));
+            budget = budget.saturating_sub(cost.max(1));
             let Some(key) = self.reviews.next() else {
                 self.server.package_mut().unjudged.shrink_to_fit();
                 return;
