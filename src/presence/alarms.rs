@@ -169,18 +169,18 @@ mod tests {
         alarms.set("ana@example.com", Cause::Source, Some(at(20)));
         alarms.set("ana@example.com", Cause::Policy, Some(at(10)));
         alarms.set("bob@example.com", Cause::Composition, None);
-        // It may want to be woken sooner, to see that there is nothing yet.
+        // It may want to be woken sooner, to see that there is nothing yet, and be a tick late.
         assert!(alarms.len() == 1 && alarms.next() <= Some(at(10)));
         assert_eq!(alarms.pop(at(9), &mut 8), None);
-        let (name, passed) = alarms.pop(at(10), &mut 8).unwrap();
+        let (name, passed) = alarms.pop(at(11), &mut 8).unwrap();
         assert_eq!(&*name, "ana@example.com");
         assert!(passed.has(Cause::Policy) && !passed.has(Cause::Source));
-        assert!(alarms.len() == 1 && alarms.next() > Some(at(10)));
+        assert!(alarms.len() == 1 && alarms.next() > Some(at(11)));
         alarms.set("ana@example.com", Cause::Source, Some(at(15)));
-        alarms.set("ana@example.com", Cause::State, Some(at(16)));
+        alarms.set("ana@example.com", Cause::State, Some(at(18)));
         assert_eq!(alarms.pop(at(14), &mut 8), None);
         assert_eq!(alarms.len(), 1);
-        let (_, passed) = alarms.pop(at(15), &mut 8).unwrap();
+        let (_, passed) = alarms.pop(at(16), &mut 8).unwrap();
         assert!(passed.has(Cause::Source) && !passed.has(Cause::State));
         alarms.set("ana@example.com", Cause::State, None);
         assert_eq!((alarms.len(), alarms.next()), (0, None));
