@@ -135,6 +135,15 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if was_draining {
             departures.leaving.clear();
             departures.next = None;
+            if departures.migration != Migration::Never {
+                // Whose device has come meanwhile, or whose watchers were on their way to it.
+                let now = self.server.now();
+                let names: Vec<String> =
+                    (self.server.resource_names()).map(str::to_owned).collect();
+                for name in names {
+                    self.reconsider_migration(now, &name);
+                }
+            }
         }
         was_draining
     }
