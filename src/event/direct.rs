@@ -61,6 +61,11 @@ impl<'a> DirectRequest<'a> {
         }
     }
 
+    /// Whose state is wanted, as a URI.
+    pub(crate) fn resource(&self) -> &'a str {
+        self.resource
+    }
+
     /// The canonical address of record of the watcher.
     pub(crate) fn with_address(mut self, address: &'a str) -> Self {
         self.address = Some(address);

@@ -55,7 +55,7 @@ impl<P: Package> Server<P> {
 
     /// Whose last NOTIFY is still to tell the state.
     pub(super) fn leaving_of(&self, watcher: &str, resource: &str) -> Vec<Key> {
-        let listed = self.listed_of(watcher, resource);
+        let listed = self.all_subscriptions_of(watcher, resource);
         let leaving = listed.filter(|(_, it)| !it.is_live() && it.phase.tells_state());
         leaving.map(|(key, _)| key).collect()
     }
@@ -198,7 +198,6 @@ impl<P: Package> Server<P> {
         };
         let bits = subscription.way.bits();
         let resource = subscription.resource;
-        let has_several = subscription.identity().is_some();
         let timers = [subscription.timer.take(), subscription.take_hold()];
         for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
@@ -206,7 +205,6 @@ impl<P: Package> Server<P> {
         self.ways.remove(bits, key.index);
         if let Some(resource) = self.resources.get_mut(resource) {
             resource.live -= 1;
-            resource.several_names -= usize::from(has_several);
         }
         self.counters.subscriptions_ended += 1;
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::Equivalent;
 
 use super::authorization::Decision;
+use super::identity::Identity;
 use super::output::SubscriptionKey;
 use super::package::Package;
 use super::protection::{Protection, Waits};
@@ -21,13 +22,14 @@ impl<P: Package> Server<P> {
         watcher: &str,
         resource: &str,
     ) -> impl Iterator<Item = Key> {
-        let listed = self.listed_of(watcher, resource);
-        let live = listed.filter(|(_, subscription)| subscription.is_live());
-        live.map(|(key, _)| key)
+        self.all_subscriptions_of(watcher, resource)
+            .filter(|(_, subscription)| subscription.is_live())
+            .map(|(key, _)| key)
     }
 
-    /// Those and the ones that are owed their last NOTIFY, by way of the shorter of the two lists.
-    pub(super) fn listed_of(
+    /// Subscriptions of a watcher to a resource whose last NOTIFY has not left, by way of the shorter of the
+    /// two lists.
+    pub(super) fn all_subscriptions_of(
         &self,
         watcher: &str,
         resource: &str,
@@ -189,6 +191,7 @@ impl<P: Package> Server<P> {
             return;
         };
         let next = subscription.by_resource.next();
+        let has_several = subscription.identity().is_some();
         let (variant, resource_key) = (subscription.variant, subscription.resource);
         if let Some(resource) = self.resources.get_mut(resource_key) {
             // A round in mid-walk goes on behind the one that leaves.
@@ -197,6 +200,7 @@ impl<P: Package> Server<P> {
             {
                 *turn = next;
             }
+            resource.several_names -= usize::from(has_several);
             resource
                 .subscriptions
                 .unlink(&mut self.subscriptions, key.index, by_resource);
@@ -209,6 +213,29 @@ impl<P: Package> Server<P> {
                 .forget(SubscriptionKey(key), &mut resource.state);
         }
         self.drop_if_unused(resource_key);
+    }
+
+    /// From now on a watcher is judged by these names, those that it has proved last.
+    pub(super) fn know_as(&mut self, key: Key, identity: &Identity) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        if let Some((_, assurance)) = identity.claims().next() {
+            subscription.assurance = Some(assurance);
+        }
+        let has_several = identity.claims().nth(1).is_some();
+        let had_several = subscription.identity().is_some();
+        if has_several {
+            if subscription.identity() != Some(identity) {
+                subscription.rare_mut().identity = Some(Box::new(identity.clone()));
+            }
+        } else if had_several {
+            subscription.rare_mut().identity = None;
+        }
+        if let Some(resource) = self.resources.get_mut(subscription.resource) {
+            resource.several_names += usize::from(has_several);
+            resource.several_names -= usize::from(had_several);
+        }
     }
 
     pub(super) fn leave_flow(&mut self, key: Key) {

@@ -186,6 +186,12 @@ impl<P: Package> Server<P> {
         {
             return None;
         }
+        if self.judge_first(key) {
+            // Behind the event that tells of it.
+            self.owe(key);
+            return None;
+        }
+        let subscription = self.subscriptions.get(key)?;
         let variant = subscription.variant;
         let has_waited = subscription.waits == Waits::InVain;
         let repeats_signed = subscription.repeats_signed();
@@ -581,6 +587,10 @@ impl<P: Package> Server<P> {
             if !one.is_live() || is_told || leaves_by_itself || self.now >= one.expires_at {
                 continue;
             }
+            let (waits, delivered, variant) = (one.open.is_some(), one.delivered, one.variant);
+            if self.judge_first(one_key) {
+                continue;
+            }
             if self.is_personal {
                 let Some(document) = self.next_alone(one_key) else {
                     continue;
@@ -591,7 +601,6 @@ impl<P: Package> Server<P> {
                 self.lanes.enter_round(key);
                 return self.build(one_key, document);
             }
-            let (waits, delivered, variant) = (one.open.is_some(), one.delivered, one.variant);
             let seen = self.variants.get(variant);
             let is_plain = seen.is_none_or(|it| it.name.protection == Protection::None);
             if !is_plain && let Err(wait) = self.await_protection(variant) {

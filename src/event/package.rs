@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::authorization::{Authorization, PublishDecision, PublishQuery, SubscribeQuery, View};
+use super::authorization::{
+    Authorization, Decision, PublishDecision, PublishQuery, SubscribeQuery, View,
+};
 use super::body::{NoBodies, SubscribeBodies};
 use super::output::SubscriptionKey;
 use super::personal::{Personal, PersonalRequest};
@@ -258,6 +260,20 @@ pub trait Package {
 
     /// The same, to read with.
     fn bodies_mut(&mut self) -> Option<&mut dyn SubscribeBodies> {
+        None
+    }
+
+    /// Whether a subscription is to be judged again ([`judge`](Self::judge)) before its watcher is told
+    /// anything more: asked for each NOTIFY that tells of state. By default none is.
+    fn is_to_be_judged(&self, subscription: SubscriptionKey) -> bool {
+        let _ = subscription;
+        false
+    }
+
+    /// What holds from now on for a subscription that [is to be judged](Self::is_to_be_judged), and from
+    /// now on is not any more; nothing leaves it as it is. By default nothing.
+    fn judge(&mut self, query: &SubscribeQuery<'_>) -> Option<Decision> {
+        let _ = query;
         None
     }
 

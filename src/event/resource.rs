@@ -36,7 +36,7 @@ pub(super) struct Resource<P: Package> {
     pub(super) publications: List,
     /// Octets of their bodies.
     pub(super) published: usize,
-    /// Of the live subscriptions those whose watcher has more than one name.
+    /// Of the subscriptions those whose watcher has more than one name.
     pub(super) several_names: usize,
     pub(super) next_serial: u64,
     pub(super) state: P::State,

@@ -5,13 +5,14 @@ use super::identity::{Assurance, Identity};
 use super::output::{SubscriptionKey, UnknownSubscription};
 use super::package::Package;
 use super::server::Server;
-use super::subscription::Subscription;
+use super::subscription::{Ending, Phase, Subscription};
 use crate::engine::Timestamp;
+use crate::engine::slab::Key;
 
 impl<P: Package> Server<P> {
-    /// Judges a live subscription again: `ask` is asked as for a refresh by its watcher, under the names that
-    /// it began with; nothing leaves it as it is. Tells whether something else holds
-    /// now.
+    /// Judges a subscription again that is live, or whose last NOTIFY is still to tell of state: `ask` is
+    /// asked as for a refresh by its watcher, under the names that it has proved last; nothing leaves it as it
+    /// is. Tells whether something else holds now.
     ///
     /// # Errors
     /// When there is no such subscription (any more).
@@ -26,7 +27,7 @@ impl<P: Package> Server<P> {
         if !subscription.phase.tells_state() {
             return Err(UnknownSubscription);
         }
-        let is_live = subscription.is_live();
+        let phase = subscription.phase;
         let resource = self.resources.get(subscription.resource);
         let seen = self.variants.get(subscription.variant);
         let (Some(resource), Some(seen)) = (resource, seen) else {
@@ -58,13 +59,39 @@ impl<P: Package> Server<P> {
         if decision == seen.name.decision {
             return Ok(false);
         }
-        if !is_live {
-            self.withhold(key.0);
-            return Ok(false);
+        match phase {
+            Phase::Ending(ending) => self.judge_last(key.0, ending, &decision),
+            Phase::Live | Phase::Ended(_) => {
+                self.apply(key.0, decision);
+                self.owe(key.0);
+            }
         }
-        self.apply(key.0, decision);
-        self.owe(key.0);
         Ok(true)
+    }
+
+    /// Something else holds for one whose last NOTIFY has not left yet: that shows no more than it may.
+    fn judge_last(&mut self, key: Key, ending: Ending, decision: &Decision) {
+        if let Decision::Reject(_) = decision {
+            if let Some(subscription) = self.subscriptions.get_mut(key) {
+                subscription.phase = Phase::Ending(Ending {
+                    with_state: false,
+                    ..ending
+                });
+            }
+        } else {
+            self.move_to_variant(key, None, Some(decision), None);
+        }
+    }
+
+    /// Judges a subscription whose turn has come before it was judged; tells whether something else holds,
+    /// and a NOTIFY is owed for that.
+    pub(super) fn judge_first(&mut self, key: Key) -> bool {
+        let name = SubscriptionKey(key);
+        if !self.package.is_to_be_judged(name) {
+            return false;
+        }
+        let judged = self.review(self.now, name, P::judge);
+        judged.unwrap_or(false)
     }
 
     /// Judges somebody who has no subscription, or none any more: `ask` is asked as for a SUBSCRIBE by this
@@ -100,7 +127,19 @@ impl<P: Package> Server<P> {
             .collect()
     }
 
-    /// The live subscriptions to a resource of those who have one of these names, sorted, beside the one
+    /// The same with those whose last NOTIFY is still to tell of state.
+    pub(crate) fn keys_of_watcher_to_judge(
+        &self,
+        watcher: &str,
+        resource: &str,
+    ) -> Vec<SubscriptionKey> {
+        self.all_subscriptions_of(watcher, resource)
+            .filter(|(_, subscription)| subscription.phase.tells_state())
+            .map(|(key, _)| SubscriptionKey(key))
+            .collect()
+    }
+
+    /// The subscriptions to be judged to a resource of those who have one of these names, sorted, beside the one
     /// that they are listed under.
     pub(crate) fn keys_of_further_names(
         &self,
@@ -112,7 +151,7 @@ impl<P: Package> Server<P> {
         if found.is_none_or(|resource| resource.several_names == 0) {
             return Vec::new();
         }
-        let mut keys = self.keys_to_review(resource);
+        let mut keys = self.keys_to_judge(resource);
         keys.retain(|key| {
             let identity = self.subscriptions.get(key.0).and_then(|it| it.identity());
             let mut further = identity.into_iter().flat_map(|it| it.claims().skip(1));
@@ -121,29 +160,20 @@ impl<P: Package> Server<P> {
         keys
     }
 
-    /// Those whom a review concerns: the live subscriptions of a watcher to a resource, and those that
-    /// have ended and whose last NOTIFY is still to tell the state.
-    pub(crate) fn keys_to_review_of(&self, watcher: &str, resource: &str) -> Vec<SubscriptionKey> {
-        let mut keys = self.keys_of_watcher(watcher, resource);
-        let leaving = self.leaving_of(watcher, resource).into_iter();
-        keys.extend(leaving.map(SubscriptionKey));
-        keys
-    }
-
-    /// The same of all watchers of a resource.
-    pub(crate) fn keys_to_review(&self, resource: &str) -> Vec<SubscriptionKey> {
-        self.keys_of(resource, |subscription| subscription.phase.tells_state())
-    }
-
     /// The live subscriptions to a resource, named canonically, in the order in which they came.
     pub fn keys_of_resource(&self, resource: &str) -> Vec<SubscriptionKey> {
-        self.keys_of(resource, Subscription::is_live)
+        self.keys_where(resource, Subscription::is_live)
     }
 
-    fn keys_of(
+    /// The same with those whose last NOTIFY is still to tell of state.
+    pub(crate) fn keys_to_judge(&self, resource: &str) -> Vec<SubscriptionKey> {
+        self.keys_where(resource, |subscription| subscription.phase.tells_state())
+    }
+
+    fn keys_where(
         &self,
         resource: &str,
-        is_meant: impl Fn(&Subscription) -> bool,
+        is_wanted: impl Fn(&Subscription) -> bool,
     ) -> Vec<SubscriptionKey> {
         let key = self.resources.find(resource);
         let mut next = key.and_then(|key| self.resources.get(key)?.subscriptions.first());
@@ -151,7 +181,7 @@ impl<P: Package> Server<P> {
         while let Some((key, subscription)) = next.and_then(|index| self.subscriptions.entry(index))
         {
             next = subscription.by_resource.next();
-            if is_meant(subscription) {
+            if is_wanted(subscription) {
                 keys.push(SubscriptionKey(key));
             }
         }

@@ -309,7 +309,13 @@ impl<P: Package> Server<P> {
             covers_header: waited.covers_header(),
         };
         let current = variant.name.decision.clone();
+        let proves_less = subscription.identity().is_some_and(|before| {
+            let mut names = before.claims().map(|(name, _)| name);
+            names.any(|name| !context.identity.includes(name))
+        });
         let decision = match admit(self.package.authorize_subscription(&query)) {
+            // What was decided may have been for the name that is not proved any more.
+            Ok(Decision::Pending) if proves_less => Decision::Pending,
             // The policy does not know; the application has decided, or will.
             Ok(Decision::Pending) => current.clone(),
             Ok(decision) => decision,
@@ -359,6 +365,9 @@ impl<P: Package> Server<P> {
             self.accept_body();
         }
         self.enter_flow(key, context.flow);
+        if !is_nobodys {
+            self.know_as(key, context.identity);
+        }
         self.move_to_variant(key, Some(wish.media_type), None, Some(protection));
         let status = self.success(&decision);
         let response = self

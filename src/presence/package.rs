@@ -3,6 +3,7 @@
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::hash::DefaultHasher;
 
 use bytes::Bytes;
@@ -19,9 +20,9 @@ use super::sources::Sources;
 use super::stamps::{Stamped, Stamps};
 use crate::engine::Timestamp;
 use crate::event::{
-    Authorization, Package, Profile, Protection, ProtectionQuery, PublishDecision, PublishQuery,
-    PublishedBody, RenderRequest, SubscribeBodies, SubscribeQuery, Unreadable, Unserved, View,
-    Visibility,
+    Authorization, Decision, Package, Profile, Protection, ProtectionQuery, PublishDecision,
+    PublishQuery, PublishedBody, RenderRequest, SubscribeBodies, SubscribeQuery, SubscriptionKey,
+    Unreadable, Unserved, View, Visibility,
 };
 use crate::pidf::{Presence, ReadOptions, Tuple};
 use crate::sip::{Uri, host_of};
@@ -55,6 +56,8 @@ pub(super) struct PresencePackage<P, B> {
     /// Nothing: the union.
     pub(super) composition: Option<Box<dyn Composition + Send>>,
     pub(super) alarms: Alarms,
+    /// Who is to be judged again before anything more is told.
+    pub(super) unjudged: HashSet<SubscriptionKey>,
     /// Makes the ids of false documents unguessable, so that they do not tell what they are.
     secret: u64,
 }
@@ -119,6 +122,7 @@ impl<P, B> PresencePackage<P, B> {
             stamps: Stamps::default(),
             composition: None,
             alarms: Alarms::new(),
+            unjudged: HashSet::new(),
             secret,
         }
     }
@@ -433,6 +437,17 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
 
     fn bodies_mut(&mut self) -> Option<&mut dyn SubscribeBodies> {
         Some(&mut self.bodies)
+    }
+
+    fn is_to_be_judged(&self, subscription: SubscriptionKey) -> bool {
+        self.unjudged.contains(&subscription)
+    }
+
+    fn judge(&mut self, query: &SubscribeQuery<'_>) -> Option<Decision> {
+        if let Some(key) = query.subscription() {
+            self.unjudged.remove(&key);
+        }
+        self.policy.review(query)
     }
 
     fn is_lasting(&self, state: &PresenceState) -> bool {

@@ -47,7 +47,11 @@ pub trait Policy {
 
     /// What holds from now on for a watcher whose subscription is live, asked when the application says that
     /// the policy has changed ([`Agent::review`](crate::presence::Agent::review)); nothing leaves it as it
-    /// is. Of who asks the query knows the one name that the subscription is listed under.
+    /// is. Of who asks the query knows the names that were proved last; of one who
+    /// [waits](crate::presence::Agent::watcher_info) after its subscription has run out, the one that it is
+    /// listed under.
+    ///
+    /// It is asked at the latest before the watcher is told anything more.
     ///
     /// By default what [`subscribe`](Self::subscribe) answers, as to a refresh: what is not decided, and
     /// [`Decision::Pending`], leave the subscription as it is.
@@ -79,6 +83,13 @@ pub trait Policy {
     ) -> Option<Timestamp> {
         let _ = (presentity, now, all_were_judged);
         None
+    }
+
+    /// How much work it is to [judge](Self::review) one watcher of a presentity, in some microseconds: the
+    /// more, the fewer are judged with each [`poll_output`](crate::presence::Agent::poll_output). By default 1.
+    fn review_cost(&self, presentity: &str) -> u32 {
+        let _ = presentity;
+        1
     }
 
     /// Whether the answers about watchers of a presentity depend on its own state, such as its sphere. Then

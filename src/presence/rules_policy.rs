@@ -1,7 +1,7 @@
 //! Presence rules as a policy (RFC 5025).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
 
@@ -44,6 +44,9 @@ pub struct RulesPolicy<F> {
     reviewed_by: WallClock,
 }
 
+/// So many rules are looked at in a microsecond or some.
+const RULES_PER_COST: usize = 16;
+
 /// The rules of one presentity.
 #[derive(Debug)]
 struct Book {
@@ -58,13 +61,50 @@ struct Book {
 #[derive(Debug, Clone)]
 struct Standing {
     rules: Arc<CompiledRules>,
+    decided: Decided,
     sphere: Option<String>,
     /// When watchers were judged.
     utc: Option<OffsetDateTime>,
 }
 
+/// Decisions by the rules that match, made once: many watchers have the same, and one may take long.
+#[derive(Debug, Clone, Default)]
+struct Decided(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    by_rules: BTreeMap<Vec<u32>, Decision>,
+    octets: usize,
+}
+
+/// Octets of the decisions that are kept of one presentity, about.
+const MOST_DECIDED: usize = 16 * 1024;
+
+impl Decided {
+    /// The decision where these rules match.
+    fn decision(&self, rules: &CompiledRules, matching: Vec<u32>) -> Decision {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(decision) = kept.by_rules.get(&matching) {
+            return decision.clone();
+        }
+        let decision = decision_of(&rules.given_by(&matching));
+        let name = match &decision {
+            Decision::Allow(view) => view.name().map_or(0, str::len),
+            _ => 0,
+        };
+        let octets = size_of::<(Vec<u32>, Decision)>() + size_of_val(&*matching) + name;
+        // The last one is kept whatever its size is.
+        if kept.octets.saturating_add(octets) > MOST_DECIDED {
+            *kept = Kept::default();
+        }
+        kept.octets += octets;
+        kept.by_rules.insert(matching, decision.clone());
+        decision
+    }
+}
+
 impl Standing {
-    fn permissions(&self, query: &SubscribeQuery<'_>, utc: Option<OffsetDateTime>) -> Permissions {
+    fn decision(&self, query: &SubscribeQuery<'_>, utc: Option<OffsetDateTime>) -> Decision {
         let names: Vec<&str> = query.identity().claims().map(|(name, _)| name).collect();
         let mut asked = Query::default();
         if let Some((first, further)) = names.split_first() {
@@ -72,7 +112,8 @@ impl Standing {
         }
         asked.sphere = self.sphere.as_deref();
         asked.utc = utc;
-        self.rules.evaluate(&asked)
+        let matching = self.rules.matching(&asked);
+        self.decided.decision(&self.rules, matching)
     }
 }
 
@@ -124,12 +165,14 @@ impl<F> RulesPolicy<F> {
                     false => Affected::Everybody,
                 };
                 book.current.rules = rules;
+                book.current.decided = Decided::default();
                 book.current.sphere = sphere;
                 affected
             }
             None => {
                 let current = Standing {
                     rules,
+                    decided: Decided::default(),
                     sphere,
                     utc: None,
                 };
@@ -171,7 +214,7 @@ impl<F: Policy> Policy for RulesPolicy<F> {
             return Decision::Allow(View::full()).into();
         }
         let utc = self.clock.at(query.now());
-        decision_of(&book.current.permissions(query, utc)).into()
+        book.current.decision(query, utc).into()
     }
 
     /// What the rules have said before and say again does not undo what the application has decided since.
@@ -185,10 +228,10 @@ impl<F: Policy> Policy for RulesPolicy<F> {
         } else if query.identity().includes(query.resource()) {
             Decision::Allow(View::full())
         } else {
-            decision_of(&book.current.permissions(query, utc))
+            book.current.decision(query, utc)
         };
         let before = book.before.as_ref();
-        let before = before.map(|it| decision_of(&it.permissions(query, it.utc)));
+        let before = before.map(|it| it.decision(query, it.utc));
         (before.as_ref() != Some(&decision)).then_some(decision)
     }
 
@@ -210,6 +253,16 @@ impl<F: Policy> Policy for RulesPolicy<F> {
         let bound = book.current.rules.next_bound(utc?)?;
         let wait = core::time::Duration::try_from(bound - utc?).ok()?;
         Some(now + wait)
+    }
+
+    fn review_cost(&self, presentity: &str) -> u32 {
+        let Some(book) = self.books.get(presentity) else {
+            return self.fallback.review_cost(presentity);
+        };
+        let before = book.before.as_ref();
+        let candidates = before.map_or(0, |it| it.rules.most_candidates());
+        let candidates = candidates.saturating_add(book.current.rules.most_candidates());
+        u32::try_from(candidates / RULES_PER_COST).map_or(u32::MAX, |cost| cost.saturating_add(1))
     }
 
     fn set_wall_clock(&mut self, now: Timestamp, utc: OffsetDateTime) -> Vec<String> {

@@ -36,6 +36,8 @@ pub struct CompiledRules {
     by_domain: HashMap<Box<str>, Vec<u32>>,
     /// Places of the rules that may match anybody.
     by_nothing: Vec<u32>,
+    /// The most rules of one name, and of one domain.
+    most_listed: [usize; 2],
     uses_sphere: bool,
     uses_time: bool,
 }
@@ -56,7 +58,7 @@ pub(super) struct CompiledRule {
 pub(super) struct Grant {
     /// The presentity has to be in one of each of these spheres, in lower case.
     spheres: Vec<Vec<String>>,
-    /// It has to be one of each of these times.
+    /// It has to be one of each of these times, which do not touch and are in order.
     times: Vec<Vec<(OffsetDateTime, OffsetDateTime)>>,
     handling: SubHandling,
     provided: Provided,
@@ -107,11 +109,17 @@ impl CompiledRules {
                 continue;
             };
             for name in &circle.ones {
-                note(&mut this.by_watcher, name, place);
+                let listed = note(&mut this.by_watcher, name, place);
+                let [most, _] = &mut this.most_listed;
+                *most = listed.max(*most);
             }
             for crowd in &circle.crowds {
                 match &crowd.domain {
-                    Some(domain) => note(&mut this.by_domain, domain, place),
+                    Some(domain) => {
+                        let listed = note(&mut this.by_domain, domain, place);
+                        let [_, most] = &mut this.most_listed;
+                        *most = listed.max(*most);
+                    }
                     None if this.by_nothing.last() == Some(&place) => {}
                     None => this.by_nothing.push(place),
                 }
@@ -124,36 +132,76 @@ impl CompiledRules {
     /// (RFC 4745 section 10.2), and to be blocked and see nothing when there is none.
     pub fn evaluate(&self, query: &Query<'_>) -> Permissions {
         let mut permissions = Permissions::default();
-        self.add(&self.by_nothing, query, &mut permissions);
+        self.for_each_candidate(query, |rule, _| rule.add(query, &mut permissions));
+        permissions
+    }
+
+    /// Places of the rules that match a watcher, in order.
+    pub(crate) fn matching(&self, query: &Query<'_>) -> Vec<u32> {
+        let mut matching = Vec::new();
+        self.for_each_candidate(query, |rule, place| {
+            if rule.matches(query) {
+                matching.push(place);
+            }
+        });
+        matching.sort_unstable();
+        matching.dedup();
+        matching
+    }
+
+    /// What the rules at these places give together.
+    pub(crate) fn given_by(&self, places: &[u32]) -> Permissions {
+        let mut permissions = Permissions::default();
+        for rule in places.iter().filter_map(|place| self.rule(*place)) {
+            permissions.handling = permissions.handling.max(rule.grant.handling);
+            permissions.provided.merge(&rule.grant.provided);
+        }
+        permissions
+    }
+
+    /// Calls back with each rule that may match a watcher, some more than once.
+    fn for_each_candidate<'r>(
+        &'r self,
+        query: &Query<'_>,
+        mut then: impl FnMut(&'r CompiledRule, u32),
+    ) {
+        let mut all = |places: &[u32]| {
+            for place in places {
+                if let Some(rule) = self.rule(*place) {
+                    then(rule, *place);
+                }
+            }
+        };
+        all(&self.by_nothing);
         for name in query.names() {
             if let Some(places) = self.by_watcher.get(name) {
-                self.add(places, query, &mut permissions);
+                all(places);
             }
             if !self.by_domain.is_empty()
                 && let Some(domain) = domain::of(name)
                 && let Some(places) = self.by_domain.get(&*domain)
             {
-                self.add(places, query, &mut permissions);
+                all(places);
             }
         }
-        permissions
+    }
+
+    fn rule(&self, place: u32) -> Option<&CompiledRule> {
+        self.rules.get(usize::try_from(place).ok()?)
     }
 
     /// The first moment after `utc` at which any of the rules begins or ceases to hold.
     pub fn next_bound(&self, utc: OffsetDateTime) -> Option<OffsetDateTime> {
-        let times = self.rules.iter().flat_map(|rule| &rule.grant.times);
-        let bounds = times.flatten().flat_map(|(from, until)| [*from, *until]);
-        bounds.filter(|bound| *bound > utc).min()
+        let bounds = self.rules.iter().map(|rule| rule.grant.next_bound(utc));
+        bounds.flatten().min()
     }
 
-    /// Adds what these rules give. One that comes twice changes nothing.
-    fn add(&self, places: &[u32], query: &Query<'_>, permissions: &mut Permissions) {
-        for place in places {
-            let place = usize::try_from(*place).unwrap_or(usize::MAX);
-            if let Some(rule) = self.rules.get(place) {
-                rule.add(query, permissions);
-            }
-        }
+    /// The most rules that are looked at for one name of a watcher.
+    pub(crate) fn most_candidates(&self) -> usize {
+        let [of_one, of_domain] = self.most_listed;
+        (self.by_nothing.len())
+            .saturating_add(of_one)
+            .saturating_add(of_domain)
     }
 
     /// Whether an answer may change with the sphere that the presentity is in.
@@ -177,7 +225,8 @@ impl CompiledRules {
     }
 }
 
-fn note(index: &mut HashMap<Box<str>, Vec<u32>>, name: &str, place: u32) {
+/// How many there are of the name by now.
+fn note(index: &mut HashMap<Box<str>, Vec<u32>>, name: &str, place: u32) -> usize {
     let places = match index.get_mut(name) {
         Some(places) => places,
         None => index.entry(name.into()).or_default(),
@@ -185,6 +234,7 @@ fn note(index: &mut HashMap<Box<str>, Vec<u32>>, name: &str, place: u32) {
     if places.last() != Some(&place) {
         places.push(place);
     }
+    places.len()
 }
 
 impl CompiledRule {
@@ -213,7 +263,7 @@ impl CompiledRule {
                         let (from, until) = (interval.from()?, interval.until()?);
                         (from < until).then_some((from, until))
                     });
-                    grant.times.push(intervals.collect());
+                    grant.times.push(apart(intervals.collect()));
                 }
                 Condition::Other(_) => return None,
             }
@@ -227,6 +277,15 @@ impl CompiledRule {
         })
     }
 
+    fn matches(&self, query: &Query<'_>) -> bool {
+        let grant = &self.grant;
+        let is_time = || query.utc.is_some_and(|utc| grant.is_in_time(utc));
+        self.circles.iter().all(|circle| circle.has(query))
+            && grant.is_in_sphere(query)
+            && (grant.times.is_empty() || is_time())
+    }
+
+    /// Adds what the rule gives. To do so twice changes nothing.
     fn add(&self, query: &Query<'_>, permissions: &mut Permissions) {
         let grant = &self.grant;
         if !self.circles.iter().all(|circle| circle.has(query)) || !grant.is_in_sphere(query) {
@@ -265,16 +324,34 @@ impl Grant {
 
     fn is_in_time(&self, utc: OffsetDateTime) -> bool {
         self.times.iter().all(|times| {
-            let mut times = times.iter();
-            times.any(|(from, until)| *from <= utc && utc < *until)
+            let next = times.partition_point(|(_, until)| *until <= utc);
+            times.get(next).is_some_and(|(from, _)| *from <= utc)
         })
     }
 
     fn next_bound(&self, utc: OffsetDateTime) -> Option<OffsetDateTime> {
-        let bounds = self.times.iter().flatten();
-        let bounds = bounds.flat_map(|(from, until)| [*from, *until]);
-        bounds.filter(|bound| *bound > utc).min()
+        let bounds = self.times.iter().filter_map(|times| {
+            let next = times.partition_point(|(_, until)| *until <= utc);
+            let (from, until) = *times.get(next)?;
+            Some(if from > utc { from } else { until })
+        });
+        bounds.min()
     }
+}
+
+/// The same times in order, those made one that touch.
+fn apart(
+    mut times: Vec<(OffsetDateTime, OffsetDateTime)>,
+) -> Vec<(OffsetDateTime, OffsetDateTime)> {
+    times.sort_unstable();
+    times.dedup_by(|later, earlier| {
+        let touches = later.0 <= earlier.1;
+        if touches {
+            earlier.1 = earlier.1.max(later.1);
+        }
+        touches
+    });
+    times
 }
 
 impl Circle {
@@ -338,5 +415,38 @@ impl Crowd {
             is_member |= self.domain.is_none() || self.domain.as_deref() == domain;
         }
         is_member
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::{Grant, apart};
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(seconds)
+    }
+
+    #[test]
+    fn times_that_touch_are_one_and_are_searched_in_order() {
+        let times = [(30, 40), (5, 20), (0, 10), (10, 15), (20, 25), (35, 36)];
+        let times = times.map(|(from, until)| (at(from), at(until)));
+        let grant = Grant {
+            times: vec![apart(times.to_vec())],
+            ..Grant::default()
+        };
+        assert_eq!(grant.times, [[(at(0), at(25)), (at(30), at(40))]]);
+        for (now, holds, next) in [
+            (-1, false, Some(0)),
+            (0, true, Some(25)),
+            (24, true, Some(25)),
+            (25, false, Some(30)),
+            (30, true, Some(40)),
+            (40, false, None),
+        ] {
+            assert_eq!(grant.is_in_time(at(now)), holds, "{now}");
+            assert_eq!(grant.next_bound(at(now)), next.map(at), "{now}");
+        }
     }
 }

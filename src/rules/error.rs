@@ -14,6 +14,8 @@ pub enum RulesLimit {
     Identities,
     /// Parts of documents that transformations name.
     Selectors,
+    /// Octets of these.
+    SelectorOctets,
 }
 
 impl fmt::Display for RulesLimit {
@@ -22,6 +24,7 @@ impl fmt::Display for RulesLimit {
             Self::Rules => "rules",
             Self::Identities => "identities in conditions",
             Self::Selectors => "selectors in transformations",
+            Self::SelectorOctets => "octets of selectors in transformations",
         })
     }
 }

@@ -28,6 +28,9 @@ pub struct RulesLimits {
     /// Classes, ids, URIs and names of unknown attributes in the document's transformations together.
     /// Default 4096: what a watcher may see is kept, compared and named as a whole.
     pub selectors: usize,
+    /// Octets of all these. Default 65,536: each watcher to whom others give something more is kept a name
+    /// of its own of what it may see, which has all of them.
+    pub selector_octets: usize,
 }
 
 impl Default for RulesLimits {
@@ -42,6 +45,7 @@ impl Default for RulesLimits {
             rules: 16_384,
             identities: 65_536,
             selectors: 4096,
+            selector_octets: 65_536,
         }
     }
 }

@@ -91,7 +91,6 @@ pub use query::{Permissions, Query};
 pub use rule::Rule;
 pub use ruleset::Ruleset;
 pub use selection::{DeviceSelector, PersonSelector, Selection, ServiceSelector};
-pub(crate) use sphere::next_sphere_bound;
 pub use sphere::sphere_of;
 
 /// The media type of rule documents (RFC 4745 section 15.2).

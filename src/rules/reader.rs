@@ -30,6 +30,7 @@ pub(super) fn read(document: &[u8], limits: &RulesLimits) -> Result<Ruleset, Rea
         limits,
         identities: 0,
         selectors: 0,
+        selector_octets: 0,
         ids: HashSet::new(),
     };
     let mut rules = None;
@@ -52,6 +53,7 @@ struct Reader<'a, 'o> {
     limits: &'o RulesLimits,
     identities: usize,
     selectors: usize,
+    selector_octets: usize,
     ids: HashSet<String>,
 }
 
@@ -109,6 +111,7 @@ impl<'a> Reader<'a, '_> {
             RulesLimit::Rules => self.limits.rules,
             RulesLimit::Identities => self.limits.identities,
             RulesLimit::Selectors => self.limits.selectors,
+            RulesLimit::SelectorOctets => self.limits.selector_octets,
         };
         if number <= max {
             return Ok(());
@@ -126,10 +129,20 @@ impl<'a> Reader<'a, '_> {
         self.within(RulesLimit::Identities, self.identities)
     }
 
-    /// Counts selectors.
-    fn selectors(&mut self, more: usize) -> Result<(), ReadError> {
+    /// Counts the selectors of a transformation.
+    fn selectors(&mut self, element: &Element) -> Result<(), ReadError> {
+        // Each selector is an element, and so is each name.
+        let more = match element.local() {
+            "provide-unknown-attribute" => 1,
+            _ => element.elements().count(),
+        };
         self.selectors = self.selectors.saturating_add(more);
-        self.within(RulesLimit::Selectors, self.selectors)
+        self.within(RulesLimit::Selectors, self.selectors)?;
+        let texts = element.elements().map(|it| it.text().len());
+        let values = element.attributes.iter().map(|it| it.value.len());
+        let octets = texts.chain(values);
+        self.selector_octets = octets.fold(self.selector_octets, usize::saturating_add);
+        self.within(RulesLimit::SelectorOctets, self.selector_octets)
     }
 
     fn rule(&mut self) -> Result<Rule, ReadError> {
@@ -224,11 +237,7 @@ impl<'a> Reader<'a, '_> {
     fn transformations(&mut self, rule: &mut Rule) -> Result<(), ReadError> {
         while let Some(tag) = self.child()? {
             let element = self.tokenizer.element(tag)?;
-            // Each selector is an element, and so is each name.
-            self.selectors(match element.local() {
-                "provide-unknown-attribute" => 1,
-                _ => element.elements().count(),
-            })?;
+            self.selectors(&element)?;
             let provided = core::mem::take(&mut rule.provided);
             let (provided, other) = transformation(provided, element);
             rule.provided = provided;

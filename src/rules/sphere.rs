@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::pidf::rpid::Sphere;
-use crate::pidf::{Person, Presence};
+use crate::pidf::Presence;
 
 /// The sphere that all of a presentity's published documents agree on (RFC 5025 section 3.1.2): the name
 /// of the role in the persons' `sphere` elements. Undefined when there is none, or there are different
@@ -41,14 +41,4 @@ pub fn sphere_of<'d>(
         }
     }
     agreed
-}
-
-/// When that may be another by the passing of time alone.
-pub(crate) fn next_sphere_bound(
-    document: &Presence,
-    utc: OffsetDateTime,
-) -> Option<OffsetDateTime> {
-    let spheres = document.persons.iter().flat_map(Person::all::<Sphere>);
-    let bounds = spheres.flat_map(|sphere| [sphere.from, sphere.until]);
-    bounds.flatten().filter(|bound| *bound > utc).min()
 }

@@ -106,6 +106,18 @@ fn there_is_a_bound_on_everything() {
         (RulesLimit::Selectors, 4096)
     );
 
+    let long = |times: usize| {
+        let name = "n".repeat(1_000);
+        let unknown = repeated(times, |n| {
+            format!(
+                "<r:provide-unknown-attribute ns='{name}' name='{n:024}'>true</r:provide-unknown-attribute>"
+            )
+        });
+        transformations(&unknown)
+    };
+    assert!(Ruleset::read(long(64).as_bytes()).is_ok());
+    assert_eq!(limit(&long(65)), (RulesLimit::SelectorOctets, 65_536));
+
     let deep = "<x:a>".repeat(64) + &"</x:a>".repeat(64);
     assert_eq!(xml_limit(&document(&deep)), XmlLimit::Depth);
     assert_eq!(

@@ -18,6 +18,7 @@ mod wrapping;
 
 mod any_order;
 mod back_end;
+mod before_the_review;
 mod composed;
 mod migration;
 mod rules;

@@ -554,3 +554,22 @@ fn what_names_nobody_or_nothing_changes_nothing() {
     assert!(watch.is_empty());
     scene.close();
 }
+
+// SRV-22, PA-76
+#[test]
+fn who_was_on_the_way_to_a_device_before_an_agent_was_emptied_goes_there_after() {
+    let mut scene = Scene::with(|config| config.migration = Migration::ToDeclared);
+    scene.watch(ANA, BOB);
+    scene.watch(CARLA, BOB);
+    let over = Duration::from_secs(1_000);
+    assert_eq!(scene.agent.drain(scene.now, over, None, 30), Ok(2));
+    assert_eq!(scene.pass(1.0).notifies().len(), 1);
+    let device = "<sip:bob@192.0.2.10>;methods=\"SUBSCRIBE\";events=\"presence\"";
+    scene.register(BOB, &[(device, 3_600.0)]);
+    assert!(scene.agent.stop_draining());
+    let told = scene.pass(1.0);
+    let last = told.notifies().pop().unwrap();
+    assert_eq!(state(last), "terminated;reason=deactivated");
+    assert_eq!(scene.live(), 0);
+    scene.close();
+}

@@ -487,3 +487,31 @@ fn a_fetch_and_a_refresh_go_by_the_rules_of_now() {
     assert_eq!(scene.send(&again).status(), 481);
     scene.close();
 }
+
+// SRV-80
+#[test]
+fn a_name_that_is_not_proved_any_more_gives_nothing() {
+    for others in [Gets::Waits, Gets::Bare] {
+        let mut scene = scene();
+        let rules = Ruleset::new()
+            .with_rule(rule("carla", Gets::Notes).for_one(CARLA))
+            .with_rule(rule("others", others));
+        scene.set_rules(BOB, rules.clone());
+        let mut watch = scene.watch_as(ANA, BOB, &known_as(&[ANA, CARLA]));
+        assert_eq!(gets(&watch.notify), Gets::Notes);
+        let told = scene.send_as(&watch.refresh(), &known_as(&[ANA]));
+        assert_eq!(gets(told.notify()), others);
+        // Nor when all are looked at.
+        scene.agent.review(scene.now, BOB).unwrap();
+        assert!(scene.settle().notifies().is_empty());
+        let dora = rule("dora", Gets::All).for_many(Many::of_domain("example.org"));
+        scene.set_rules(BOB, rules.with_rule(dora));
+        assert!(scene.settle().notifies().is_empty());
+        // And one that is proved later gives what it gives.
+        let told = scene.send_as(&watch.refresh(), &known_as(&[ANA, CARLA]));
+        assert_eq!(gets(told.notify()), Gets::Notes);
+        scene.set_rules(BOB, each(&[(CARLA, Gets::Bare)]));
+        assert_eq!(gets(scene.settle().notify()), Gets::Bare);
+        scene.close();
+    }
+}

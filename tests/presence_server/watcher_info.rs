@@ -1,5 +1,7 @@
 //! The agent serves watcher information: who may know learns who watches, and answers.
 
+use std::time::Duration;
+
 use presentity::event::{Decision, Identity, View};
 use presentity::presence::RoleTaken;
 use presentity::rules::{Rule, Ruleset};
@@ -235,5 +237,31 @@ fn numbers_of_roles_are_kept_apart() {
     let served = scene.agent.serve_watcher_info(clashing, seeded(9));
     assert_eq!(served, Err(RoleTaken));
     assert!(scene.agent.watcher_info().is_none());
+    scene.close();
+}
+
+// PA-76
+#[test]
+fn an_agent_that_is_emptied_serves_no_watcher_information() {
+    let mut scene = asking();
+    scene.house().everybody = Decision::Allow(View::full()).into();
+    let message = of_info(scene.subscribe(ANA, ANA));
+    assert_eq!(scene.send(&message).status(), 200);
+    scene.watch(BOB, CARLA);
+    let over = Duration::from_secs(10);
+    assert_eq!(scene.agent.drain(scene.now, over, None, 30), Ok(2));
+    let told = scene.pass(11.0);
+    let states: Vec<_> = told.notifies().into_iter().map(state_of).collect();
+    assert_eq!(states, ["terminated;reason=deactivated"; 2]);
+    let events = told.notifies().into_iter();
+    let events: Vec<_> = events
+        .map(|it| it.fields().find(|it| it.0 == "Event").unwrap().1)
+        .collect();
+    assert_eq!(events, ["presence.winfo", "presence"]);
+    let message = of_info(scene.subscribe(ANA, ANA));
+    assert_eq!(scene.send(&message).status(), 503);
+    assert!(scene.agent.stop_draining());
+    let message = of_info(scene.subscribe(ANA, ANA)).with("Expires", "0");
+    assert_eq!(scene.send(&message).status(), 200);
     scene.close();
 }

@@ -40,7 +40,15 @@ struct Leaving {
     /// Whose device they go to, if it is still there; nothing for those who go where the agent's successor
     /// is.
     presentity: Option<Arc<str>>,
-    keys: std::vec::IntoIter<SubscriptionKey>,
+    keys: std::vec::IntoIter<Leaver>,
+}
+
+/// One who is to leave.
+#[derive(Debug, Clone, Copy)]
+enum Leaver {
+    Watcher(SubscriptionKey),
+    /// Of watcher information, by its level.
+    OfInfo(u8, SubscriptionKey),
 }
 
 /// The whole agent is being emptied.
@@ -77,7 +85,7 @@ impl Departures {
 }
 
 impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
-    /// Empties the agent, for maintenance: its subscriptions are ended with `deactivated`, evenly over this
+    /// Empties the agent, for maintenance: its subscriptions, those to watcher information first, are ended with `deactivated`, evenly over this
     /// time, and a SUBSCRIBE that would make a new one is forwarded to `target`, or, without one,
     /// answered 503 with this Retry-After in seconds. Refreshes are answered until a subscription's turn
     /// has come. Publications stay. Tells how many subscriptions there are.
@@ -95,7 +103,16 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             return Err(InvalidTarget);
         }
         self.advance(now);
-        let keys: Vec<SubscriptionKey> = self.server.subscriptions().map(|it| it.key).collect();
+        let mut keys: Vec<Leaver> = Vec::new();
+        if let Some(info) = self.watcher_info() {
+            // Or they would be told of all the others that leave.
+            for (level, _) in (1..=u8::MAX).zip(info.event_types()) {
+                let all = info.subscriptions(level);
+                keys.extend(all.map(|it| Leaver::OfInfo(level, it.key)));
+            }
+        }
+        let watchers = self.server.subscriptions();
+        keys.extend(watchers.map(|it| Leaver::Watcher(it.key)));
         let count = keys.len();
         let steps = u32::try_from(count).unwrap_or(u32::MAX).max(1);
         self.departures.drain = Some(Drain {
@@ -119,7 +136,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if departures.drain.is_some() {
             departures.leaving.push_back(Leaving {
                 presentity: None,
-                keys: vec![key].into_iter(),
+                keys: vec![Leaver::Watcher(key)].into_iter(),
             });
             departures.next.get_or_insert(now);
         }
@@ -133,6 +150,15 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if was_draining {
             departures.leaving.clear();
             departures.next = None;
+            if departures.migration != Migration::Never {
+                // Whose device has come meanwhile, or whose watchers were on their way to it.
+                let now = self.server.now();
+                let names: Vec<String> =
+                    (self.server.resource_names()).map(str::to_owned).collect();
+                for name in names {
+                    self.reconsider_migration(now, &name);
+                }
+            }
         }
         was_draining
     }
@@ -228,7 +254,10 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             .params()
             .get("tag")
             .is_none();
-        if !is_new || !self.server.owns(request) {
+        let is_own = self.server.owns(request)
+            || (self.departures.drain.is_some()
+                && (self.watcher_info()).is_some_and(|info| info.owns(request)));
+        if !is_new || !is_own {
             return None;
         }
         let resource = self.presentity(request.uri()).ok()?;
@@ -287,6 +316,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         }
         let name: Arc<str> = presentity.into();
         self.departures.presentities.insert(Arc::clone(&name));
+        let keys: Vec<Leaver> = keys.into_iter().map(Leaver::Watcher).collect();
         self.departures.leaving.push_back(Leaving {
             presentity: Some(name),
             keys: keys.into_iter(),
@@ -322,7 +352,12 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                 continue;
             };
             let termination = Termination::new(Reason::Deactivated);
-            let sent = self.server.terminate(now, key, termination).is_ok();
+            let sent = match key {
+                Leaver::Watcher(key) => self.server.terminate(now, key, termination).is_ok(),
+                Leaver::OfInfo(level, key) => self
+                    .watcher_info_mut()
+                    .is_some_and(|info| info.terminate(now, level, key, termination).is_ok()),
+            };
             // Who has gone already takes no time.
             let spacing = self.departures.spacing();
             self.departures.next = Some(if sent { at + spacing } else { at });

@@ -163,14 +163,16 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                 retry_after: self.retry_after,
             });
         }
+        // Nobody is judged by what held before.
+        self.look_at_the_time();
         if self.is_for_back_end(request) {
             return self.notify_back_end(now, transaction, request, context);
         }
-        if let Some(info) = self.info_for(request) {
-            return info.handle_request(now, transaction, request, context);
-        }
         if self.send_on(now, transaction, request) {
             return Ok(());
+        }
+        if let Some(info) = self.info_for(request) {
+            return info.handle_request(now, transaction, request, context);
         }
         self.server
             .handle_request(now, transaction, request, context)
@@ -228,13 +230,21 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if let Some(info) = &mut self.info {
             info.server.handle_timeout(now);
         }
+        self.look_at_the_time();
+        self.depart(now);
+    }
+
+    /// Looks at those whose time has come; false when there are more.
+    fn look_at_the_time(&mut self) -> bool {
+        let now = self.server.now();
         let mut budget = ALARMS_PER_CALL;
         while let Some((presentity, passed)) =
             self.server.package_mut().alarms.pop(now, &mut budget)
         {
             self.alarm(now, &presentity, passed);
         }
-        self.depart(now);
+        let next = self.server.package().alarms.next();
+        next.is_none_or(|next| now < next)
     }
 
     /// See [`Server::poll_timeout`].
@@ -257,6 +267,10 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
 
     /// See [`Server::poll_output`].
     pub fn poll_output(&mut self) -> Option<Output> {
+        if !self.look_at_the_time() {
+            // The deadline says so: nobody is shown what holds no longer.
+            return None;
+        }
         if !self.reviews.is_empty() {
             self.go_on_reviewing();
         }
@@ -331,7 +345,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             self.server.update_state(now, presentity, |_| true);
             self.state_changed(now, presentity);
         }
-        if passed.has(Cause::Sphere) {
+        if passed.has(Cause::State) {
             self.state_changed(now, presentity);
         }
         if passed.has(Cause::Policy) {
@@ -431,6 +445,12 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         now: Timestamp,
         request: &DirectRequest<'_>,
     ) -> Result<DirectOutcome, RefusedDirect> {
+        self.advance(now);
+        self.look_at_the_time();
+        // What is fetched is made at once.
+        if let Ok(name) = self.presentity(request.resource()) {
+            self.state_changed(now, &name);
+        }
         self.server.handle_direct(now, request)
     }
 
@@ -482,6 +502,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         decision: Decision,
     ) -> Result<(), UnknownSubscription> {
         self.server.decide(now, key, decision.clone())?;
+        self.settled(key);
         if self.info.is_some()
             && decision != Decision::Pending
             && let Some(subject) = self.server.subject_of(key)
@@ -509,6 +530,9 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let presentity = self.presentity(presentity)?;
         // Who is nobody watches nobody.
         Ok(name_of(watcher).map_or(0, |watcher| {
+            for key in self.server.keys_of_watcher(&watcher, &presentity) {
+                self.settled(key);
+            }
             let live = (self.server).decide_watcher(now, &watcher, &presentity, decision);
             live + self.tell_decision(now, &watcher, &presentity, decision)
         }))
@@ -530,7 +554,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         self.advance(now);
         let name = self.presentity(presentity)?;
         document.repair();
-        document.entity = format!("sip:{name}");
+        document.entity = own_uri(&name);
         document.write()?;
         fit(&mut document);
         let changed = self.server.update_state(now, &name, |state| {
@@ -568,7 +592,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     }
 
     /// Everything that is known of a presentity, set and published, as one document under its sip
-    /// URI: what a watcher with the full view is shown. Nothing when nothing is known of it.
+    /// or tel URI: what a watcher with the full view is shown. Nothing when nothing is known of it.
     ///
     /// # Errors
     /// When the text names no presentity that this agent could serve.
@@ -577,7 +601,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         let now = self.server.now();
         let mut whole = self.state_of(now, &name);
         if let Some(document) = &mut whole {
-            document.entity = format!("sip:{name}");
+            document.entity = own_uri(&name);
         }
         Ok(whole)
     }
@@ -715,6 +739,14 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
 fn with_scheme(name: &str) -> Option<String> {
     let user = name.split_once('@').map_or("", |(user, _)| user);
     (!user.contains(':')).then(|| format!("sip:{name}"))
+}
+
+/// The canonical name of a presentity as the URI of a document. That of a telephone number is one.
+fn own_uri(presentity: &str) -> String {
+    match presentity.starts_with("tel:") {
+        true => presentity.to_owned(),
+        false => format!("sip:{presentity}"),
+    }
 }
 
 /// The canonical name of a watcher, by URI or by that name itself.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Agent, SetPresenceError, UnknownPresentity, with_scheme};
+use super::{Agent, SetPresenceError, UnknownPresentity, own_uri};
 use crate::engine::Timestamp;
 use crate::event::{Identity, SubscribeBodies};
 use crate::pidf::Presence;
@@ -142,7 +142,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         until: Option<Timestamp>,
     ) -> Result<(), SetPresenceError> {
         document.repair();
-        document.entity = format!("sip:{presentity}");
+        document.entity = own_uri(presentity);
         document.write()?;
         fit(&mut document);
         let most = self.max_sources;
@@ -226,9 +226,4 @@ fn show_registration(now: Timestamp, mut document: Presence, state: &mut Presenc
     }
     fit(&mut document);
     sources.set(now, (Source::Registration, ""), document, None)
-}
-
-/// A canonical name as the URI of a document.
-fn own_uri(presentity: &str) -> String {
-    with_scheme(presentity).unwrap_or_else(|| presentity.to_owned())
 }
