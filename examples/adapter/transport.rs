@@ -72,7 +72,7 @@ struct Connection {
 /// What the stack shows of every kind of connection and of no two is the token that it cancels at the end
 /// of one, which compares by identity.
 #[derive(Default)]
-struct Names {
+pub(crate) struct Names {
     known: HashMap<CancellationToken, FlowId>,
     given: u64,
 }
@@ -390,14 +390,14 @@ pub(crate) async fn addresses(hop: &SipAddr) -> Option<impl Iterator<Item = Sock
 
 impl Names {
     /// The name of the connection with this token, which no other had before.
-    fn of(&mut self, token: CancellationToken) -> FlowId {
+    pub(crate) fn of(&mut self, token: CancellationToken) -> FlowId {
         *self.known.entry(token).or_insert_with(|| {
             self.given += 1;
             FlowId(CONNECTION | self.given)
         })
     }
 
-    fn forget(&mut self, token: &CancellationToken) -> Option<FlowId> {
+    pub(crate) fn forget(&mut self, token: &CancellationToken) -> Option<FlowId> {
         self.known.remove(token)
     }
 }
