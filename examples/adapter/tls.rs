@@ -14,10 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{Error, ServerConfig};
 
 use super::transport::{has_room, limit_unread, next_connection};
 
@@ -50,15 +50,21 @@ impl Tls {
         if certificates.is_empty() {
             return Err(at(chain, &"there is no certificate in it"));
         }
-        let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| at(key, &error))?;
+        let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
+            pem::Error::NoItemsFound => at(key, &"there is no private key in it"),
+            error => at(key, &error),
+        })?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .with_no_client_auth()
             .with_single_cert(certificates, secret)
-            .map_err(|error| {
-                let pair = format!("{} with {}", chain.display(), key.display());
-                format!("{pair}: {error}")
+            .map_err(|error| match error {
+                Error::InconsistentKeys(_) => {
+                    let key = key.display();
+                    at(chain, &format_args!("it is not for the key in {key}"))
+                }
+                error => at(chain, &error),
             })?;
         Ok(Self {
             acceptor: Arc::new(config).into(),

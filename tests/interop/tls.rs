@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -190,16 +190,6 @@ impl Peer {
         ));
         notify
     }
-
-    /// Waits until the server has closed the connection, or has never opened it.
-    fn is_refused(&mut self) {
-        let end = self.heard.recv_timeout(SOON);
-        assert!(
-            matches!(end, Err(RecvTimeoutError::Disconnected)),
-            "{end:?}"
-        );
-        assert!(!self.client.wait().unwrap().success());
-    }
 }
 
 impl Drop for Peer {
@@ -286,7 +276,9 @@ fn watchers_are_notified_on_the_connections_that_they_have_made() {
         let notify = watcher.hears_notify();
         assert!(notify.body.contains("at the desk"), "{notify:?}");
     }
-    // Its connection was the only way to it.
+    // Its connection was the only way to it; what was under way there would be waited for.
+    let answered = ["carl@", "last NOTIFY answered 200"];
+    server.wait_until_it_answers("list", &answered, SOON);
     drop(carl);
     anna.publish("at lunch");
     assert!(bjarne.hears_notify().body.contains("at lunch"));
@@ -351,7 +343,7 @@ fn who_does_not_speak_tls_is_turned_away() {
         return;
     }
     let folder = certified("tls-plain");
-    let (server, port) = server(&folder);
+    let (_server, port) = server(&folder);
     let mut plain = silent(port);
     plain
         .write_all(b"OPTIONS sip:127.0.0.1 SIP/2.0\r\n\r\n")
@@ -360,8 +352,6 @@ fn who_does_not_speak_tls_is_turned_away() {
     let mut said = Vec::new();
     let _ = plain.read_to_end(&mut said);
     assert!(said.len() < 16 && !said.starts_with(b"SIP"), "{said:?}");
-    // And the other way round.
-    Peer::connect(&folder, server.port, "bjarne", &[]).is_refused();
 }
 
 #[test]
@@ -384,11 +374,15 @@ fn files_that_are_no_use_are_told() {
             &["server.key: there is no certificate"],
         ),
         ("server.pem", "missing.key", &["missing.key: "]),
-        ("server.pem", "server.pem", &["server.pem: "]),
+        (
+            "server.pem",
+            "server.pem",
+            &["server.pem: there is no private key"],
+        ),
         (
             "other.pem",
             "server.key",
-            &["other.pem with ", "server.key: "],
+            &["other.pem: it is not for the key in "],
         ),
     ] {
         let mut command = Command::new(program());
@@ -406,6 +400,5 @@ fn files_that_are_no_use_are_told() {
                 line.starts_with("presence_server: ") && line.contains(word)
             });
         }
-        println!("{}", server.output());
     }
 }
