@@ -24,15 +24,15 @@
 //! times what the agent takes. A server lives by its datagrams, so that these go from socket to agent
 //! and back without a task, a copy of each field, or a channel in between.
 //!
-//! Left out: TLS towards others, so that requests go by TLS on the connections of those who have connected
-//! alone, and to no other sips URI, nor to a proxy that lets its connection go or stands behind another; the
-//! stack could connect, but takes any connection from the same address for one to the name asked for,
-//! and verifies nothing then. Also NAPTR and SRV records (RFC 3263), names being
-//! looked up as addresses only; STUN on the SIP port, which is not answered; INVITE beyond its refusal.
+//! Left out: TLS towards others, so that requests go by TLS to clients alone, on the connections that these
+//! have made, and neither over proxies nor to any other sips URI. The stack could connect, but it takes any
+//! connection from the same address for one to the name that was asked for, and verifies nothing then. Also
+//! NAPTR and SRV records (RFC 3263), names being looked up as addresses only; STUN on the SIP port, which is
+//! not answered; INVITE beyond its refusal.
 //!
 //! Take along the last lines of this project's Cargo.toml, too: with overflow checks, which a debug
-//! build has, a Content-Length of the peer's choice can end the task of a TCP connection in version
-//! 0.7.14 of the stack.
+//! build has, a Content-Length of the peer's choice can end the task of a connection in version 0.7.14 of
+//! the stack.
 
 pub(crate) mod bind;
 pub(crate) mod datagram;

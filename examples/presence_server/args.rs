@@ -19,9 +19,9 @@ Usage: presence_server (--accounts FILE | --no-auth) [OPTIONS]
 
   --listen ADDR:PORT         Listen here with UDP and TCP; may be repeated; port 0
                              lets the system choose [default: 127.0.0.1:5060]
-  --tls ADDR:PORT            Listen here with TLS, too; may be repeated. Clients are
-                             reached on the connections that they make: the server
-                             connects to nobody by TLS
+  --tls ADDR:PORT            Listen here with TLS, too; may be repeated. The server
+                             connects to nobody by TLS: it reaches clients on the
+                             connections that they make, so not through proxies
   --tls-cert FILE            Its certificate, for the names that clients know the
                              server by, and the chain below it
   --tls-key FILE             The key of that
