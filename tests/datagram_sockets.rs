@@ -1,4 +1,4 @@
-//! The sockets of the examples: names of ways back, next hops, IPv6 beside IPv4.
+//! The sockets of the examples: names of ways back, next hops, IPv6 beside IPv4, what TLS asks of Contact.
 #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
 
 #[path = "../examples/adapter/mod.rs"]
@@ -6,10 +6,12 @@
 mod adapter;
 
 use adapter::bind::{bind, reachable};
+use adapter::message::demands_sips;
 use adapter::transactions::Route;
-use adapter::transport::next_hop;
+use adapter::transport::{Names, next_hop};
 use adapter::udp::{Received, Udp};
-use rsipstack::sip::Transport;
+use rsipstack::platform::CancellationToken;
+use rsipstack::sip::{Request, Transport};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -185,4 +187,44 @@ fn next_hops() {
         let hop = next_hop(uri, Transport::Tcp).unwrap();
         assert_eq!(hop.r#type, Some(expected), "{uri}");
     }
+}
+
+#[test]
+fn no_two_connections_have_the_same_name() {
+    let mut names = Names::default();
+    let whole = CancellationToken::new();
+    let (first, second) = (whole.child_token(), whole.child_token());
+    let (a, b) = (names.of(first.clone()), names.of(second.clone()));
+    assert_ne!(a, b);
+    assert_eq!((names.of(first.clone()), names.of(second)), (a, b));
+    assert_eq!(names.forget(&whole), None);
+    assert_eq!(names.forget(&first), Some(a));
+    assert_eq!(names.forget(&first), None);
+    let third = whole.child_token();
+    assert!(![a, b].contains(&names.of(third)));
+}
+
+#[test]
+fn a_sips_contact_answers_a_sips_uri() {
+    let demanded = |uri: &str, fields: &str| {
+        let text = format!("SUBSCRIBE {uri} SIP/2.0\r\n{fields}Content-Length: 0\r\n\r\n");
+        demands_sips(&Request::try_from(text.as_bytes()).unwrap())
+    };
+    let (plain, secure) = ("sip:anna@example.org", "sips:anna@example.org");
+    assert!(!demanded(plain, "") && demanded(secure, ""));
+    assert!(!demanded(
+        plain,
+        "Contact: <sip:b@192.0.2.1;transport=tls>\r\n"
+    ));
+    assert!(demanded(
+        plain,
+        "Contact: \"<sip:a, b>\" <SIPS:b@192.0.2.1>\r\n"
+    ));
+    assert!(demanded(plain, "m: sips:b@192.0.2.1\r\n"));
+    let routes = "Record-Route: <sips:p.example.org;lr>, <sip:q.example.org;lr>\r\n";
+    assert!(demanded(plain, routes));
+    let routes = "Record-Route: <sip:p.example.org;lr>, <sips:q.example.org;lr>\r\n";
+    let contact = "Contact: <sips:b@192.0.2.1>\r\n";
+    assert!(!demanded(plain, &[routes, contact].concat()));
+    assert!(!demanded(plain, "Contact: nobody\r\nRecord-Route: \r\n"));
 }

@@ -20,18 +20,22 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> 
         udp.bind(&address.into())?;
         let udp = UdpSocket::from_std(udp.into())?;
         let port = udp.local_addr()?.port();
-        let tcp = socket(address, Type::STREAM)?;
-        #[cfg(unix)]
-        tcp.set_reuse_address(true)?;
-        match tcp
-            .bind(&SocketAddr::new(address.ip(), port).into())
-            .and_then(|()| tcp.listen(MAX_ACCEPTABLE))
-        {
-            Ok(()) => return Ok((udp, TcpListener::from_std(tcp.into())?)),
+        match bind_stream(SocketAddr::new(address.ip(), port)) {
+            Ok(tcp) => return Ok((udp, tcp)),
             Err(_) if address.port() == 0 && tries < 16 => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Binds TCP and listens.
+pub(crate) fn bind_stream(address: SocketAddr) -> io::Result<TcpListener> {
+    let tcp = socket(address, Type::STREAM)?;
+    #[cfg(unix)]
+    tcp.set_reuse_address(true)?;
+    tcp.bind(&address.into())?;
+    tcp.listen(MAX_ACCEPTABLE)?;
+    TcpListener::from_std(tcp.into())
 }
 
 /// A socket for addresses of one kind: one for both would show IPv4 peers under IPv6 addresses, which

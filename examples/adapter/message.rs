@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use presentity::event::Failure;
-use presentity::sip::{self, RequestRef, ResponseRef};
+use presentity::sip::{self, HeaderName, NameAddr, RequestRef, ResponseRef, split_list};
 use rsipstack::sip::headers::make_header;
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::uri::Domain;
+use rsipstack::sip::uri::{Domain, Scheme};
 use rsipstack::sip::{
     Header, Headers, Method, Request, Response, SipMessage, StatusCode, Uri, Version,
 };
@@ -59,6 +59,24 @@ fn method_name(method: Method) -> &'static str {
         Method::Subscribe => "SUBSCRIBE",
         Method::Update => "UPDATE",
     }
+}
+
+/// Whether the Contact of the answer has to be a sips URI (RFC 3261 section 12.1.1): the Request-URI is
+/// one, or the topmost Record-Route, or the Contact where there is no Record-Route.
+pub(crate) fn demands_sips(request: &Request) -> bool {
+    if request.uri.scheme == Some(Scheme::Sips) {
+        return true;
+    }
+    let first = |name| {
+        let mut fields = fields(&request.headers);
+        let field = fields.find(|(known, _)| HeaderName::from_wire(known) == Some(name));
+        field.and_then(|(_, value)| split_list(value).next())
+    };
+    first(HeaderName::RecordRoute)
+        .or_else(|| first(HeaderName::Contact))
+        .and_then(|value| NameAddr::parse(value).ok())
+        .and_then(|address| address.uri().split_once(':'))
+        .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("sips"))
 }
 
 /// A URI as it stood in the message.

@@ -10,6 +10,7 @@
 //!   leaves out the rest.
 //! - [`transport`] has the stack, names connections for the agent and finds them again, tells when one
 //!   is lost, and chooses the way of each request.
+//! - [`tls`] listens by TLS for a host that has a certificate; the connections are the stack's then.
 //! - [`datagram`] reads messages in datagrams as far as transactions need it, [`transactions`] absorbs
 //!   what is repeated and repeats what is not answered, [`udp`] has the sockets, which [`bind`] makes,
 //!   and [`exchange`] passes requests and responses between them and the agent. A small appliance with
@@ -23,12 +24,15 @@
 //! times what the agent takes. A server lives by its datagrams, so that these go from socket to agent
 //! and back without a task, a copy of each field, or a channel in between.
 //!
-//! Left out: TLS, so that nothing is sent to a sips URI; NAPTR and SRV records (RFC 3263), names being
-//! looked up as addresses only; STUN on the SIP port, which is not answered; INVITE beyond its refusal.
+//! Left out: TLS towards others, so that requests go by TLS to clients alone, on the connections that these
+//! have made, and neither over proxies nor to any other sips URI. The stack could connect, but it takes any
+//! connection from the same address for one to the name that was asked for, and verifies nothing then. Also
+//! NAPTR and SRV records (RFC 3263), names being looked up as addresses only; STUN on the SIP port, which is
+//! not answered; INVITE beyond its refusal.
 //!
 //! Take along the last lines of this project's Cargo.toml, too: with overflow checks, which a debug
-//! build has, a Content-Length of the peer's choice can end the task of a TCP connection in version
-//! 0.7.14 of the stack.
+//! build has, a Content-Length of the peer's choice can end the task of a connection in version 0.7.14 of
+//! the stack.
 
 pub(crate) mod bind;
 pub(crate) mod datagram;
@@ -36,6 +40,7 @@ pub(crate) mod exchange;
 pub(crate) mod forward;
 pub(crate) mod message;
 pub(crate) mod outgoing;
+pub(crate) mod tls;
 pub(crate) mod transactions;
 pub(crate) mod transport;
 pub(crate) mod udp;

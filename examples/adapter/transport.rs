@@ -24,9 +24,10 @@ use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
-use super::bind::{bind, reachable};
+use super::bind::{bind, bind_stream, reachable};
 use super::message;
 use super::outgoing::Outgoing;
+use super::tls::Tls;
 use super::transactions::{ClientRequest as _, Route};
 use super::udp::{Listeners, Received, Udp};
 
@@ -56,13 +57,24 @@ pub(crate) struct Stack {
     pub(crate) udp: Udp,
     endpoint: EndpointInnerRef,
     token: CancellationToken,
-    connections: HashMap<u64, Connection>,
+    connections: HashMap<FlowId, Connection>,
+    names: Names,
     closed: mpsc::UnboundedReceiver<SipConnection>,
 }
 
 struct Connection {
     connection: SipConnection,
     unread: Arc<Semaphore>,
+}
+
+/// The names of connections.
+///
+/// What the stack shows of every kind of connection and of no two is the token that it cancels at the end
+/// of one, which compares by identity.
+#[derive(Default)]
+pub(crate) struct Names {
+    known: HashMap<CancellationToken, FlowId>,
+    given: u64,
 }
 
 /// How a request came in.
@@ -152,15 +164,28 @@ impl Stack {
             };
             tokio::spawn(accept(tcp, local, inner.clone(), token.clone()));
         }
-        let connections = HashMap::new();
         let stack = Self {
             udp,
             endpoint: inner,
             token,
-            connections,
+            connections: HashMap::new(),
+            names: Names::default(),
             closed,
         };
         Ok((stack, requests, bound))
+    }
+
+    /// Listens at one more address, for TLS; returns the bound address.
+    pub(crate) fn listen_tls(&self, address: SocketAddr, tls: &Tls) -> io::Result<SocketAddr> {
+        let listener = bind_stream(address)?;
+        let bound = listener.local_addr()?;
+        let local = SipAddr {
+            r#type: Some(Transport::Tls),
+            addr: reachable(bound).into(),
+        };
+        let (endpoint, token) = (self.endpoint.clone(), self.token.clone());
+        tokio::spawn(tls.clone().accept(listener, local, endpoint, token));
+        Ok(bound)
     }
 
     /// Closes every socket.
@@ -180,11 +205,18 @@ impl Stack {
         let peer = connection.and_then(SipConnection::get_remote_addr);
         let peer = peer.and_then(|peer| peer.get_socketaddr().ok());
         let (flow, permit) = match connection {
-            Some(SipConnection::Tcp(tcp)) => self.tcp_flow(tcp)?,
-            _ => (None, None),
+            Some(connection) => self.flow(connection)?,
+            None => (None, None),
+        };
+        let local_contact = match connection.map(SipConnection::transport) {
+            Some(Transport::Tls) if message::demands_sips(&transaction.original) => {
+                format!("sips:{local}")
+            }
+            Some(Transport::Tls) => format!("sip:{local};transport=tls"),
+            _ => format!("sip:{local};transport=tcp"),
         };
         Ok(Arrival {
-            local_contact: format!("sip:{local};transport=tcp"),
+            local_contact,
             flow: flow.filter(|_| !transaction.original.has_multiple_vias()),
             source: peer.map(|peer| peer.ip()),
             permit,
@@ -203,23 +235,21 @@ impl Stack {
         }
     }
 
-    /// Names a connection by its place in memory, which nobody else takes while it is kept here.
-    fn tcp_flow(
+    /// The name of a connection, and leave to have one more response wait there.
+    fn flow(
         &mut self,
-        tcp: &TcpConnection,
+        connection: &SipConnection,
     ) -> Result<(Option<FlowId>, Option<OwnedSemaphorePermit>), Unread> {
         // Closed already: its end was reported or will be, and it must not come back here.
-        if tcp.cancel_token().is_none_or(|token| token.is_cancelled()) {
+        let token = connection.cancel_token();
+        let Some(token) = token.filter(|token| !token.is_cancelled()) else {
             return Ok((None, None));
-        }
-        let flow = connection_name(tcp);
-        let known = self
-            .connections
-            .entry(flow.0)
-            .or_insert_with(|| Connection {
-                connection: tcp.clone().into(),
-                unread: Arc::new(Semaphore::new(MAX_UNREAD)),
-            });
+        };
+        let flow = self.names.of(token);
+        let known = self.connections.entry(flow).or_insert_with(|| Connection {
+            connection: connection.clone(),
+            unread: Arc::new(Semaphore::new(MAX_UNREAD)),
+        });
         let permit = known
             .unread
             .clone()
@@ -238,18 +268,15 @@ impl Stack {
 
     /// Forgets a connection that ended; returns its name if the agent was told it.
     pub(crate) fn forget(&mut self, connection: &SipConnection) -> Option<FlowId> {
-        let SipConnection::Tcp(tcp) = connection else {
-            return None;
-        };
-        let flow = connection_name(tcp);
-        self.connections.remove(&flow.0).map(|_| flow)
+        let flow = self.names.forget(&connection.cancel_token()?)?;
+        self.connections.remove(&flow).map(|_| flow)
     }
 
     /// The way for a request.
     pub(crate) fn way(&self, request: &Outgoing) -> Way {
         let flow = request.flow();
         let connection = flow
-            .and_then(|flow| self.connections.get(&flow.0))
+            .and_then(|flow| self.connections.get(&flow))
             .map(|known| known.connection.clone());
         let listeners = self.udp.listeners();
         let mut destination = None;
@@ -361,13 +388,22 @@ pub(crate) async fn addresses(hop: &SipAddr) -> Option<impl Iterator<Item = Sock
     lookup_host((host, port)).await.ok()
 }
 
-fn connection_name(tcp: &TcpConnection) -> FlowId {
-    let place = u64::try_from(Arc::as_ptr(&tcp.inner).addr()).unwrap_or(u64::MAX);
-    FlowId(CONNECTION | place)
+impl Names {
+    /// The name of the connection with this token, which no other had before.
+    pub(crate) fn of(&mut self, token: CancellationToken) -> FlowId {
+        *self.known.entry(token).or_insert_with(|| {
+            self.given += 1;
+            FlowId(CONNECTION | self.given)
+        })
+    }
+
+    pub(crate) fn forget(&mut self, token: &CancellationToken) -> Option<FlowId> {
+        self.known.remove(token)
+    }
 }
 
 /// What a URI says of the next hop, by this transport unless it names one; nothing for sips and for
-/// transports that are not here.
+/// transports that nobody is connected to from here, TLS among them.
 pub(crate) fn next_hop(uri: &str, unnamed: Transport) -> Option<SipAddr> {
     let Ok(Uri::Sip(uri)) = Uri::parse(uri) else {
         return None;
@@ -399,17 +435,8 @@ pub(crate) async fn accept(
     endpoint: EndpointInnerRef,
     token: CancellationToken,
 ) {
-    loop {
-        let accepted = tokio::select! {
-            () = token.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, most likely: it does not help to ask again at once.
-            sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        if endpoint.transport_layer.connections_count() >= MAX_CONNECTIONS {
+    while let Some(stream) = next_connection(&listener, &token).await {
+        if !has_room(&endpoint) {
             continue;
         }
         let _ = limit_unread(&stream);
@@ -420,13 +447,37 @@ pub(crate) async fn accept(
     }
 }
 
+/// The next connection that somebody makes; nothing once the token is cancelled.
+pub(super) async fn next_connection(
+    listener: &TcpListener,
+    token: &CancellationToken,
+) -> Option<TcpStream> {
+    loop {
+        let accepted = tokio::select! {
+            () = token.cancelled() => return None,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => return Some(stream),
+            // Out of file descriptors, most likely: it does not help to ask again at once.
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Whether there may be one more connection.
+pub(super) fn has_room(endpoint: &EndpointInnerRef) -> bool {
+    endpoint.transport_layer.connections_count() < MAX_CONNECTIONS
+}
+
+/// Closes the connection when its peer leaves unread what it is sent.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn limit_unread(stream: &TcpStream) -> io::Result<()> {
+pub(super) fn limit_unread(stream: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_LIMIT))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn limit_unread(_: &TcpStream) -> io::Result<()> {
+pub(super) fn limit_unread(_: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 

@@ -19,6 +19,12 @@ Usage: presence_server (--accounts FILE | --no-auth) [OPTIONS]
 
   --listen ADDR:PORT         Listen here with UDP and TCP; may be repeated; port 0
                              lets the system choose [default: 127.0.0.1:5060]
+  --tls ADDR:PORT            Listen here with TLS, too; may be repeated. The server
+                             connects to nobody by TLS: it reaches clients on the
+                             connections that they make, so not through proxies
+  --tls-cert FILE            Its certificate, for the names that clients know the
+                             server by, and the chain below it
+  --tls-key FILE             The key of that
   --domain NAME              Serve presentities of this domain; may be repeated
                              [default: any]
   --accounts FILE            Ask for Digest credentials; a line is user:password,
@@ -72,7 +78,7 @@ Usage: presence_server (--accounts FILE | --no-auth) [OPTIONS]
 
 What devices have registered decides where --migrate and --follow-agents lead, so that
 both take --presence-from-registrations, like --show-contacts. Keys and certificates are
-files in PEM; they take the Cargo feature smime. Commands are read from standard input;
+files in PEM; all but those of --tls take the Cargo feature smime. Commands are read from standard input;
 `help` lists them.
 ";
 
@@ -90,6 +96,14 @@ pub(crate) enum DefaultPolicy {
 pub(crate) enum Authentication {
     Accounts(PathBuf),
     None,
+}
+
+/// Where the server listens by TLS, and what it shows there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Secured {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// How what several sources say becomes one document.
@@ -132,6 +146,7 @@ pub(crate) struct Bounds {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Args {
     pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) tls: Option<Secured>,
     pub(crate) domains: Vec<String>,
     pub(crate) authentication: Authentication,
     pub(crate) digest: Vec<Algorithm>,
@@ -153,6 +168,9 @@ pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Option<Args>, lexopt::Error> {
     let mut listen = Vec::new();
+    let mut tls = Vec::new();
+    let mut tls_certificate = None;
+    let mut tls_key = None;
     let mut domains = Vec::new();
     let mut accounts = None;
     let mut no_auth = false;
@@ -180,6 +198,9 @@ pub(crate) fn parse(
     while let Some(argument) = parser.next()? {
         match argument {
             Long("listen") => listen.push(parser.value()?.parse()?),
+            Long("tls") => tls.push(parser.value()?.parse()?),
+            Long("tls-cert") => tls_certificate = Some(PathBuf::from(parser.value()?)),
+            Long("tls-key") => tls_key = Some(PathBuf::from(parser.value()?)),
             Long("domain") => domains.push(parser.value()?.string()?),
             Long("accounts") => accounts = Some(PathBuf::from(parser.value()?)),
             Long("no-auth") => no_auth = true,
@@ -218,6 +239,7 @@ pub(crate) fn parse(
     if listen.is_empty() {
         listen.push(SocketAddr::from(([127, 0, 0, 1], 5060)));
     }
+    let tls = secured(tls, tls_certificate, tls_key)?;
     if min_expires > max_expires {
         return Err("--min-expires is above --max-expires".into());
     }
@@ -247,12 +269,15 @@ pub(crate) fn parse(
         }
     };
     if authentication == Authentication::None
-        && let Some(open) = listen.iter().find(|address| !address.ip().is_loopback())
+        && let Some(open) = (listen.iter())
+            .chain(tls.iter().flat_map(|tls| &tls.addresses))
+            .find(|address| !address.ip().is_loopback())
     {
         return Err(format!("--no-auth is for loopback only, not for {open}").into());
     }
     let args = Args {
         listen,
+        tls,
         domains,
         authentication,
         digest,
@@ -269,6 +294,23 @@ pub(crate) fn parse(
         quiet,
     };
     Ok(Some(args))
+}
+
+/// What the three options about TLS come to, each of which is nothing without the others.
+fn secured(
+    addresses: Vec<SocketAddr>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<Secured>, &'static str> {
+    match (addresses.is_empty(), certificate, key) {
+        (true, None, None) => Ok(None),
+        (false, Some(certificate), Some(key)) => Ok(Some(Secured {
+            addresses,
+            certificate,
+            key,
+        })),
+        _ => Err("--tls, --tls-cert and --tls-key take each other"),
+    }
 }
 
 fn parse_policy(text: &str) -> Result<DefaultPolicy, String> {
@@ -370,6 +412,25 @@ mod tests {
     }
 
     #[test]
+    fn tls_has_addresses_of_its_own() {
+        let options = ["--tls=127.0.0.1:5061", "--tls=[::1]:0"];
+        let files = ["--tls-cert=chain.pem", "--tls-key=a.key"];
+        let args = parsed(&[options, files].concat()).unwrap();
+        let v4 = SocketAddr::from(([127, 0, 0, 1], 5061));
+        let v6 = "[::1]:0".parse().unwrap();
+        assert_eq!(
+            args.tls,
+            Some(Secured {
+                addresses: vec![v4, v6],
+                certificate: "chain.pem".into(),
+                key: "a.key".into(),
+            })
+        );
+        assert_eq!(args.listen, [SocketAddr::from(([127, 0, 0, 1], 5060))]);
+        assert_eq!(parsed(&[]).unwrap().tls, None);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_told() {
         for (arguments, word) in [
             (&["--watch-rules"][..], "--rules"),
@@ -377,6 +438,14 @@ mod tests {
             (&["--follow-agents"], "--presence-from-registrations"),
             (&["--show-contacts"], "--presence-from-registrations"),
             (&["--compose=all"], "union"),
+            (&["--tls=127.0.0.1:5061"], "--tls-cert"),
+            (&["--tls=127.0.0.1:5061", "--tls-key=k"], "--tls-cert"),
+            (&["--tls-cert=c", "--tls-key=k"], "--tls,"),
+            (&["--tls=nowhere"], "socket address"),
+            (
+                &["--tls=192.0.2.1:5061", "--tls-cert=c", "--tls-key=k"],
+                "not for 192.0.2.1:5061",
+            ),
             (&["--migrate=all"], "never"),
             (&["--max-body=-1"], "digit"),
             (&["--metrics=nowhere"], "socket address"),

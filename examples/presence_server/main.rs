@@ -20,6 +20,13 @@
 //!     --presence-from-registrations --compose device --metrics 127.0.0.1:9464
 //! ```
 //!
+//! Clients may come by TLS, with one certificate for all of them:
+//!
+//! ```text
+//! cargo run --example presence_server -- --accounts accounts --domain example.com --tls 192.0.2.1:5061 \
+//!     --tls-cert example.com.pem --tls-key example.com.key
+//! ```
+//!
 //! Presence itself is the library's; `../adapter` joins it to the stack. What is here is what any
 //! server has of its own: a command line ([`args`]) and what it comes to ([`setup`]), accounts and proofs of
 //! them ([`digest`]), a policy for those who have no [`rules`], a console, keys (`../smime`), a registrar
@@ -53,6 +60,7 @@ use presentity::engine::Timestamp;
 use tokio::sync::mpsc;
 
 use adapter::Adapter;
+use adapter::tls::Tls;
 use adapter::transport::Stack;
 use args::{Args, Authentication};
 use digest::Authenticator;
@@ -95,12 +103,21 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let wanted = args.tls.as_ref();
+    let tls = wanted.map(|tls| Tls::from_files(&tls.certificate, &tls.key));
+    let tls = match tls.transpose() {
+        Ok(tls) => tls,
+        Err(error) => {
+            eprintln!("presence_server: {error}");
+            return ExitCode::from(2);
+        }
+    };
     // One thread: tasks start in the order they are spawned (see the adapter).
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve(args, accounts, keys)),
+        Ok(runtime) => runtime.block_on(serve(args, accounts, keys, tls)),
         Err(error) => Err(error.into()),
     };
     match served {
@@ -116,10 +133,19 @@ async fn serve(
     args: Args,
     accounts: Option<HashMap<String, String>>,
     keys: Option<Arc<Keys>>,
+    tls: Option<Tls>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let told_to_stop = told_to_stop()?;
     let (stack, requests, bound) = Stack::start(&args.listen).await?;
-    let ports: Vec<u16> = bound.iter().map(|address| address.port()).collect();
+    let mut secured = Vec::new();
+    if let (Some(wanted), Some(tls)) = (&args.tls, &tls) {
+        for address in &wanted.addresses {
+            let bound = stack.listen_tls(*address, tls);
+            secured.push(bound.map_err(|error| format!("{address}: {error}"))?);
+        }
+    }
+    let listening = bound.iter().chain(&secured);
+    let ports: Vec<u16> = listening.map(|address| address.port()).collect();
 
     let policy = ServerPolicy::new(args.policy, ports.clone(), keys.clone());
     let opens_bodies = keys.as_ref().is_some_and(|keys| keys.opens());
@@ -185,6 +211,9 @@ async fn serve(
     }
     for address in bound {
         say(format_args!("listening on {address}"));
+    }
+    for address in secured {
+        say(format_args!("listening on {address} with TLS"));
     }
     let stop = async move {
         // Kept, so that the end of the console is not taken for its wish.

@@ -4,10 +4,10 @@
 //! as a server that answers as none should and a notifier that does as none should; the watcher also against
 //! baresip as the agent of its own user. And the example `sdf` as service and as watcher. With the feature
 //! `smime`, S/MIME beside the program `openssl`, what the example server signs for the example watcher, and the
-//! example `padlock`.
+//! example `padlock`. And the example server by TLS, with the program `openssl` at the other end.
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
-//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `smime`, `signed`, `publish`, `watch`, `rules`,
+//! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `tls`, `smime`, `signed`, `publish`, `watch`, `rules`,
 //! `devices`, `operations`, `winfo`, `sdf` and `padlock`, of which the last eight need no other program; a
 //! test that needs two of them runs when both are named. They need the programs on the path (Debian:
 //! `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`, `kamailio-presence-modules`, `openssl`), use
@@ -67,6 +67,7 @@ mod smime;
 #[cfg(feature = "smime")]
 #[path = "../smime/authority.rs"]
 mod smime_authority;
+mod tls;
 mod watch;
 mod winfo;
 

@@ -205,7 +205,7 @@ impl Drop for Server {
 }
 
 /// The server to test: `PRESENTITY_SERVER`, or the example, built when it is not up to date.
-fn program() -> &'static PathBuf {
+pub(crate) fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         if let Some(path) = std::env::var_os("PRESENTITY_SERVER") {
