@@ -163,11 +163,6 @@ mod tests {
         Timestamp::from_secs(seconds)
     }
 
-    /// One timer, which is never late: the wheel wakes early when it has to look again.
-    fn wakes_by(alarms: &Alarms, seconds: u64) -> bool {
-        alarms.len() == 1 && alarms.next().is_some_and(|next| next <= at(seconds))
-    }
-
     #[test]
     fn each_presentity_has_one_timer_and_tells_which_deadlines_passed() {
         let mut alarms = Alarms::new();
