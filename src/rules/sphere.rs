@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
-use crate::pidf::rpid::Sphere;
 use crate::pidf::Presence;
+use crate::pidf::rpid::Sphere;
 
 /// The sphere that all of a presentity's published documents agree on (RFC 5025 section 3.1.2): the name
 /// of the role in the persons' `sphere` elements. Undefined when there is none, or there are different
