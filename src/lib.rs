@@ -6,7 +6,9 @@
 //!
 //! | room | what it holds |
 //! | --- | --- |
-//! | [`presence`] | the presence agent (RFC 3856): policy, views, composition; watcher and publisher |
+//! | [`presence`] | the presence agent (RFC 3856): policy, views, sources, composition; watcher and publisher |
+//! | [`rules`] | presence rules (RFC 5025): documents, and what they give to whom |
+//! | [`winfo`] | watcher information (RFC 3857): documents, the template package over any other, its watcher |
 //! | [`sdf`] | the CPIM subscription data format: requests as documents, their service, and the gateway to SIP |
 //! | [`certs`] | certificates of others: found by `certs`, retrieved, judged, kept; and their service (RFC 6072) |
 //! | [`event`] | subscriptions (RFC 6665) and publications (RFC 3903) for any event package |

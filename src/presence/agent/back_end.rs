@@ -66,10 +66,10 @@ enum Why {
 
 impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
     /// Gives the agent a watcher with which it subscribes to presence user agents that are presence agents
-    /// themselves, and the account on whose behalf. Its requests and wishes are the agent's from now on. A back end that was
-    /// there before ends at once, with what it knew; contacts that are registered are followed anew. Give the
-    /// new one another role than the one before if requests of that are still open, or their outcomes are
-    /// taken for its own.
+    /// themselves, and the account on whose behalf. Its requests and wishes are the agent's from now on. A
+    /// back end that was there before ends at once, with what it knew; contacts that are registered are
+    /// followed anew. Give the new one another role than the one before if requests of that are still open,
+    /// or their outcomes are taken for its own.
     ///
     /// # Errors
     /// When the watcher's [role](crate::event::SubscriberConfig::role) is one of the agent's own, by which
