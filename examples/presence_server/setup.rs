@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use presentity::engine::Timestamp;
 use presentity::event::{Account, ReplacePublications};
 use presentity::presence::{
-    Agent, AgentConfig, Compositor, ContactShown, Migration, RulesPolicy, Watcher, WatcherConfig,
+    Agent, AgentConfig, Compositor, ContactShown, Migration, RulesPolicy, SignedPublications,
+    Watcher, WatcherConfig,
 };
 use presentity::winfo::WatcherInfoConfig;
 
@@ -29,6 +30,8 @@ fn config(args: &Args, opens_bodies: bool) -> AgentConfig {
     };
     config.migration = args.sources.migration;
     config.follows_agents = args.sources.follows_agents;
+    // Clients sign for this server, which opens what they sign; what else there is is shown beside it.
+    config.signed_publications = SignedPublications::Compose;
     let server = &mut config.server;
     server.role = AGENT;
     server.min_expires = args.min_expires;

@@ -116,6 +116,11 @@ impl Alarms {
         self.wheel.next()
     }
 
+    /// Whether any deadline has passed.
+    pub(super) fn is_due_by(&self, now: Timestamp) -> bool {
+        self.wheel.len() > 0 && self.wheel.next().is_some_and(|next| next <= now)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.wheel.len()
     }

@@ -267,7 +267,8 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
 
     /// See [`Server::poll_output`].
     pub fn poll_output(&mut self) -> Option<Output> {
-        if !self.look_at_the_time() {
+        // Most polls are for NOTIFYs, and an output is large: it is not handed on more than it has to be.
+        if (self.server.package().alarms).is_due_by(self.server.now()) && !self.look_at_the_time() {
             // The deadline says so: nobody is shown what holds no longer.
             return None;
         }
@@ -277,18 +278,23 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
         if self.back_end.is_some() {
             self.poll_back_end();
         }
-        if let Some(output) = self.outbox.pop_front() {
-            return Some(output);
+        if !self.outbox.is_empty() {
+            return self.outbox.pop_front();
         }
-        self.poll_server().or_else(|| self.poll_info())
+        let output = self.poll_server();
+        if output.is_none() && self.info.is_some() {
+            return self.poll_info();
+        }
+        output
     }
 
+    #[inline]
     fn poll_server(&mut self) -> Option<Output> {
-        let output = self.server.poll_output()?;
-        if let Output::Event(event) = &output {
+        let output = self.server.poll_output();
+        if let Some(Output::Event(event)) = &output {
             self.heed(event);
         }
-        Some(output)
+        output
     }
 
     /// Whether its transactions are told apart by this number.
