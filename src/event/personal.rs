@@ -114,6 +114,7 @@ impl<P: Package> Server<P> {
     }
 
     /// What a round has for a subscription with documents of its own.
+    #[inline(never)]
     pub(super) fn next_alone(&mut self, key: Key) -> Option<Document> {
         let subscription = self.subscriptions.get_mut(key)?;
         if subscription.open.is_some() {

@@ -85,12 +85,16 @@ impl<P: Package> Server<P> {
 
     /// Judges a subscription whose turn has come before it was judged; tells whether something else holds,
     /// and a NOTIFY is owed for that.
+    #[inline]
     pub(super) fn judge_first(&mut self, key: Key) -> bool {
-        let name = SubscriptionKey(key);
-        if !self.package.is_to_be_judged(name) {
-            return false;
-        }
-        let judged = self.review(self.now, name, P::judge);
+        self.package.is_to_be_judged(SubscriptionKey(key)) && self.judge_now(key)
+    }
+
+    // Few are: it is to be out of the way of those who are not.
+    #[cold]
+    #[inline(never)]
+    fn judge_now(&mut self, key: Key) -> bool {
+        let judged = self.review(self.now, SubscriptionKey(key), P::judge);
         judged.unwrap_or(false)
     }
 

@@ -449,6 +449,11 @@ impl<P: Package> Server<P> {
         self.allow_events = allow_events.into();
     }
 
+    /// Responses, events and wishes that wait to be taken.
+    pub(crate) fn queued_outputs(&self) -> usize {
+        self.lanes.queued()
+    }
+
     /// Whose subscription to what.
     pub(crate) fn subject_of(&self, key: SubscriptionKey) -> Option<Subject> {
         self.subject(key.0)
