@@ -5,7 +5,7 @@ use super::identity::{Assurance, Identity};
 use super::output::{SubscriptionKey, UnknownSubscription};
 use super::package::Package;
 use super::server::Server;
-use super::subscription::{Ending, Phase, Subscription};
+use super::subscription::{Phase, Subscription};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 
@@ -60,7 +60,7 @@ impl<P: Package> Server<P> {
             return Ok(false);
         }
         match phase {
-            Phase::Ending(ending) => self.judge_last(key.0, ending, &decision),
+            Phase::Ending(_) => self.judge_last(key.0, &decision),
             Phase::Live | Phase::Ended(_) => {
                 self.apply(key.0, decision);
                 self.owe(key.0);
@@ -70,14 +70,9 @@ impl<P: Package> Server<P> {
     }
 
     /// Something else holds for one whose last NOTIFY has not left yet: that shows no more than it may.
-    fn judge_last(&mut self, key: Key, ending: Ending, decision: &Decision) {
+    fn judge_last(&mut self, key: Key, decision: &Decision) {
         if let Decision::Reject(_) = decision {
-            if let Some(subscription) = self.subscriptions.get_mut(key) {
-                subscription.phase = Phase::Ending(Ending {
-                    with_state: false,
-                    ..ending
-                });
-            }
+            self.withhold(key);
         } else {
             self.move_to_variant(key, None, Some(decision), None);
         }
