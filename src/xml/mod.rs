@@ -18,6 +18,7 @@ mod limits;
 mod line_cursor;
 mod name;
 pub mod namespace;
+pub mod patch;
 mod prefixes;
 mod reference;
 mod refusal;
