@@ -212,7 +212,7 @@ mod tests {
             assert_eq!(Rate::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Rate::per(Duration::ZERO).to_string(), "99.9999999999");
-        assert_eq!(Rate::per(Duration::MAX).to_string(), "0.0000000005");
+        assert_eq!(Rate::per(Duration::MAX).to_string(), "0.0000000001");
         let week = Duration::from_secs(604_800);
         assert!(Rate::per(week).interval() >= week);
     }
