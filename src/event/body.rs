@@ -127,11 +127,12 @@ impl BodyRefusal {
         self.why
     }
 
-    fn refusal(self) -> Refusal {
+    pub(super) fn refusal(self) -> Refusal {
         let reason = match self.status {
             401 => RefusalReason::Challenged,
             413 => RefusalReason::TooLarge,
             415 => RefusalReason::UnknownBody,
+            488 => RefusalReason::BadFilter,
             503 => RefusalReason::Limit,
             _ => RefusalReason::Body,
         };
@@ -150,6 +151,8 @@ pub(super) enum Brought {
     Nothing,
     /// One that is to be read.
     Body,
+    /// One that says what of the documents is to be shown, and when.
+    Filter,
     /// One that is to be opened first.
     Protected,
 }
@@ -228,7 +231,10 @@ impl<P: Package> Server<P> {
         if self.is_to_be_opened(request, waited)? {
             return Ok(Brought::Protected);
         }
-        match self.body_type(request, self.package.bodies().media_types()) {
+        let filters = self.package.filter_types();
+        let known = [self.package.bodies().media_types(), filters].concat();
+        match self.body_type(request, &known) {
+            Ok(found) if filters.iter().any(|it| found.essence_eq(it)) => Ok(Brought::Filter),
             Ok(_) => Ok(Brought::Body),
             Err(refusal) if refusal.reason == RefusalReason::UnknownBody => {
                 if let Some(disposition) = request.single(HeaderName::ContentDisposition)?

@@ -6,8 +6,9 @@
 
 use super::authorization::{Decision, Signature};
 use super::identity::RequestContext;
+use super::membership::Asked;
 use super::package::Package;
-use super::protection::{Protection, Waits};
+use super::protection::Waits;
 use super::refusal::{Refusal, RefusalReason};
 use super::resource::Resource;
 use super::server::Server;
@@ -33,9 +34,8 @@ pub(super) struct Company<'a> {
 #[derive(Debug)]
 pub(super) struct Shown<'a> {
     pub(super) entity: &'a str,
-    pub(super) media_type: u8,
     pub(super) decision: &'a Decision,
-    pub(super) protection: Protection,
+    pub(super) asked: Asked<'a>,
 }
 
 impl<P: Package> Server<P> {
@@ -179,11 +179,12 @@ impl<P: Package> Server<P> {
         });
         let variant = self.enter_variant(&VariantQuery {
             resource,
-            media_type: shown.media_type,
+            media_type: shown.asked.media_type,
             decision: shown.decision,
             entity: shown.entity,
-            protection: shown.protection,
-            recipient: watcher.filter(|_| shown.protection.is_encrypted()),
+            protection: shown.asked.protection,
+            recipient: watcher.filter(|_| shown.asked.protection.is_encrypted()),
+            narrowing: shown.asked.narrowing,
         });
         let source = context.source.map(|address| {
             self.sources

@@ -33,6 +33,16 @@ pub struct ServerConfig {
     /// The time between two rounds of NOTIFYs for changes of one resource. Default 5 s, the pace
     /// of RFC 3856 section 6.10.
     pub notify_interval: Duration,
+    /// Whether a watcher may ask for a pace of its own (RFC 6446). It is never told of changes faster than
+    /// `notify_interval` allows, whatever it asks for. Default: yes.
+    pub rate_control: bool,
+    /// The shortest time between two NOTIFYs of which the second tells nothing new, which watchers ask for
+    /// by a lowest rate (RFC 6446 sections 6.3 and 7.3). Default 10 s; `notify_interval` where that is
+    /// longer.
+    pub repeat_interval: Duration,
+    /// Whether NOTIFYs tell the entity-tag of their document, and watchers are spared what they say to have
+    /// (RFC 5839). Default: yes.
+    pub entity_tags: bool,
     /// Whether a pending or politely blocked SUBSCRIBE is answered 202, as before RFC 6665.
     /// Default: no, 200.
     pub draft08: bool,
@@ -88,6 +98,9 @@ impl Default for ServerConfig {
             publish_default_expires: 3600,
             replace_publications: ReplacePublications::Never,
             notify_interval: Duration::from_secs(5),
+            rate_control: true,
+            repeat_interval: Duration::from_secs(10),
+            entity_tags: true,
             draft08: false,
             notify_fields: Vec::new(),
             other_event_types: Vec::new(),
@@ -147,6 +160,10 @@ pub struct Limits {
     /// Octets of all publications for one resource, as they are written. Default 262,144: the
     /// document that unites them goes to every watcher. Over it a publication gets 413.
     pub published: usize,
+    /// Octets of documents of the past that are kept for those who see the same of one resource, so as to
+    /// tell them what has changed, or whether it is what they wait for. Each is kept as long as somebody has
+    /// it. Over it the oldest go, and who has those is told everything. Default 131,072.
+    pub history: usize,
     /// Octets of a body. Default 65,536.
     pub body: usize,
     /// Octets of what is kept of a dialog: URIs, tags, Call-ID, route set. Default 8,192.
@@ -176,6 +193,7 @@ impl Default for Limits {
             publications: 1_000_000,
             publications_per_resource: 32,
             published: 262_144,
+            history: 131_072,
             body: 65_536,
             dialog: 8_192,
             name: 1_024,

@@ -13,6 +13,7 @@ use super::authorization::{Decision, Rejection, Signature, SubscribeQuery};
 use super::company::{Company, Shown};
 use super::document::Document;
 use super::identity::{Identity, RequestContext};
+use super::membership::Asked;
 use super::output::{Backlog, EndReason, Output, ServerEvent, SubscriptionKey};
 use super::package::{Package, Unserved};
 use super::protection::Protection;
@@ -552,9 +553,12 @@ impl<P: Package> Server<P> {
         let way = Way::Direct(Direct { name, bits });
         let shown = Shown {
             entity: &entity,
-            media_type: 0,
             decision: &decision,
-            protection: Protection::None,
+            asked: Asked {
+                media_type: 0,
+                protection: Protection::None,
+                narrowing: None,
+            },
         };
         let key = self.insert(way, &shown, &context, &company);
         let watcher = self.subscriptions.get(key).and_then(|it| it.watcher);
@@ -673,6 +677,7 @@ impl<P: Package> Server<P> {
             entity,
             protection: Protection::None,
             recipient: None,
+            narrowing: None,
         });
         let document = self.document(variant);
         self.leave_variant(variant);

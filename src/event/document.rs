@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::authorization::Decision;
 use super::lifecycle::visibility;
+use super::narrowing::Narrowing;
 use super::package::{Package, RenderRequest};
 use super::protection::Protection;
 use super::resource::contents;
@@ -25,6 +26,10 @@ pub(super) struct Document {
     pub(super) pending: bool,
     /// It is signed with the NOTIFY that it is in.
     pub(super) is_signed_within: bool,
+    /// It leaves as what has changed since the last one.
+    pub(super) is_partial: bool,
+    /// Not each change of it is told.
+    pub(super) has_triggers: bool,
 }
 
 impl<P: Package> Server<P> {
@@ -37,6 +42,8 @@ impl<P: Package> Server<P> {
             pending: variant.is_some_and(|it| it.name.decision == Decision::Pending),
             is_signed_within: variant
                 .is_some_and(|it| it.name.protection == Protection::SignedMessage),
+            is_partial: false,
+            has_triggers: false,
         }
     }
 
@@ -49,13 +56,21 @@ impl<P: Package> Server<P> {
         }
         let content = match self.as_published(key) {
             Some((content_type, body)) => {
-                let content = Content::new(&self.added_fields, Some(&content_type), body);
-                Some(Arc::new(content))
+                let fields = self.fields_with_tag(self.variants.get(key)?.fingerprint);
+                Some(Arc::new(Content::new(&fields, Some(&content_type), body)))
             }
             None => {
                 let (media_type, body) = self.render(key)?;
-                let content = |body| Content::new(&self.added_fields, Some(media_type), body);
-                body.map(|body| Arc::new(content(body)))
+                let fields = self.fields_with_tag(self.variants.get(key)?.fingerprint);
+                let content = match body {
+                    Some(body) => Some(Content::new(&fields, Some(media_type), body)),
+                    // That there is nothing is a state, too.
+                    None if fields.len() > self.added_fields.len() => {
+                        Some(Content::new(&fields, None, Bytes::new()))
+                    }
+                    None => None,
+                };
+                content.map(Arc::new)
             }
         };
         self.variants.get_mut(key)?.content = content;
@@ -68,13 +83,16 @@ impl<P: Package> Server<P> {
             fingerprint: variant.fingerprint,
             pending: variant.name.decision == Decision::Pending,
             is_signed_within: variant.name.protection == Protection::SignedMessage,
+            is_partial: self.is_partial_type(variant.name.media_type),
+            has_triggers: variant.has_triggers(),
         }
     }
 
     /// The document of a variant inside its publisher's signature, where it is to be shown so.
     fn as_published(&mut self, key: Key) -> Option<(String, Bytes)> {
         let variant = self.variants.get_mut(key)?;
-        if variant.name.protection != Protection::AsPublished {
+        let is_part = variant.name.narrowing.is_some();
+        if variant.name.protection != Protection::AsPublished || is_part {
             return None;
         }
         let resource = self.resources.get_mut(variant.name.resource)?;
@@ -100,6 +118,10 @@ impl<P: Package> Server<P> {
     /// Makes the document of a variant for the state of now, and its fingerprint: its type, and its
     /// octets if there are any.
     pub(super) fn render(&mut self, key: Key) -> Option<(&'static str, Option<Bytes>)> {
+        let variant = self.variants.get(key)?;
+        if variant.source.is_some() && variant.name.protection == Protection::None {
+            return self.derive(key);
+        }
         let variant = self.variants.get_mut(key)?;
         let resource = self.resources.get_mut(variant.name.resource)?;
         let place = usize::from(variant.name.media_type);
@@ -114,11 +136,36 @@ impl<P: Package> Server<P> {
             now: self.now,
             is_signed: variant.name.protection.is_signed(),
         };
-        let body = self
+        let mut body = self
             .package
             .render(&request, &mut resource.state, &publications);
+        let narrowing = variant.name.narrowing.as_ref();
+        if let Some(narrowing) = narrowing.and_then(Narrowing::content) {
+            body = body.and_then(|body| self.package.narrow(narrowing, &body));
+        }
         variant.fingerprint = self.fingerprints.hash_one(&body).max(1);
         variant.rendered = resource.version;
         Some((media_type, body.filter(|body| !body.is_empty())))
+    }
+
+    /// The same of a variant that is made of another one: all of it, or a part.
+    fn derive(&mut self, key: Key) -> Option<(&'static str, Option<Bytes>)> {
+        let source_key = self.variants.get(key)?.source?;
+        let source = self.document(source_key)?;
+        let source_media_type = self.variants.get(source_key)?.name.media_type;
+        let place = usize::from(source_media_type);
+        let media_type = self.package.profile().media_types.get(place).copied()?;
+        let mut body = Some(source.content.body().clone()).filter(|body| !body.is_empty());
+        let is_partial = self.is_partial_type(self.variants.get(key)?.name.media_type);
+        let variant = self.variants.get_mut(key)?;
+        variant.rendered = self.resources.get(variant.name.resource)?.version;
+        variant.fingerprint = source.fingerprint;
+        // Of what is told of some changes only the source is that part already.
+        let is_part = !is_partial && !variant.has_triggers();
+        if let Some(narrowing) = variant.name.narrowing.as_ref().filter(|_| is_part) {
+            body = body.and_then(|body| self.package.narrow(narrowing, &body));
+            variant.fingerprint = self.fingerprints.hash_one(&body).max(1);
+        }
+        Some((media_type, body))
     }
 }

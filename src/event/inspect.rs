@@ -9,6 +9,7 @@ use super::resource::Publication;
 use super::server::Server;
 use super::subscription::{NotifyResult, Subscription};
 use crate::engine::{FlowId, Timestamp};
+use crate::sip::Rates;
 
 /// A live subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct SubscriptionInfo<'a> {
     pub mark: Option<&'a str>,
     /// How its documents are protected.
     pub protection: Protection,
+    /// The pace that it is granted.
+    pub rates: Rates,
     /// What became of the last NOTIFY.
     pub last_result: NotifyResult,
 }
@@ -152,6 +155,7 @@ impl<P: Package> Server<P> {
             direct: subscription.way.direct().map(|direct| &direct.name),
             mark: subscription.carrier().map(|it| it.mark.as_str()),
             protection: seen.protection,
+            rates: subscription.rates(),
             last_result: subscription.last_result,
         })
     }

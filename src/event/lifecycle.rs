@@ -130,7 +130,7 @@ impl<P: Package> Server<P> {
             self.end(key, EndReason::Rejected, ending);
             return;
         }
-        self.move_to_variant(key, None, Some(&decision), None);
+        self.move_to_variant(key, Some(&decision), None);
         if let Some(subject) = self.subject(key) {
             self.event(ServerEvent::SubscriptionChanged { subject, decision });
         }
@@ -198,7 +198,9 @@ impl<P: Package> Server<P> {
         };
         let bits = subscription.way.bits();
         let resource = subscription.resource;
-        let timers = [subscription.timer.take(), subscription.take_hold()];
+        let pace = subscription.terms_mut().and_then(|it| it.pace.as_mut());
+        let pace = pace.and_then(|pace| pace.timer.take());
+        let timers = [subscription.timer.take(), subscription.take_hold(), pace];
         for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }

@@ -6,6 +6,7 @@ use hashbrown::Equivalent;
 
 use super::authorization::Decision;
 use super::identity::Identity;
+use super::narrowing::Narrowing;
 use super::output::SubscriptionKey;
 use super::package::Package;
 use super::protection::{Protection, Waits};
@@ -14,6 +15,14 @@ use super::server::Server;
 use super::subscription::{Flow, Subscription, Variant, VariantQuery, by_resource, by_watcher};
 use crate::engine::FlowId;
 use crate::engine::slab::Key;
+
+/// What a watcher asks its documents to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) media_type: u8,
+    pub(super) protection: Protection,
+    pub(super) narrowing: Option<&'a Narrowing>,
+}
 
 impl<P: Package> Server<P> {
     /// Live subscriptions of a watcher to a resource.
@@ -77,9 +86,8 @@ impl<P: Package> Server<P> {
     pub(super) fn move_to_variant(
         &mut self,
         key: Key,
-        media_type: Option<u8>,
         decision: Option<&Decision>,
-        protection: Option<Protection>,
+        asked: Option<Asked<'_>>,
     ) {
         let Some(subscription) = self.subscriptions.get(key) else {
             return;
@@ -88,13 +96,23 @@ impl<P: Package> Server<P> {
         let Some(name) = self.variants.get(old).map(|variant| &variant.name) else {
             return;
         };
-        let media_type = media_type.unwrap_or(name.media_type);
         let decision = decision.unwrap_or(&name.decision).clone();
-        let protection = protection.unwrap_or(name.protection);
+        let asked = asked.unwrap_or(Asked {
+            media_type: name.media_type,
+            protection: name.protection,
+            narrowing: name.narrowing.as_ref(),
+        });
+        let Asked {
+            media_type,
+            protection,
+            narrowing,
+        } = asked;
+        let narrowing = narrowing.cloned();
         let recipient = subscription.watcher.filter(|_| protection.is_encrypted());
         if media_type == name.media_type
             && decision == name.decision
             && (protection, recipient) == (name.protection, name.recipient)
+            && narrowing == name.narrowing
         {
             return;
         }
@@ -106,7 +124,10 @@ impl<P: Package> Server<P> {
             entity: &entity,
             protection,
             recipient,
+            narrowing: narrowing.as_ref(),
         });
+        // What the old one remembers for it is of no use any more.
+        self.hold_document(key, 0);
         self.leave_variant(old);
         self.unseal(new);
         if let Some(subscription) = self.subscriptions.get_mut(key) {
@@ -135,6 +156,9 @@ impl<P: Package> Server<P> {
         if query.protection == Protection::SignedAndEncrypted {
             self.enter_signed(query, key);
         }
+        if query.narrowing.is_some() || self.is_partial_type(query.media_type) {
+            self.enter_source(query, key);
+        }
         if let Some(resource) = self.resources.get_mut(query.resource) {
             resource.usual = Some(key);
         }
@@ -162,6 +186,36 @@ impl<P: Package> Server<P> {
         }
     }
 
+    /// What tells the same in another way, or a part of it, is made of a variant that lasts as long.
+    fn enter_source(&mut self, query: &VariantQuery<'_>, key: Key) {
+        let known = self.variants.get(key).and_then(|it| it.source);
+        if known.is_some() {
+            return;
+        }
+        let narrowing = query
+            .narrowing
+            .filter(|_| query.protection == Protection::None);
+        let narrowing = match self.is_partial_type(query.media_type) {
+            true => narrowing,
+            false => narrowing
+                .filter(|it| it.has_triggers())
+                .and_then(Narrowing::content),
+        };
+        let source = self.enter_variant(&VariantQuery {
+            media_type: match self.is_partial_type(query.media_type) {
+                true => 0,
+                false => query.media_type,
+            },
+            protection: Protection::None,
+            recipient: None,
+            narrowing,
+            ..*query
+        });
+        if let Some(variant) = self.variants.get_mut(key) {
+            variant.source = Some(source);
+        }
+    }
+
     pub(super) fn leave_variant(&mut self, key: Key) {
         let Some(variant) = self.variants.get_mut(key) else {
             return;
@@ -172,7 +226,11 @@ impl<P: Package> Server<P> {
         }
         let resource = variant.name.resource;
         let sealing = variant.sealing.take();
+        let source = variant.source.take();
         self.variants.remove(key);
+        if let Some(source) = source {
+            self.leave_variant(source);
+        }
         if let Some(sealing) = sealing {
             if sealing.job.is_some() {
                 // Nobody is left who would be waited for.
@@ -187,6 +245,12 @@ impl<P: Package> Server<P> {
     /// Takes a subscription out of the lists of its resource, when its last NOTIFY leaves or never
     /// will.
     pub(super) fn leave_lists(&mut self, key: Key) {
+        let Some(subscription) = self.subscriptions.get_mut(key) else {
+            return;
+        };
+        if subscription.terms().is_some() {
+            self.hold_document(key, 0);
+        }
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };

@@ -7,6 +7,7 @@ mod account;
 mod authorization;
 mod body;
 mod company;
+mod conditional;
 mod config;
 mod credentials;
 mod dialog;
@@ -16,11 +17,14 @@ mod identity;
 mod inspect;
 mod lifecycle;
 mod membership;
+mod narrowing;
 mod notify;
 mod open_requests;
 mod opening;
 mod output;
+mod pace;
 mod package;
+mod partial;
 mod patience;
 mod personal;
 mod protection;
@@ -34,6 +38,7 @@ mod server;
 mod subscribe;
 mod subscriber;
 mod subscription;
+mod terms;
 mod trace;
 mod tunnel;
 mod waiting;
@@ -53,6 +58,7 @@ pub use direct::{
 };
 pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
+pub use narrowing::{Filter, FilterQuery, Narrowing};
 pub use opening::{Opening, OpeningKey, OpeningOutcome};
 pub use output::{
     Backlog, EndReason, Failure, Forward, Forwarded, Job, JobKey, JobOutcome, Output,
@@ -63,6 +69,7 @@ pub use package::{
     Documents, Forks, Package, Profile, PublishedBody, RenderRequest, Unreadable, Unserved,
     Visibility,
 };
+pub use partial::Numbered;
 pub use personal::{Personal, PersonalRequest};
 pub use protection::{
     ProtectError, Protection, ProtectionJob, ProtectionKey, ProtectionKind, ProtectionQuery,

@@ -14,7 +14,7 @@ use super::server::{OpenNotify, Server, Timer};
 use super::subscription::{NotifyResult, Phase, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
-use crate::sip::{HeaderName, OutgoingRequest, Own, ResponseRef, RetryAfter, Standing};
+use crate::sip::{HeaderName, OutgoingRequest, Own, Rates, ResponseRef, RetryAfter, Standing};
 
 /// A watcher's wish for patience is heard up to here.
 const LONGEST_HOLD: u32 = 3600;
@@ -23,6 +23,8 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 /// A round past as many watchers starts the interval even if nobody was told: then it is work, and
 /// a change that no view shows can be made at any time.
 const LONG_WALK: u32 = 1_000;
+/// What may be told to one with terms of its own takes as long as to look at so many others.
+const WORK_OF_TERMS: u32 = 64;
 
 impl<P: Package> Server<P> {
     /// The final response to a request of this role; provisional ones and those to transactions
@@ -63,6 +65,7 @@ impl<P: Package> Server<P> {
             return;
         }
         if (200..300).contains(&status) {
+            self.heed_rates(subscription, response);
             self.resume(subscription);
             return;
         }
@@ -235,21 +238,28 @@ impl<P: Package> Server<P> {
     }
 
     /// A NOTIFY with this document, which is the current one of the subscription's variant.
-    pub(super) fn build(&mut self, key: Key, document: Document) -> Option<Output> {
+    pub(super) fn build(&mut self, key: Key, mut document: Document) -> Option<Output> {
         let subscription = self.subscriptions.get_mut(key)?;
         if subscription.way.direct().is_some() {
             return self.deliver(key, &document);
+        }
+        let mut repetition = subscription.take_repetition();
+        let mut rates = Rates::NONE;
+        if subscription.terms().is_some() {
+            rates = subscription.rates();
+            self.apply_terms(key, &mut document, repetition.is_some());
         }
         let Document {
             mut content,
             fingerprint,
             pending,
             is_signed_within,
+            ..
         } = document;
-        let mut repetition = subscription.take_repetition();
         if let Some(said) = repetition.as_mut().and_then(|it| it.last.take()) {
             content = said;
         }
+        let subscription = self.subscriptions.get_mut(key)?;
         let flow = subscription.flow.and_then(|key| self.flows.get(key));
         let dialog = subscription.way.dialog_mut()?;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
@@ -287,7 +297,10 @@ impl<P: Package> Server<P> {
             }
         };
         let credentials = repetition.as_ref().map_or(&[][..], |it| &it.credentials);
-        let own = Own::new(cseq, state, credentials);
+        let own = match rates.is_none() || !subscription.is_live() {
+            true => Own::new(cseq, state, credentials),
+            false => Own::with_rates(cseq, state, rates, credentials),
+        };
 
         let notify = OpenNotify {
             subscription: key,
@@ -588,6 +601,10 @@ impl<P: Package> Server<P> {
                 continue;
             }
             let (waits, delivered, variant) = (one.open.is_some(), one.delivered, one.variant);
+            let has_terms = one.terms().is_some();
+            if has_terms && self.is_passed_by(one_key) {
+                continue;
+            }
             if self.judge_first(one_key) {
                 continue;
             }
@@ -613,7 +630,11 @@ impl<P: Package> Server<P> {
                 one.passed_over = false;
             }
             let document = self.document(variant)?;
-            let differs = document.fingerprint != delivered;
+            let mut differs = document.fingerprint != delivered;
+            if has_terms {
+                differs = self.has_news(one_key, &document);
+                *budget = budget.saturating_sub(WORK_OF_TERMS);
+            }
             if waits {
                 if let Some(one) = self.subscriptions.get_mut(one_key) {
                     one.behind = differs;

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use super::authorization::{
     Authorization, Decision, PublishDecision, PublishQuery, SubscribeQuery, View,
 };
-use super::body::{NoBodies, SubscribeBodies};
+use super::body::{BodyRefusal, NoBodies, SubscribeBodies};
+use super::narrowing::{Filter, FilterQuery, Narrowing};
 use super::output::SubscriptionKey;
+use super::partial::Numbered;
 use super::personal::{Personal, PersonalRequest};
 use super::protection::{Protection, ProtectionQuery};
 use crate::engine::Timestamp;
@@ -25,6 +27,9 @@ pub struct Profile {
     pub default_expires: u32,
     /// The types of the state's document, best first; the first stands for an absent Accept.
     pub media_types: &'static [&'static str],
+    /// The type of documents that tell what has changed since the last one, for those who ask for it by
+    /// name ([`Package::full`], [`Package::difference`]). They have the first of the other types beneath.
+    pub partial_type: Option<&'static str>,
     /// The types that a PUBLISH may carry; empty when the package has no publication.
     pub publication_types: &'static [&'static str],
     /// What a subscriber makes of a SUBSCRIBE that several notifiers accepted.
@@ -66,6 +71,7 @@ impl Profile {
             event_type: Cow::Borrowed(event_type),
             default_expires: 3600,
             media_types,
+            partial_type: None,
             publication_types: &[],
             forks: Forks::One,
             documents: Documents::Shared,
@@ -251,6 +257,47 @@ pub trait Package {
     fn protection(&mut self, query: &ProtectionQuery<'_>) -> Protection {
         let _ = query;
         Protection::None
+    }
+
+    /// The first document of a subscription that is to be told what has changed, made of the document that
+    /// others get; nothing where that cannot be, and it gets what others get.
+    fn full(&mut self, document: &Bytes) -> Option<Numbered> {
+        let _ = document;
+        None
+    }
+
+    /// What has changed from one document to another; nothing where all of it is to be told again.
+    fn difference(&mut self, before: &Bytes, after: &Bytes) -> Option<Numbered> {
+        let _ = (before, after);
+        None
+    }
+
+    /// The types of bodies by which a watcher says what it wants to see of documents, and when. By default
+    /// there is none. They are not read where the profile has [`Documents::Personal`].
+    fn filter_types(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// Reads the filter that an accepted SUBSCRIBE brings; nothing when there is none in force any more.
+    ///
+    /// # Errors
+    /// Why it is not taken: 488 as a rule.
+    fn read_filter(&mut self, query: &FilterQuery<'_>) -> Result<Option<Filter>, BodyRefusal> {
+        let _ = query;
+        Err(BodyRefusal::new(415, "unknown type"))
+    }
+
+    /// The part of a document that a filter shows; nothing when that is none of it.
+    fn narrow(&mut self, narrowing: &Narrowing, document: &Bytes) -> Option<Bytes> {
+        let _ = narrowing;
+        Some(document.clone())
+    }
+
+    /// Whether a filter [with triggers](Narrowing::with_triggers) wants a change to be told, from the
+    /// document that the watcher was told last to the one of now, both before they were narrowed.
+    fn fires(&mut self, narrowing: &Narrowing, before: &Bytes, after: &Bytes) -> bool {
+        let _ = (narrowing, before, after);
+        true
     }
 
     /// What reads the bodies of SUBSCRIBE requests. By default none is read.

@@ -168,6 +168,8 @@ impl<P: Package> Server<P> {
             fingerprint: 0,
             pending,
             is_signed_within: false,
+            is_partial: false,
+            has_triggers: false,
         })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::document::Document;
 use super::identity::Identity;
 use super::output::{Output, ServerEvent};
 use super::package::Package;
@@ -19,7 +20,7 @@ use super::tunnel::immerse;
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 use crate::mime::{EncryptError, Part, SignError, Written};
-use crate::sip::{Content, MediaType, OutgoingRequest};
+use crate::sip::{Content, HeaderName, MediaType, OutgoingRequest};
 
 /// How the documents for a watcher are protected (RFC 3856 sections 6.7 and 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -304,11 +305,19 @@ impl<P: Package> Server<P> {
         let holds = subscription
             .is_some_and(|it| it.variant == task.variant && (it.is_live() || !task.is_live));
         let content = match result {
-            Ok(written) if holds => Arc::new(Content::new(
-                &self.added_fields,
-                Some(&written.content_type),
-                written.body,
-            )),
+            Ok(written) if holds => {
+                let mut fields = self.added_fields.clone();
+                // What it tells of the document it told before that was signed.
+                let name = HeaderName::SipEtag.as_str();
+                if let Some((_, tag)) = task.notify.fields().find(|(field, _)| *field == name) {
+                    fields.extend([name, ": ", tag, "\r\n"]);
+                }
+                Arc::new(Content::new(
+                    &fields,
+                    Some(&written.content_type),
+                    written.body,
+                ))
+            }
             Ok(_) => Arc::clone(&self.no_content),
             Err(error) => {
                 self.counters.protections_failed += 1;
@@ -373,6 +382,7 @@ impl<P: Package> Server<P> {
         result: Result<Written, ProtectError>,
     ) -> bool {
         let version = self.resources.get(task.resource).map(|it| it.version);
+        let fields = self.fields_with_tag(task.fingerprint).into_owned();
         let Some(variant) = self.variants.get_mut(task.variant) else {
             return false;
         };
@@ -390,7 +400,7 @@ impl<P: Package> Server<P> {
                 sealing.failed_for = 0;
                 is_behind = core::mem::take(&mut sealing.leaves_behind);
                 variant.content = Some(Arc::new(Content::new(
-                    &self.added_fields,
+                    &fields,
                     Some(&written.content_type),
                     written.body,
                 )));
@@ -662,6 +672,17 @@ impl<P: Package> Server<P> {
         variant.fingerprint = fingerprint;
         variant.rendered = rendered;
         content_type.zip(body)
+    }
+
+    /// Whether the document of a variant has to be made before it can leave.
+    pub(super) fn is_protected(&self, key: Key) -> bool {
+        let variant = self.variants.get(key);
+        variant.is_some_and(|variant| variant.sealing.is_some())
+    }
+
+    /// The protected document of a variant, if it is the one of now and ready.
+    pub(super) fn protected_document(&mut self, key: Key) -> Option<Document> {
+        self.is_sealed(key).then(|| self.document(key))?
     }
 
     /// Has a document signed anew for somebody who was shown another one: what was signed before that

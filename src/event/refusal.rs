@@ -32,6 +32,8 @@ pub enum RefusalReason {
     Body,
     /// 415: the type of the body, or its encoding, is not known.
     UnknownBody,
+    /// 488: the filter cannot be read, or contradicts another (RFC 4660 section 5.4).
+    BadFilter,
     /// 406: no document type is acceptable that there is.
     NotAcceptable,
     /// 423: the duration is too short.
@@ -64,7 +66,7 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::Malformed,
         Self::TooLarge,
         Self::Method,
@@ -75,6 +77,7 @@ impl RefusalReason {
         Self::UnknownEvent,
         Self::Body,
         Self::UnknownBody,
+        Self::BadFilter,
         Self::NotAcceptable,
         Self::TooBrief,
         Self::Scheme,

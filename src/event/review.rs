@@ -74,7 +74,7 @@ impl<P: Package> Server<P> {
         if let Decision::Reject(_) = decision {
             self.withhold(key);
         } else {
-            self.move_to_variant(key, None, Some(decision), None);
+            self.move_to_variant(key, Some(decision), None);
         }
     }
 

@@ -100,6 +100,7 @@ pub(super) enum Timer {
     Verification(Key),
     Protection(Key),
     Opening(Key),
+    Pace(Key),
 }
 
 /// A NOTIFY whose outcome is awaited.
@@ -297,6 +298,7 @@ impl<P: Package> Server<P> {
                     let _ = self.end_protection(key, Err(ProtectError::Timeout));
                 }
                 Timer::Opening(key) => self.expire_opening(key),
+                Timer::Pace(key) => self.pace_is_due(key),
             }
         }
         while budget > 0

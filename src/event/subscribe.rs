@@ -6,8 +6,11 @@ use std::sync::Arc;
 use super::authorization::{Authorization, Decision, Rejection, SubscribeQuery};
 use super::body::{Brought, Carried, Carrier, Vouched};
 use super::company::Shown;
+use super::conditional::Condition;
 use super::dialog::{Basics, Dialog, DialogParts, may_be_target};
 use super::identity::{Identity, RequestContext};
+use super::membership::Asked;
+use super::narrowing::{Filter, Filtered};
 use super::opening::worth;
 use super::output::{EndReason, Output, ServerEvent, SubscriptionKey};
 use super::package::{Package, Unserved};
@@ -15,13 +18,14 @@ use super::protection::{Protection, ProtectionQuery};
 use super::refusal::{Refusal, RefusalReason};
 use super::server::{Server, Timer};
 use super::subscription::{Ending, Subscription, Way};
+use super::terms::AskedTerms;
 use super::waiting::Waited;
 use crate::engine::ServerTransaction;
 use crate::engine::slab::Key;
 use crate::mime::{MULTIPART_SIGNED, PKCS7_MIME};
 use crate::sip::byte_set::ByteSet;
 use crate::sip::{
-    Accept, Event, HeaderName, RequestRef, Response, Tag, Uri, parse_delta_seconds,
+    Accept, Event, HeaderName, Rates, RequestRef, Response, Tag, Uri, parse_delta_seconds,
     parse_only_contact, parse_tokens,
 };
 
@@ -34,6 +38,8 @@ pub(super) struct Wish<'a> {
     event: Event<'a>,
     pub(super) media_type: u8,
     accepts: AcceptedProtection,
+    rates: Rates,
+    condition: Option<Condition>,
     /// Seconds granted if it is accepted.
     expires: u32,
     /// Seconds asked for.
@@ -145,6 +151,12 @@ impl<P: Package> Server<P> {
         };
         let decision = admit(self.package.authorize_subscription(&query))?;
         let protection = self.protection_for(context, &name, wish.accepts)?;
+        let filtered = Filtered {
+            uri: request.uri(),
+            resource: &name,
+            before: None,
+        };
+        let filter = self.read_filter(request, wish.brought, filtered)?;
         let company = self.check_room(company, context)?;
         let local_tag = Tag::random_bits(&mut *self.entropy);
         self.ways.look_ahead(local_tag);
@@ -167,11 +179,20 @@ impl<P: Package> Server<P> {
         let fetch = wish.expires == 0;
         let shown = Shown {
             entity: &entity_of(&uri, request.uri()),
-            media_type: wish.media_type,
             decision: &decision,
-            protection,
+            asked: Asked {
+                media_type: self.suitable_type(wish.media_type, protection),
+                protection,
+                narrowing: filter.as_ref().and_then(Filter::narrowing),
+            },
         };
         let key = self.insert(Way::Dialog(dialog), &shown, context, &company);
+        let asked = AskedTerms {
+            rates: wish.rates,
+            condition: wish.condition,
+            filter: filter.clone(),
+        };
+        self.agree(key, asked, wish.expires);
         if wish.brought == Brought::Body {
             self.accept_body();
             if let Some(subscription) = self.subscriptions.get_mut(key) {
@@ -330,6 +351,19 @@ impl<P: Package> Server<P> {
         let limit = self.config.limits.dialog;
         let is_nobodys = subscription.watcher.is_none();
         let protection = self.protection_for(context, &name, wish.accepts);
+        let subscription = self.subscriptions.get(key).ok_or_else(unknown)?;
+        let variant = self.variants.get(subscription.variant);
+        let uri = Arc::clone(&variant.ok_or_else(unknown)?.name.entity);
+        let before = subscription.terms().and_then(|it| it.filter.clone());
+        let filtered = Filtered {
+            uri: &uri,
+            resource: &name,
+            before: before.as_ref(),
+        };
+        let filter = match protection.is_ok() {
+            true => self.read_filter(request, wish.brought, filtered),
+            false => Ok(None),
+        };
         // Who asks for a refresh of nobody's subscription is not the one that it is for.
         let protection = protection.and_then(|it| match it.is_encrypted() && is_nobodys {
             true => Err(Refusal::new(403, RefusalReason::WrongIdentity)),
@@ -337,17 +371,18 @@ impl<P: Package> Server<P> {
         });
         let subscription = self.subscriptions.get_mut(key).ok_or_else(unknown)?;
         let dialog = subscription.way.dialog_mut().ok_or_else(unknown)?;
-        let mut fit = |protection| match dialog.retarget(
+        let mut fit = |agreed| match dialog.retarget(
             wish.target,
             context.local_contact,
             limit,
             &mut self.heads,
         ) {
-            true => Ok(protection),
+            true => Ok(agreed),
             false => Err(Refusal::new(513, RefusalReason::TooLarge)),
         };
-        let protection = match protection.and_then(&mut fit) {
-            Ok(protection) => protection,
+        let agreed = protection.and_then(|it| Ok((it, filter?)));
+        let (protection, filter) = match agreed.and_then(&mut fit) {
+            Ok(agreed) => agreed,
             Err(refusal) => {
                 self.refuse(transaction, request, refusal);
                 // The subscription goes on as it was, but not beyond what the policy says now.
@@ -368,8 +403,23 @@ impl<P: Package> Server<P> {
         if !is_nobodys {
             self.know_as(key, context.identity);
         }
-        self.move_to_variant(key, Some(wish.media_type), None, Some(protection));
-        let status = self.success(&decision);
+        let asked = Asked {
+            media_type: self.suitable_type(wish.media_type, protection),
+            protection,
+            narrowing: filter.as_ref().and_then(Filter::narrowing),
+        };
+        self.move_to_variant(key, None, Some(asked));
+        let asked = AskedTerms {
+            rates: wish.rates,
+            condition: wish.condition,
+            filter,
+        };
+        self.agree(key, asked, wish.expires);
+        let is_spared = decision == current && self.suppresses_notify(key, wish.condition);
+        let status = match is_spared {
+            true => 204,
+            false => self.success(&decision),
+        };
         let response = self
             .response(transaction, request, status)
             .with_record_route();
@@ -377,7 +427,11 @@ impl<P: Package> Server<P> {
         if decision != current {
             self.apply(key, decision);
         }
-        if wish.expires == 0 {
+        if is_spared && wish.expires == 0 {
+            self.drop_silently(key, EndReason::Unsubscribed);
+        } else if is_spared {
+            self.arm_expiry(key, wish.expires);
+        } else if wish.expires == 0 {
             self.end(key, EndReason::Unsubscribed, LAST_WORD);
         } else {
             self.arm_expiry(key, wish.expires);
@@ -462,6 +516,11 @@ impl<P: Package> Server<P> {
     ) -> Result<Wish<'a>, Refusal> {
         refuse_extensions(request)?;
         let event = self.read_event(request)?;
+        let rates = match self.controls_rates() {
+            true => Rates::read(HeaderName::Event, event.params())?,
+            false => Rates::NONE,
+        };
+        let condition = self.read_condition(request)?;
         let brought = self.content(request, waited)?;
         let (media_type, accepts) = self.choose_media_type(request)?;
         let asked = request.single(HeaderName::Expires)?;
@@ -475,6 +534,8 @@ impl<P: Package> Server<P> {
             event,
             media_type,
             accepts,
+            rates,
+            condition,
             expires,
             asked,
             target,
@@ -526,12 +587,38 @@ impl<P: Package> Server<P> {
                 best = Some((quality, place));
             }
         }
+        if let Some(quality) = self.partial_quality(&accept)
+            && quality >= best.map_or(1, |(quality, _)| quality)
+        {
+            let place = u8::try_from(media_types.len()).unwrap_or(u8::MAX);
+            best = Some((quality, place));
+        }
         accepts.signed = accept.quality(MULTIPART_SIGNED) > 0;
         accepts.encrypted = accept.quality(PKCS7_MIME) > 0;
         best.map(|(_, place)| (place, accepts)).ok_or_else(|| {
             Refusal::new(406, RefusalReason::NotAcceptable)
                 .with(HeaderName::Accept, media_types.join(", "))
         })
+    }
+
+    /// How welcome documents are that tell what has changed: only to those who name them (RFC 3856
+    /// section 6.7).
+    fn partial_quality(&self, accept: &Accept<'_>) -> Option<u16> {
+        if self.is_personal {
+            return None;
+        }
+        let partial_type = self.package.profile().partial_type?;
+        accept
+            .names(partial_type)
+            .then(|| accept.quality(partial_type))
+    }
+
+    /// The place of the type that a watcher gets: what is protected for many is not told in parts.
+    fn suitable_type(&self, media_type: u8, protection: Protection) -> u8 {
+        match self.is_partial_type(media_type) && protection != Protection::None {
+            true => 0,
+            false => media_type,
+        }
     }
 
     /// How the documents for a watcher are protected, if it takes them so.

@@ -10,8 +10,11 @@ use super::body::Carrier;
 use super::dialog::Dialog;
 use super::direct::Direct;
 use super::identity::{Assurance, Identity};
+use super::narrowing::Narrowing;
+use super::partial::Memory;
 use super::personal::Told;
 use super::protection::{Protection, Sealing, Waits};
+use super::terms::Terms;
 use crate::engine::interned::Named;
 use crate::engine::slab::{Key, Links, List};
 use crate::engine::{FlowId, Timestamp, ahead};
@@ -72,6 +75,8 @@ pub(super) struct Rare {
     pub(super) identity: Option<Box<Identity>>,
     /// What documents of its own have told it.
     pub(super) told: Option<Box<Told>>,
+    /// What its watcher has asked for beyond the ordinary.
+    pub(super) terms: Option<Box<Terms>>,
 }
 
 /// How a subscription came, and how its watcher is reached.
@@ -245,6 +250,10 @@ pub(super) struct Variant {
     pub(super) rendered: u64,
     /// How far the content is that is protected; nothing for one that is not.
     pub(super) sealing: Option<Box<Sealing>>,
+    /// The variant whose document this one is made of, where it is the same or a part of it.
+    pub(super) source: Option<Key>,
+    /// Where it matters what its watchers had before.
+    pub(super) memory: Option<Box<Memory>>,
 }
 
 impl Variant {
@@ -257,7 +266,15 @@ impl Variant {
             content: None,
             fingerprint: 0,
             rendered: 0,
+            source: None,
+            memory: None,
         }
+    }
+
+    /// Whether its watchers are told of some changes only.
+    pub(super) fn has_triggers(&self) -> bool {
+        let narrowing = self.name.narrowing.as_ref();
+        narrowing.is_some_and(Narrowing::has_triggers)
     }
 }
 
@@ -273,10 +290,12 @@ pub(super) struct VariantName {
     pub(super) protection: Protection,
     /// The watcher for whom alone it is encrypted.
     pub(super) recipient: Option<Key>,
+    /// What of it is shown, and when.
+    pub(super) narrowing: Option<Narrowing>,
 }
 
 /// The same in other words, to look for. It hashes alike.
-#[derive(Debug, Hash)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(super) struct VariantQuery<'a> {
     pub(super) resource: Key,
     pub(super) media_type: u8,
@@ -284,6 +303,7 @@ pub(super) struct VariantQuery<'a> {
     pub(super) entity: &'a str,
     pub(super) protection: Protection,
     pub(super) recipient: Option<Key>,
+    pub(super) narrowing: Option<&'a Narrowing>,
 }
 
 impl VariantQuery<'_> {
@@ -295,6 +315,7 @@ impl VariantQuery<'_> {
             entity: self.entity.into(),
             protection: self.protection,
             recipient: self.recipient,
+            narrowing: self.narrowing.cloned(),
         }
     }
 }
@@ -307,6 +328,7 @@ impl Equivalent<VariantName> for VariantQuery<'_> {
             && *self.entity == *name.entity
             && self.protection == name.protection
             && self.recipient == name.recipient
+            && self.narrowing == name.narrowing.as_ref()
     }
 }
 
@@ -394,7 +416,7 @@ mod tests {
     use super::{Variant, VariantQuery};
     use crate::engine::interned::Interned;
     use crate::engine::slab::Key;
-    use crate::event::{Decision, Protection, View};
+    use crate::event::{Decision, Narrowing, Protection, View};
 
     #[test]
     fn a_variant_is_found_by_a_query_in_its_words_and_no_other() {
@@ -407,6 +429,7 @@ mod tests {
             entity: "sip:ana@example.com",
             protection: Protection::Signed,
             recipient: None,
+            narrowing: None,
         };
         let mut variants = Interned::new();
         let key = variants.find_or_insert(&query, || Variant::new(query.to_name()));
@@ -434,6 +457,10 @@ mod tests {
             },
             VariantQuery {
                 recipient: Some(Key::first(1)),
+                ..query
+            },
+            VariantQuery {
+                narrowing: Some(&Narrowing::new("basic", ())),
                 ..query
             },
         ];

@@ -50,6 +50,12 @@ impl<'a> Accept<'a> {
         self.ranges.is_none()
     }
 
+    /// Whether a range names this very type, which says that the other side knows it.
+    pub fn names(&self, essence: &str) -> bool {
+        let mut ranges = self.ranges.iter().flatten();
+        ranges.any(|range| !range.foreign_charset && range.media.essence_eq(essence))
+    }
+
     /// How welcome a body of this type (`type/subtype`, without parameters, UTF-8) is, in
     /// thousandths; 0 when it is not acceptable. Without an Accept field everything is, by 1000.
     ///

@@ -1,10 +1,11 @@
 //! Requests that leave: an owned value that the host turns into its own types or into octets.
 
+use core::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::HeaderName;
+use super::{HeaderName, Rates};
 use crate::engine::{ClientTransaction, FlowId};
 
 /// A request for the host to send as a new client transaction.
@@ -210,9 +211,21 @@ impl Own {
             text: OnceLock::new(),
         };
         if !more.is_empty() {
-            own.text = own.make_text(more).into();
+            own.text = own.make_text(Rates::NONE, more).into();
         }
         own
+    }
+
+    /// The same, of a subscription with a pace of its own (RFC 6446).
+    pub(crate) fn with_rates(
+        cseq: u32,
+        state: Standing,
+        rates: Rates,
+        more: &[(HeaderName, String)],
+    ) -> Self {
+        let own = Self::new(cseq, state, &[]);
+        let text = own.make_text(rates, more).into();
+        Self { text, ..own }
     }
 
     /// The lines of a request outside NOTIFY.
@@ -238,10 +251,14 @@ impl Own {
         }
     }
 
-    fn make_text(&self, more: &[(HeaderName, String)]) -> Box<str> {
+    fn make_text(&self, rates: Rates, more: &[(HeaderName, String)]) -> Box<str> {
         let mut text = Vec::with_capacity(self.len());
         self.write_numbers(&mut text);
         let mut text = String::from_utf8(text).unwrap_or_default();
+        if !rates.is_none() {
+            text.truncate(text.trim_end().len());
+            let _ = write!(text, "{rates}\r\n");
+        }
         for (name, value) in more {
             text.push_str(name.as_str());
             text.push_str(": ");
@@ -252,7 +269,7 @@ impl Own {
     }
 
     fn text(&self) -> &str {
-        self.text.get_or_init(|| self.make_text(&[]))
+        self.text.get_or_init(|| self.make_text(Rates::NONE, &[]))
     }
 
     fn write_to(&self, out: &mut Vec<u8>) {

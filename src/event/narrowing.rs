@@ -1,0 +1,178 @@
+//! What a watcher wants to see of documents, and when: filters of event notifications (RFC 4660).
+
+use core::any::Any;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::body::{BodyRefusal, Brought};
+use super::package::Package;
+use super::refusal::Refusal;
+use super::server::Server;
+use crate::sip::{HeaderName, MediaType, RequestRef};
+
+/// What of a document a watcher wants to see, and when, as a package has read it.
+///
+/// Two of one name mean the same: their watchers share documents.
+#[derive(Clone)]
+pub struct Narrowing {
+    name: Arc<str>,
+    meaning: Arc<dyn Any + Send + Sync>,
+    has_triggers: bool,
+    /// What of the document, where that is not all of it and there is more to the narrowing.
+    content: Option<Arc<Narrowing>>,
+}
+
+impl Narrowing {
+    /// A narrowing to a part of the document, by a name that tells what it means.
+    pub fn new(name: impl Into<Arc<str>>, meaning: impl Any + Send + Sync) -> Self {
+        Self {
+            name: name.into(),
+            meaning: Arc::new(meaning),
+            has_triggers: false,
+            content: None,
+        }
+    }
+
+    /// The same, for changes alone that [`Package::fires`] tells. `content` is what it shows then;
+    /// nothing where that is the whole document.
+    #[must_use]
+    pub fn with_triggers(mut self, content: Option<Narrowing>) -> Self {
+        self.has_triggers = true;
+        self.content = content.map(Arc::new);
+        self
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it was made from.
+    pub fn meaning<T: Any>(&self) -> Option<&T> {
+        self.meaning.downcast_ref()
+    }
+
+    /// Whether it is told of some changes only.
+    pub fn has_triggers(&self) -> bool {
+        self.has_triggers
+    }
+
+    /// What of the document it shows; nothing where that is all.
+    pub(super) fn content(&self) -> Option<&Narrowing> {
+        match self.has_triggers {
+            true => self.content.as_deref(),
+            false => Some(self),
+        }
+    }
+}
+
+impl PartialEq for Narrowing {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.name, &other.name) || self.name == other.name
+    }
+}
+
+impl Eq for Narrowing {}
+
+impl Hash for Narrowing {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Narrowing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Narrowing")
+            .field("name", &self.name)
+            .field("has_triggers", &self.has_triggers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The filters of a subscription.
+#[derive(Clone)]
+pub struct Filter {
+    /// What the next filter in the dialog is read with: that may change or remove parts of this one.
+    kept: Arc<dyn Any + Send + Sync>,
+    /// What comes of it for the resource; nothing where it is shown whole, at each change.
+    narrowing: Option<Narrowing>,
+}
+
+impl Filter {
+    /// Filters that come to this narrowing.
+    pub fn new(kept: impl Any + Send + Sync, narrowing: Option<Narrowing>) -> Self {
+        Self {
+            kept: Arc::new(kept),
+            narrowing,
+        }
+    }
+
+    /// What was kept to read the next one with.
+    pub fn kept<T: Any>(&self) -> Option<&T> {
+        self.kept.downcast_ref()
+    }
+
+    /// What comes of it.
+    pub fn narrowing(&self) -> Option<&Narrowing> {
+        self.narrowing.as_ref()
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter")
+            .field("narrowing", &self.narrowing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A filter that a SUBSCRIBE brings (RFC 4660 section 5.2).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FilterQuery<'a> {
+    /// The resource as the watcher named it, in the Request-URI of the first SUBSCRIBE.
+    pub uri: &'a str,
+    /// Its canonical name.
+    pub resource: &'a str,
+    /// One of the package's types of filters, with the parameters that it came with.
+    pub media_type: &'a MediaType<'a>,
+    /// The body.
+    pub octets: &'a Bytes,
+    /// The filters that the subscription has so far.
+    pub before: Option<&'a Filter>,
+}
+
+/// What a filter is read for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filtered<'a> {
+    pub(super) uri: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) before: Option<&'a Filter>,
+}
+
+impl<P: Package> Server<P> {
+    /// The filters that hold from a SUBSCRIBE on: those that it brings, or those that were there.
+    pub(super) fn read_filter(
+        &mut self,
+        request: &RequestRef<'_>,
+        brought: Brought,
+        filtered: Filtered<'_>,
+    ) -> Result<Option<Filter>, Refusal> {
+        if brought != Brought::Filter {
+            return Ok(filtered.before.cloned());
+        }
+        let query = FilterQuery {
+            uri: filtered.uri,
+            resource: filtered.resource,
+            media_type: &MediaType::parse(request.required(HeaderName::ContentType)?)?,
+            octets: request.body(),
+            before: filtered.before,
+        };
+        self.package
+            .read_filter(&query)
+            .map_err(BodyRefusal::refusal)
+    }
+}
