@@ -90,8 +90,15 @@ impl<P: Package> Server<P> {
         }
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             if is_open {
-                // Another one is on its way.
-                subscription.behind |= subscription.delivered != known;
+                if subscription.delivered != known {
+                    // Another one is on its way, and this one has to follow it.
+                    subscription.behind = true;
+                    subscription
+                        .rare_mut()
+                        .terms
+                        .get_or_insert_default()
+                        .condition = None;
+                }
                 return true;
             }
             subscription.delivered = known;

@@ -13,6 +13,7 @@ mod credentials;
 mod dialog;
 mod direct;
 mod document;
+mod fingerprints;
 mod identity;
 mod inspect;
 mod lifecycle;

@@ -415,6 +415,10 @@ impl<P: Package> Server<P> {
                 let goes_on = told.settle(is_delivered);
                 subscription.behind |= goes_on;
             }
+            if subscription.terms().is_some() {
+                // What was due meanwhile is due now.
+                self.set_pace_timer(key);
+            }
         }
     }
 

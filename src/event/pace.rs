@@ -219,14 +219,14 @@ mod tests {
 
     #[test]
     fn changes_wait_and_nothing_else_is_repeated() {
-        let mut pace = Pace::grant(Rates::at_most(every(30)), BOUNDS);
+        let mut pace = Pace::grant(Rates::at_most(every(25)), BOUNDS);
         assert_eq!(pace.earliest(), Timestamp::ZERO);
         pace.sent(Timestamp::from_secs(100));
-        assert_eq!(pace.earliest(), Timestamp::from_secs(130));
+        assert_eq!(pace.earliest(), Timestamp::from_secs(125));
         assert_eq!(pace.next(), None);
         pace.is_late = true;
-        assert_eq!(pace.next(), Some(Timestamp::from_secs(130)));
-        pace.sent(Timestamp::from_secs(130));
+        assert_eq!(pace.next(), Some(Timestamp::from_secs(125)));
+        pace.sent(Timestamp::from_secs(125));
         assert_eq!(pace.next(), None);
     }
 
@@ -258,13 +258,13 @@ mod tests {
 
     #[test]
     fn a_wish_that_is_repeated_keeps_what_was_sent() {
-        let asked = Rates::at_most(every(30)).at_least_over_time(every(60));
+        let asked = Rates::at_most(every(25)).at_least_over_time(every(60));
         let mut pace = Pace::grant(asked, BOUNDS);
         pace.sent(Timestamp::from_secs(100));
         let before = pace.repeat_at();
         pace.regrant(asked, BOUNDS);
         assert_eq!(pace.repeat_at(), before);
-        assert_eq!(pace.earliest(), Timestamp::from_secs(130));
+        assert_eq!(pace.earliest(), Timestamp::from_secs(125));
         pace.regrant(Rates::NONE, BOUNDS);
         assert_eq!((pace.next(), pace.granted()), (None, Rates::NONE));
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::config::ServerConfig;
 use super::dialog::Basics;
+use super::fingerprints::Fingerprints;
 use super::identity::RequestContext;
 use super::opening::LONGEST_WAIT;
 use super::output::{Backlog, JobKey, JobOutcome, Output, ServerEvent, Subject, SubscriptionKey};
@@ -47,7 +48,7 @@ pub struct Server<P: Package> {
     pub(super) resources: Interned<Resource<P>>,
     pub(super) variants: Interned<Variant>,
     /// Makes fingerprints of documents that nobody can aim at.
-    pub(super) fingerprints: RandomState,
+    pub(super) fingerprints: Fingerprints,
     pub(super) watchers: Interned<Watcher>,
     pub(super) sources: Interned<Source>,
     pub(super) flows: Interned<Flow>,
@@ -132,7 +133,11 @@ impl<P: Package> core::fmt::Debug for Server<P> {
 
 impl<P: Package> Server<P> {
     /// A server for a package, with the caller's source of unguessable bytes.
-    pub fn new(package: P, config: ServerConfig, entropy: impl Entropy + Send + 'static) -> Self {
+    pub fn new(
+        package: P,
+        config: ServerConfig,
+        mut entropy: impl Entropy + Send + 'static,
+    ) -> Self {
         let mut allow_events = String::from(&*package.profile().event_type);
         for text in &config.other_event_types {
             if let Ok(event) = Event::parse(text)
@@ -151,7 +156,6 @@ impl<P: Package> Server<P> {
         config.initial_cseq = config.initial_cseq.min(HIGHEST_INITIAL_CSEQ);
         let added_fields = added_fields(&config.notify_fields);
         Self {
-            entropy: Box::new(entropy),
             now: Timestamp::ZERO,
             wheel: TimerWheel::new(),
             subscriptions: Slab::default(),
@@ -159,7 +163,7 @@ impl<P: Package> Server<P> {
             names: RandomState::new(),
             resources: Interned::new(),
             variants: Interned::new(),
-            fingerprints: RandomState::new(),
+            fingerprints: Fingerprints::new(&mut entropy),
             watchers: Interned::new(),
             sources: Interned::new(),
             flows: Interned::new(),
@@ -189,6 +193,7 @@ impl<P: Package> Server<P> {
             counters: Counters::default(),
             config,
             package,
+            entropy: Box::new(entropy),
         }
     }
 

@@ -307,7 +307,7 @@ pub(super) struct VariantQuery<'a> {
 }
 
 impl VariantQuery<'_> {
-    pub(super) fn to_name(&self) -> VariantName {
+    pub(super) fn to_name(self) -> VariantName {
         VariantName {
             resource: self.resource,
             media_type: self.media_type,

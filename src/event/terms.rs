@@ -129,7 +129,7 @@ impl<P: Package> Server<P> {
         self.config.rate_control && !self.is_personal
     }
 
-    fn set_pace_timer(&mut self, key: Key) {
+    pub(super) fn set_pace_timer(&mut self, key: Key) {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
@@ -191,7 +191,7 @@ impl<P: Package> Server<P> {
             return;
         }
         if is_busy {
-            // The round that follows its answer sees to a change, and what follows that to the rest.
+            // Its answer sees to what is due.
             subscription.behind |= was_late;
             return;
         }

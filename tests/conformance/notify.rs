@@ -33,6 +33,7 @@ fn a_notify_is_a_request_in_the_dialog_of_its_subscribe() {
     let length = notify.body().len().to_string();
     let from = format!("<sip:bob@example.com>;tag={}", watch.tag);
     let fields: Vec<_> = notify.fields().collect();
+    let tag = field(notify, "SIP-ETag").unwrap();
     assert_eq!(
         fields,
         [
@@ -44,6 +45,7 @@ fn a_notify_is_a_request_in_the_dialog_of_its_subscribe() {
             ("Max-Forwards", "70"),
             ("CSeq", "1 NOTIFY"),
             ("Subscription-State", "active;expires=600"),
+            ("SIP-ETag", tag),
             ("Content-Type", "application/pidf+xml"),
             ("Content-Length", &*length),
         ]
@@ -219,7 +221,7 @@ fn the_host_may_add_fields() {
     let watch = scene.watch();
     assert_eq!(field(&watch.notify, "Server"), Some("presentity"));
     assert_eq!(field(&watch.notify, "Supported"), Some("gruu"));
-    assert_eq!(watch.notify.fields().count(), 12);
+    assert_eq!(watch.notify.fields().count(), 13);
     let mut bytes = Vec::new();
     watch.notify.write_to("", &mut bytes);
     let text = String::from_utf8(bytes).unwrap();
