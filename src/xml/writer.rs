@@ -7,7 +7,7 @@ use super::element::{Element, Node, Shape};
 use super::error::XmlWriteError;
 use super::escape::{Place, escape};
 use super::limits::XmlLimits;
-use super::name::Name;
+use super::name::{Name, is_nc_name, is_xml_char};
 use super::namespace::{self, NamespaceId};
 use super::prefixes::{Prefixes, is_declarable};
 
@@ -132,6 +132,8 @@ pub enum Layout {
     Compact,
     /// A line for every element that does not stand in text, indented by two blanks a level.
     Pretty,
+    /// As it is kept: white space between elements too, of which [`Element::read_whole`] keeps all.
+    Kept,
 }
 
 impl<'m> Writer<'m> {
@@ -319,6 +321,18 @@ impl<'m> Writer<'m> {
                         self.text(text)?;
                     }
                 }
+                Some(Node::Comment(comment)) => {
+                    if innermost.has_lines {
+                        self.line();
+                    }
+                    self.comment(comment)?;
+                }
+                Some(Node::Instruction { target, data }) => {
+                    if innermost.has_lines {
+                        self.line();
+                    }
+                    self.instruction(target, data)?;
+                }
                 None => {
                     self.outdent();
                     if innermost.has_lines {
@@ -379,7 +393,7 @@ impl<'m> Writer<'m> {
                 self.end(tag);
                 return Ok(());
             }
-            Shape::Elements(rest) => (rest, true),
+            Shape::Elements(rest) => (rest, self.layout != Layout::Kept),
             Shape::Mixed(rest) => (rest, false),
             Shape::Nothing => {
                 self.out.extend_from_slice(b"/>");
@@ -394,6 +408,37 @@ impl<'m> Writer<'m> {
             has_lines,
             tag,
         });
+        Ok(())
+    }
+
+    #[cold]
+    fn comment(&mut self, comment: &str) -> Result<(), XmlWriteError> {
+        if comment.contains("--") || comment.ends_with('-') {
+            return Err(XmlWriteError::EndsEarly);
+        }
+        check_literal(comment)?;
+        self.markup("<!--");
+        self.markup(comment);
+        self.markup("-->");
+        Ok(())
+    }
+
+    #[cold]
+    fn instruction(&mut self, target: &str, data: &str) -> Result<(), XmlWriteError> {
+        if !is_nc_name(target) || target.eq_ignore_ascii_case("xml") {
+            return Err(XmlWriteError::name(target));
+        }
+        if data.contains("?>") {
+            return Err(XmlWriteError::EndsEarly);
+        }
+        check_literal(data)?;
+        self.markup("<?");
+        self.markup(target);
+        if !data.is_empty() {
+            self.markup(" ");
+            self.markup(data);
+        }
+        self.markup("?>");
         Ok(())
     }
 
@@ -498,6 +543,14 @@ fn declaration(out: &mut Vec<u8>, prefix: &str, namespace: &str) -> Result<(), X
     escape(out, namespace, Place::Value)?;
     out.push(b'"');
     Ok(())
+}
+
+/// Whether every character can stand for itself; a carriage return would be read as a line feed.
+fn check_literal(text: &str) -> Result<(), XmlWriteError> {
+    match text.chars().find(|&c| c == '\r' || !is_xml_char(c)) {
+        None => Ok(()),
+        Some(c) => Err(XmlWriteError::Character { code: u32::from(c) }),
+    }
 }
 
 fn check_name(name: &Name) -> Result<(), XmlWriteError> {
