@@ -235,10 +235,7 @@ impl Element {
     /// Everything it contains, in order. Comments and processing instructions are kept by
     /// [`Element::read_whole`] alone.
     pub fn children(&self) -> impl Iterator<Item = NodeRef<'_>> {
-        let (text, nodes) = match &self.children {
-            Children::Text(text) => (Some(text.as_str()), &[][..]),
-            Children::Nodes(nodes) => (None, nodes.as_slice()),
-        };
+        let (text, nodes) = self.parts();
         let text = text.into_iter().map(NodeRef::Text);
         text.chain(nodes.iter().map(NodeRef::from))
     }
@@ -258,11 +255,7 @@ impl Element {
 
     /// The elements it contains directly.
     pub fn elements(&self) -> impl Iterator<Item = &Element> {
-        let nodes = match &self.children {
-            Children::Text(_) => &[][..],
-            Children::Nodes(nodes) => nodes.as_slice(),
-        };
-        nodes.iter().filter_map(|node| match node {
+        self.nodes().iter().filter_map(|node| match node {
             Node::Element(element) => Some(element),
             _ => None,
         })
@@ -377,19 +370,40 @@ impl Element {
         self.declarations.is_some()
     }
 
-    /// Takes a declaration back.
-    pub(super) fn undeclare(&mut self, prefix: &str) {
-        if let Some(declarations) = &mut self.declarations {
-            declarations.retain(|(known, _)| known != prefix);
-            if declarations.is_empty() {
-                self.declarations = None;
-            }
+    /// Takes a declaration back; gives its place and its namespace.
+    pub(super) fn undeclare(&mut self, prefix: &str) -> Option<(usize, String)> {
+        let declarations = self.declarations.as_mut()?;
+        let place = declarations.iter().position(|(known, _)| known == prefix)?;
+        let (_, namespace) = declarations.remove(place);
+        if declarations.is_empty() {
+            self.declarations = None;
+        }
+        Some((place, namespace))
+    }
+
+    /// The element's name, to be changed.
+    pub(super) fn name_mut(&mut self) -> &mut Name {
+        &mut self.name
+    }
+
+    /// All that it contains, when that is not one text alone.
+    pub(super) fn nodes(&self) -> &[Node] {
+        self.parts().1
+    }
+
+    /// The one text that it contains, or else everything.
+    pub(super) fn parts(&self) -> (Option<&str>, &[Node]) {
+        match &self.children {
+            Children::Text(text) => (Some(text), &[]),
+            Children::Nodes(nodes) => (None, nodes),
         }
     }
 
-    /// Gives it another name.
-    pub(super) fn rename(&mut self, name: Name) {
-        self.name = name;
+    /// Puts a declaration back in its place among the others.
+    pub(super) fn redeclare(&mut self, place: usize, prefix: &str, namespace: &str) {
+        let declarations = self.declarations.get_or_insert_default();
+        let place = place.min(declarations.len());
+        declarations.insert(place, (prefix.to_owned(), namespace.to_owned()));
     }
 
     /// One of the elements it contains, by its place among all that it contains.
@@ -441,9 +455,7 @@ impl Element {
                     continue;
                 }
                 let mut all = Cow::Borrowed(first);
-                while let Some(more) =
-                    nodes.next_if(|node| !matches!(node, NodeRef::Element(_)))
-                {
+                while let Some(more) = nodes.next_if(|node| !matches!(node, NodeRef::Element(_))) {
                     if let NodeRef::Text(more) = more {
                         all.to_mut().push_str(more);
                     }
@@ -609,7 +621,10 @@ mod tests {
             let written = whole.write_as(layout).unwrap();
             assert_eq!(Element::read(&written, &limits).unwrap(), whole);
             let text = String::from_utf8(written.to_vec()).unwrap();
-            assert!(text.contains("<!-- - x -->") && text.contains("<?y z ?>"), "{text}");
+            assert!(
+                text.contains("<!-- - x -->") && text.contains("<?y z ?>"),
+                "{text}"
+            );
         }
     }
 

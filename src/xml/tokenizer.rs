@@ -44,10 +44,7 @@ pub(crate) enum Token<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Aside<'a> {
     Comment(Cow<'a, str>),
-    Instruction {
-        target: &'a str,
-        data: Cow<'a, str>,
-    },
+    Instruction { target: &'a str, data: Cow<'a, str> },
 }
 
 #[derive(Debug)]
@@ -602,7 +599,9 @@ impl<'a> Tokenizer<'a> {
     fn read_aside(&mut self, start: usize) -> Checked<()> {
         let aside = if self.source.byte(start.saturating_add(1)) == Some(b'?') {
             let target = self.instruction(start)?;
-            let from = start.saturating_add("<?".len()).saturating_add(target.len());
+            let from = start
+                .saturating_add("<?".len())
+                .saturating_add(target.len());
             let data = self.source.slice(from, self.at.saturating_sub("?>".len()));
             let data = self.normalized(data.trim_start_matches([' ', '\t', '\n', '\r']));
             Aside::Instruction { target, data }

@@ -12,11 +12,7 @@ use super::start_tag::{RawAttribute, StartTag};
 use super::tokenizer::{Aside, Token, Tokenizer, TokenizerOptions};
 
 /// `whole`: with white space between elements, comments and instructions.
-pub(super) fn read(
-    document: &[u8],
-    limits: &XmlLimits,
-    whole: bool,
-) -> Result<Element, XmlError> {
+pub(super) fn read(document: &[u8], limits: &XmlLimits, whole: bool) -> Result<Element, XmlError> {
     let options = TokenizerOptions {
         limits,
         charset: None,
