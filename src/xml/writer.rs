@@ -16,7 +16,7 @@ pub(super) fn write_document(root: &Element, layout: Layout) -> Result<Bytes, Xm
     let declared = root.declarations().find(|(prefix, _)| prefix.is_empty());
     let default = match declared {
         // A root without namespace leaves no room for a default one.
-        Some((_, namespace)) if !root.namespace().is_empty() && !namespace.is_empty() => namespace,
+        Some((_, namespace)) if !root.namespace().is_empty() => namespace,
         _ => root.namespace(),
     };
     if matches!(default, namespace::XML | namespace::XMLNS) {
@@ -30,10 +30,17 @@ pub(super) fn write_document(root: &Element, layout: Layout) -> Result<Bytes, Xm
     document.write(body_of(root), |prefixes| collect(root, prefixes))
 }
 
+/// Whether the root says that there is no default namespace though it is in one itself.
+fn undoes_default(root: &Element) -> bool {
+    let mut declared = root.declarations();
+    !root.namespace().is_empty() && declared.any(|declared| declared == ("", ""))
+}
+
 fn body_of<'m>(root: &'m Element) -> impl Fn(&mut Writer<'m>) -> Result<(), XmlWriteError> {
     |writer| {
         writer.prefixes.root_declares(root)?;
         writer.declared.extend(writer.prefixes.of_root());
+        writer.says_no_default = undoes_default(root);
         writer.element_at(root, XmlLimits::MAX_DEPTH, true)
     }
 }
@@ -99,6 +106,8 @@ pub(crate) struct Writer<'m> {
     open: Vec<OpenElement<'m>>,
     /// An open element has no namespace, so that there is no default one.
     default_undone: bool,
+    /// The root says that there is no default namespace.
+    says_no_default: bool,
     layout: Layout,
     /// Open elements whose content has lines of its own.
     level: usize,
@@ -148,6 +157,7 @@ impl<'m> Writer<'m> {
             ids: Vec::new(),
             open: Vec::new(),
             default_undone: false,
+            says_no_default: false,
             layout: document.layout,
             level: 0,
         }
@@ -521,6 +531,8 @@ impl<'m> Writer<'m> {
             self.out.extend_from_slice(b" xmlns=\"");
             escape(&mut self.out, default, Place::Value)?;
             self.out.push(b'"');
+        } else if self.says_no_default {
+            self.out.extend_from_slice(b" xmlns=\"\"");
         }
         for (prefix, namespace) in self.prefixes.iter() {
             declaration(&mut self.out, prefix, namespace)?;

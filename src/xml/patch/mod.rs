@@ -10,7 +10,9 @@ mod location;
 mod namespace_change;
 mod operation;
 mod operation_reader;
+mod operation_writer;
 mod selector_reader;
+mod selector_writer;
 mod size;
 mod steps;
 
@@ -20,4 +22,6 @@ pub use operation::{
     Change, Operation, Position, Predicate, Selector, SelectorStart, Space, Step, Target,
 };
 pub use operation_reader::{operation_element, read_operations};
+pub use operation_writer::write_operations;
+pub use selector_writer::{PatchWriteError, SelectorPrefixes};
 pub use steps::Steps;
