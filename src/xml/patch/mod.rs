@@ -5,6 +5,7 @@
 
 mod application;
 mod error;
+mod error_document;
 mod journal;
 mod location;
 mod namespace_change;
@@ -18,6 +19,7 @@ mod steps;
 
 pub use application::{apply, apply_with_ids};
 pub use error::{PatchError, PatchErrorKind};
+pub use error_document::{PatchErrorDocument, PatchErrorReadError};
 pub use operation::{
     Change, Operation, Position, Predicate, Selector, SelectorStart, Space, Step, Target,
 };
