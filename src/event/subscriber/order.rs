@@ -8,6 +8,7 @@ use super::terms::check_rates;
 use super::{OwnSubscriptionKey, SubscribeError, Subscriber};
 use crate::engine::Timestamp;
 use crate::event::account::{Account, is_secure_hop, is_sips, may_be_asked};
+use crate::event::package::Forks;
 use crate::sip::{Event, Rates};
 
 /// What is to be watched.
@@ -84,6 +85,7 @@ impl Subscriber {
                 text: tag.to_owned(),
             });
         }
+        let held = order.held.filter(|_| self.profile.forks == Forks::One);
         check_rates(order.rates)?;
         let content = self.content(order.body)?;
         let limit = self.config.subscriptions;
@@ -102,7 +104,7 @@ impl Subscriber {
             granted_rates: None,
             media_types: order.media_types,
             conditions: Conditions {
-                held: order.held.map(Into::into),
+                held: held.map(Into::into),
                 is_resumable: order.is_resumable,
                 ..Conditions::default()
             },
