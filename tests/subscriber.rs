@@ -88,6 +88,7 @@ impl World {
             .with("Contact", &format!("<sip:{tag}@198.51.100.1>"))
             .with("Event", "reg;id=n1")
             .with("Subscription-State", state)
+            .with("SIP-ETag", &format!("{tag}-{cseq}"))
             .with("Content-Type", TYPE)
             .with_body(tag)
             .with_cseq(cseq);
@@ -253,4 +254,92 @@ fn when_the_last_notifier_is_gone_it_is_asked_for_anew() {
     // Its outcome finds nothing.
     world.answer(&anew, 200);
     assert_eq!(world.subscriber.occupancy(), [0; 7]);
+}
+
+// PA-71
+#[test]
+fn each_notifier_is_asked_by_what_is_held_of_it() {
+    let mut world = World::new();
+    let (key, subscribe) = world.subscribe();
+    world.answer(&subscribe, 200);
+    for tag in ["r1", "r2"] {
+        world.notify(&subscribe, tag, 7, "active;expires=600");
+    }
+    let told: Vec<_> = (world.events.drain(..))
+        .map(|event| match event {
+            SubscriberEvent::Notified {
+                notifier,
+                entity_tag,
+                ..
+            } => (notifier, entity_tag.unwrap()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let conditions = |world: &mut World| {
+        let mut found = Vec::new();
+        for _ in 0..60 {
+            world.pass(10);
+            for request in core::mem::take(&mut world.requests) {
+                let condition = field(&request, "Suppress-If-Match").map(str::to_owned);
+                world.answer(&request, if condition.is_some() { 204 } else { 200 });
+                if condition.is_none() {
+                    world.notify(&subscribe, &name_of(&request), 8, "active;expires=600");
+                }
+                found.push((name_of(&request), condition));
+            }
+        }
+        found.sort_unstable();
+        found
+    };
+    // Whoever says nothing of what it holds has everything sent.
+    let none = [("r1".to_owned(), None), ("r2".to_owned(), None)];
+    assert_eq!(conditions(&mut world), none);
+    let now = world.now;
+    let (second, tag) = &told[1];
+    assert!(world.subscriber.hold(now, key, *second, Some(tag)));
+    for text in ["*", "a b", "", &"x".repeat(257)] {
+        assert!(!world.subscriber.hold(now, key, told[0].0, Some(text)));
+    }
+    assert!(!world.subscriber.hold(now, key, None, Some("r1-7")));
+    world.events.clear();
+    let own = [
+        ("r1".to_owned(), None),
+        ("r2".to_owned(), Some("r2-7".to_owned())),
+    ];
+    // Those that came twice in that time are the same twice.
+    let mut found = conditions(&mut world);
+    found.dedup();
+    assert_eq!(found, own);
+    let confirmed = SubscriberEvent::Confirmed {
+        key,
+        notifier: *second,
+    };
+    assert!(world.events.contains(&confirmed), "{:?}", world.events);
+    // Nothing is held any more, by word or since the dialog is gone.
+    assert!(world.subscriber.hold(now, key, *second, None));
+    let mut found = conditions(&mut world);
+    found.dedup();
+    assert!(found.iter().all(|(_, condition)| condition.is_none()));
+    world.notify(&subscribe, "r2", 30, "terminated");
+    assert!(!world.subscriber.hold(now, key, *second, Some("r2-30")));
+}
+
+// PA-71
+#[test]
+fn what_is_held_of_one_notifier_is_not_asked_of_others() {
+    let mut world = World::new();
+    let account = Account::new(CAROL).unwrap();
+    let account = account.with_contact("sip:carol@192.0.2.9").unwrap();
+    let mut order = SubscribeOrder::new(&account, CAROL);
+    order.held = Some("r1-7");
+    world
+        .subscriber
+        .subscribe(world.now, order.clone())
+        .unwrap();
+    world.poll();
+    let subscribe = world.requests.pop().unwrap();
+    assert_eq!(field(&subscribe, "Suppress-If-Match"), None);
+    order.held = Some("*");
+    let refused = world.subscriber.subscribe(world.now, order);
+    assert!(refused.is_err(), "{refused:?}");
 }

@@ -75,7 +75,9 @@ pub(crate) fn why_ended(end: &SubscriptionEnd) -> String {
 
 pub(crate) fn why_failed(failure: &SubscribeFailure) -> String {
     match failure {
-        SubscribeFailure::Refused { status } => with_phrase(failure, *status),
+        SubscribeFailure::Refused { status } | SubscribeFailure::Body { status } => {
+            with_phrase(failure, *status)
+        }
         _ => failure.to_string(),
     }
 }

@@ -81,6 +81,7 @@ pub use publisher::{
 };
 pub use refusal::{Counters, RefusalReason};
 pub use server::Server;
+pub(crate) use subscriber::is_entity_tag;
 pub use subscriber::{
     NotifiedBody, NotifiedState, NotifierKey, OwnSubscriptionInfo, OwnSubscriptionKey,
     OwnSubscriptionPhase, RefusedBody, Resolve, SrvRecord, SubscribeError, SubscribeFailure,

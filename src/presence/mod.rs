@@ -15,7 +15,12 @@ mod signer;
 mod sources;
 mod stamps;
 mod watcher;
+mod watcher_config;
+mod watcher_documents;
 mod watcher_events;
+mod watcher_order;
+mod watcher_resumption;
+mod watcher_terms;
 
 pub use crate::event::Protection;
 pub use agent::{
@@ -37,7 +42,9 @@ pub use registration::registration_parameters;
 pub use rules_policy::RulesPolicy;
 pub use signer::Authority;
 pub(crate) use signer::Names;
-pub use watcher::{
-    OutdatedDocuments, UriPreference, WatchInfo, WatchOrder, Watcher, WatcherConfig,
-};
+pub use watcher::Watcher;
+pub use watcher_config::{OutdatedDocuments, UriPreference, WatcherConfig};
+pub use watcher_documents::WatchInfo;
 pub use watcher_events::{PresenceChange, WatcherEvent, WatcherOutput};
+pub use watcher_order::WatchOrder;
+pub use watcher_resumption::{InvalidResumption, Resumption};

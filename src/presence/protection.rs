@@ -145,6 +145,11 @@ impl Guard {
         }
     }
 
+    /// Whether anything is demanded.
+    pub(super) fn is_demanding(&self) -> bool {
+        self.protection != Protection::None
+    }
+
     /// Whether a document has to be proved.
     pub(super) fn is_strict(&self) -> bool {
         self.protection.is_signed()

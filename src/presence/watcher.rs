@@ -2,117 +2,25 @@
 
 use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::hash::RandomState;
 
-use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::package::subscriber_profile;
-use super::protection::{Guard, Refused, authority_of};
-use super::signer::Names;
-use super::watcher_events::{PresenceChange, WatcherEvent, WatcherOutput};
+use super::watcher_config::{OutdatedDocuments, UriPreference, WatcherConfig};
+use super::watcher_documents::{Known, WatchInfo};
+use super::watcher_events::{WatcherEvent, WatcherOutput};
+use super::watcher_order::WatchOrder;
 use crate::engine::wall_clock::WallClock;
 use crate::engine::{ClientTransaction, Entropy, ServerTransaction, Timestamp};
 use crate::event::Protection;
 use crate::event::{
-    Account, Backlog, Failure, Identity, NotifiedBody, NotifiedState, NotifierKey, OpeningKey,
-    OpeningOutcome, OwnSubscriptionInfo, OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext,
-    SrvRecord, SubscribeError, SubscribeOrder, Subscriber, SubscriberConfig, SubscriberEvent,
-    SubscriberOutput,
+    Account, Backlog, Failure, NotifiedState, OpeningKey, OpeningOutcome, OwnSubscriptionInfo,
+    OwnSubscriptionKey, OwnSubscriptionPhase, RequestContext, SrvRecord, SubscribeError,
+    SubscribeOrder, Subscriber, SubscriberEvent, SubscriberOutput,
 };
-use crate::pidf::{Presence, ReadOptions, Staleness};
-use crate::sip::{Reason, RequestRef, ResponseRef, Uri};
-
-/// Settings of a watcher.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct WatcherConfig {
-    /// Those of its subscriptions.
-    pub subscriber: SubscriberConfig,
-    /// Which URI of a presentity is used when several are known.
-    pub preference: UriPreference,
-    /// How documents are read. Its charset and default entity are not used: those of each NOTIFY
-    /// are.
-    pub read: ReadOptions,
-    /// What becomes of outdated documents.
-    pub outdated: OutdatedDocuments,
-    /// How documents have to be protected, where an order does not say; what is less is told as
-    /// [`WatcherEvent::Unprotected`] and left aside. With anything but [`Protection::None`] the host opens
-    /// bodies, be [`opens_bodies`](SubscriberConfig::opens_bodies) set or not.
-    ///
-    /// A document that has to be signed is believed when the authority of the presentity's domain, or the
-    /// presentity itself, has signed it with a certificate that is trusted (RFC 3856 section 6.7). It has
-    /// to name the presentity and to bear a timestamp, and one that is older than what is known is not
-    /// taken, whichever dialog it comes in, unless its signature says that it was made later (section
-    /// 9.4).
-    pub protection: Protection,
-    /// How long ago a document may have been signed where signatures are demanded, by what the signature
-    /// says; one that does not say it is refused then, and so are all until
-    /// [`set_wall_clock`](Watcher::set_wall_clock) has told the time of day. Default: no bound.
-    pub max_signature_age: Option<Duration>,
-}
-
-/// Which URI of a presentity is used when a pres URI and one of SIP are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum UriPreference {
-    /// The SIP or SIPS URI, which every proxy knows how to route.
-    #[default]
-    Sip,
-    /// The pres URI (RFC 3856 section 5).
-    Pres,
-}
-
-/// What becomes of a document whose timestamps are older than those that are known (RFC 3856 section
-/// 9.4).
-///
-/// Within one dialog CSeq tells what is newer, and timestamps are not looked at: a document that lost its
-/// newest tuple has older ones. This is about the first document of another dialog, which may have been
-/// recorded and sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum OutdatedDocuments {
-    /// It is told of and left aside, and so are outdated tuples of others; the notifier is asked for the
-    /// state once more, and taken at its word.
-    #[default]
-    Refuse,
-    /// It is taken.
-    Take,
-}
-
-/// What is to be watched.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct WatchOrder<'a> {
-    /// On whose behalf; it needs a Contact.
-    pub account: &'a Account,
-    /// A URI of the presentity: sip, sips or pres.
-    pub uri: &'a str,
-    /// Another one of the same presentity, if it is known.
-    pub also: Option<&'a str>,
-    /// The seconds to ask for; nothing leaves it to the settings.
-    pub expires: Option<u32>,
-    /// Media type and octets of a body, such as a filter (RFC 4660).
-    pub body: Option<(&'a str, Bytes)>,
-    /// How documents have to be protected; nothing leaves it to the settings. The host has to
-    /// [open bodies](SubscriberConfig::opens_bodies) for any to come that are.
-    pub protection: Option<Protection>,
-}
-
-impl<'a> WatchOrder<'a> {
-    /// An order without anything special.
-    pub fn new(account: &'a Account, uri: &'a str) -> Self {
-        Self {
-            account,
-            uri,
-            also: None,
-            expires: None,
-            body: None,
-            protection: None,
-        }
-    }
-}
+use crate::pidf::{Presence, ReadOptions};
+use crate::sip::{Reason, RequestRef, ResponseRef};
 
 /// Watches presentities (RFC 3856 section 4): one, or a list of as many as there are buddies.
 ///
@@ -146,59 +54,20 @@ impl<'a> WatchOrder<'a> {
 /// ```
 #[derive(Debug)]
 pub struct Watcher {
-    subscriber: Subscriber,
-    preference: UriPreference,
-    outdated: OutdatedDocuments,
-    protection: Protection,
-    max_signature_age: Option<Duration>,
-    read: ReadOptions,
+    pub(super) subscriber: Subscriber,
+    pub(super) preference: UriPreference,
+    pub(super) outdated: OutdatedDocuments,
+    pub(super) protection: Protection,
+    pub(super) max_signature_age: Option<Duration>,
+    pub(super) read: ReadOptions,
     /// Never walked through.
-    known: HashMap<OwnSubscriptionKey, Known>,
+    pub(super) known: HashMap<OwnSubscriptionKey, Known>,
     /// Tells documents that came before by their octets, so that nobody can make two of them alike.
-    fingerprints: RandomState,
-    clock: WallClock,
-    now: Timestamp,
+    pub(super) fingerprints: RandomState,
+    pub(super) clock: WallClock,
+    pub(super) now: Timestamp,
     /// What one NOTIFY led to, beside the first.
-    more: VecDeque<WatcherEvent>,
-}
-
-/// What is known of a presentity.
-#[derive(Debug, Default)]
-struct Known {
-    /// Kept here since a fetch is over before its document is read.
-    resource: Box<str>,
-    state: Option<NotifiedState>,
-    document: Option<Arc<Presence>>,
-    /// Of the octets that the document was read from; nothing when a part of them was left aside.
-    fingerprint: Option<u64>,
-    /// Who sent the document that is known.
-    notifier: Option<NotifierKey>,
-    /// Who sent the last one, be it taken or not.
-    heard: Option<NotifierKey>,
-    guard: Guard,
-}
-
-/// How much is known of a presentity, and how.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct WatchInfo<'a> {
-    /// The subscription.
-    pub subscription: OwnSubscriptionInfo<'a>,
-    /// The document; nothing while nothing is known.
-    pub presence: Option<&'a Presence>,
-    /// Whether the notifier that now has the subscription has sent it, and nothing since that was not
-    /// believed. If not it may be out of date.
-    pub is_current: bool,
-}
-
-impl Known {
-    fn of(resource: &str, guard: Guard) -> Self {
-        Self {
-            resource: resource.into(),
-            guard,
-            ..Self::default()
-        }
-    }
+    pub(super) more: VecDeque<WatcherEvent>,
 }
 
 impl Watcher {
@@ -236,12 +105,7 @@ impl Watcher {
         now: Timestamp,
         order: WatchOrder<'_>,
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
-        let guard = self.guard(&order);
-        let order = self.choose(order)?;
-        let known = Known::of(order.resource, guard);
-        let key = self.subscriber.subscribe(now, order)?;
-        self.known.insert(key, known);
-        Ok(key)
+        self.begin(order, |subscriber, order| subscriber.subscribe(now, order))
     }
 
     /// Asks for the state of a presentity once; [`WatcherEvent::Over`] ends it. What was learnt is told
@@ -254,10 +118,22 @@ impl Watcher {
         now: Timestamp,
         order: WatchOrder<'_>,
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
+        self.begin(order, |subscriber, order| subscriber.fetch(now, order))
+    }
+
+    fn begin(
+        &mut self,
+        order: WatchOrder<'_>,
+        ask: impl FnOnce(
+            &mut Subscriber,
+            SubscribeOrder<'_>,
+        ) -> Result<OwnSubscriptionKey, SubscribeError>,
+    ) -> Result<OwnSubscriptionKey, SubscribeError> {
         let guard = self.guard(&order);
-        let order = self.choose(order)?;
-        let known = Known::of(order.resource, guard);
-        let key = self.subscriber.fetch(now, order)?;
+        let resume = order.resume.clone();
+        let subscribe = self.choose(&order)?;
+        let known = Known::of(subscribe.resource, guard, resume.as_ref());
+        let key = ask(&mut self.subscriber, subscribe)?;
         self.known.insert(key, known);
         Ok(key)
     }
@@ -337,9 +213,7 @@ impl Watcher {
         WatchInfo {
             subscription,
             presence: known.and_then(|known| known.document.as_deref()),
-            is_current: held
-                && known
-                    .is_some_and(|known| known.notifier.is_some() && known.notifier == known.heard),
+            is_current: held && known.is_some_and(Known::is_current),
         }
     }
 
@@ -486,36 +360,6 @@ impl Watcher {
         }
     }
 
-    /// What is demanded of the documents of a presentity that is to be watched.
-    fn guard(&self, order: &WatchOrder<'_>) -> Guard {
-        let protection = order.protection.unwrap_or(self.protection);
-        let uris = [Some(order.uri), order.also];
-        Guard::new(protection, Names::of(uris.into_iter().flatten()))
-    }
-
-    /// One URI of several, by the preference (RFC 3856 section 5).
-    fn choose<'a>(&self, order: WatchOrder<'a>) -> Result<SubscribeOrder<'a>, SubscribeError> {
-        let mut chosen: Option<(&str, bool)> = None;
-        for text in [Some(order.uri), order.also].into_iter().flatten() {
-            let preferred = match (Uri::parse(text), self.preference) {
-                (Ok(Uri::Sip(_)), preference) => preference == UriPreference::Sip,
-                (Ok(Uri::Pres(_)), preference) => preference == UriPreference::Pres,
-                _ => {
-                    let text = text.to_owned();
-                    return Err(SubscribeError::Resource { text });
-                }
-            };
-            if chosen.is_none_or(|(_, already)| preferred && !already) {
-                chosen = Some((text, preferred));
-            }
-        }
-        let uri = chosen.map_or(order.uri, |(uri, _)| uri);
-        let mut subscribe = SubscribeOrder::new(order.account, uri);
-        subscribe.expires = order.expires;
-        subscribe.body = order.body;
-        Ok(subscribe)
-    }
-
     fn heed(&mut self, event: SubscriberEvent) {
         match event {
             SubscriberEvent::Notified {
@@ -524,6 +368,7 @@ impl Watcher {
                 state,
                 sender,
                 body,
+                entity_tag,
                 ..
             } => {
                 let Some(known) = self.known.get_mut(&key) else {
@@ -536,9 +381,10 @@ impl Watcher {
                     }
                 }
                 if let Some(body) = body {
-                    self.take(key, notifier, sender, body);
+                    self.take(key, notifier, sender, body, entity_tag.as_deref());
                 }
             }
+            SubscriberEvent::Confirmed { key, notifier } => self.confirmed(key, notifier),
             // Nobody asks for it here.
             SubscriberEvent::Prolonged { .. } => {}
             SubscriberEvent::BodyRefused { key, body } => {
@@ -564,7 +410,7 @@ impl Watcher {
                 failure,
                 retry_in,
             } => {
-                if retry_in.is_none() {
+                if retry_in.is_none() && !is_refresh {
                     self.forget(key);
                 }
                 self.more.push_back(WatcherEvent::Failed {
@@ -590,122 +436,5 @@ impl Watcher {
                 });
             }
         }
-    }
-
-    /// Nothing is known of a presentity that may not be watched any more.
-    fn forget(&mut self, key: OwnSubscriptionKey) {
-        if let Some(known) = self.known.get_mut(&key)
-            && let Some(before) = known.document.take()
-        {
-            known.notifier = None;
-            self.more.push_back(WatcherEvent::Changed(PresenceChange {
-                key,
-                before: Some(before),
-                after: None,
-                sender: Identity::nobody(),
-                signed_by: Vec::new(),
-                authority: None,
-                is_encrypted: false,
-            }));
-        }
-    }
-
-    /// A document has come.
-    fn take(
-        &mut self,
-        key: OwnSubscriptionKey,
-        notifier: Option<NotifierKey>,
-        sender: Identity,
-        body: NotifiedBody,
-    ) {
-        let Some(known) = self.known.get_mut(&key) else {
-            return;
-        };
-        let heard = core::mem::replace(&mut known.heard, notifier);
-        let is_first = notifier.is_none() || heard != notifier;
-        let utc = self.clock.at(self.now);
-        let vetted = match known.guard.vet(&body, self.max_signature_age, utc) {
-            Ok(vetted) => vetted,
-            Err(why) => {
-                known.notifier = None;
-                self.more.push_back(WatcherEvent::Unprotected { key, why });
-                return;
-            }
-        };
-        let is_strict = known.guard.is_strict();
-        let fingerprint = self.fingerprints.hash_one((&body.bytes[..], &body.charset));
-        if known.document.is_some() && known.fingerprint == Some(fingerprint) && !is_strict {
-            known.notifier = notifier;
-            return;
-        }
-        self.read.charset.clone_from(&body.charset);
-        // What is signed says itself whom it is about.
-        if is_strict {
-            self.read.default_entity = None;
-        } else {
-            let entity = self.read.default_entity.get_or_insert_default();
-            entity.clear();
-            entity.push_str(&known.resource);
-        }
-        let mut document = match Presence::read_with(&body.bytes, &self.read) {
-            Ok((document, _)) => document,
-            Err(error) => {
-                self.more.push_back(WatcherEvent::Unreadable { key, error });
-                return;
-            }
-        };
-        let mut is_whole = true;
-        if is_strict {
-            match known.guard.admit(vetted, &mut document, utc) {
-                Ok(whole) => is_whole = whole,
-                Err(refused) => {
-                    known.notifier = None;
-                    self.more.push_back(match refused {
-                        Refused::Unprotected(why) => WatcherEvent::Unprotected { key, why },
-                        Refused::Outdated(outdated) => WatcherEvent::Outdated { key, outdated },
-                    });
-                    return;
-                }
-            }
-        } else if let Some(before) = known.document.as_deref()
-            && is_first
-            && self.outdated == OutdatedDocuments::Refuse
-        {
-            let mut staleness = Staleness::default();
-            let known_already = staleness.admit(&mut before.clone(), utc).is_ok();
-            if known_already {
-                match staleness.admit(&mut document, utc) {
-                    Ok(left_aside) => is_whole = left_aside.is_empty(),
-                    Err(outdated) => {
-                        self.more
-                            .push_back(WatcherEvent::Outdated { key, outdated });
-                        self.subscriber.request_state(self.now, key);
-                        return;
-                    }
-                }
-            }
-        }
-        // What was left aside is taken when the notifier says it again, as it is asked to.
-        known.fingerprint = is_whole.then_some(fingerprint);
-        if is_whole {
-            known.notifier = notifier;
-        } else if !is_strict {
-            self.subscriber.request_state(self.now, key);
-        }
-        let same = known.document.as_deref();
-        if same.is_some_and(|before| before.difference(&document).is_empty()) {
-            return;
-        }
-        let after = Arc::new(document);
-        let before = known.document.replace(Arc::clone(&after));
-        self.more.push_back(WatcherEvent::Changed(PresenceChange {
-            key,
-            before,
-            after: Some(after),
-            sender,
-            authority: authority_of(&known.guard.names, &body.signers).map(|it| it.1),
-            signed_by: body.signers,
-            is_encrypted: body.is_encrypted,
-        }));
     }
 }

@@ -39,6 +39,12 @@ pub enum WatcherOutput {
 pub enum WatcherEvent {
     /// What is known of a presentity is something else now.
     Changed(PresenceChange),
+    /// What is known of a presentity is its state again, after that was uncertain: the notifier has said
+    /// so, or has sent it once more.
+    Confirmed {
+        /// Which subscription.
+        key: OwnSubscriptionKey,
+    },
     /// The subscription is in another state: it waits for somebody's decision, or is accepted.
     State {
         /// Which subscription.
@@ -155,6 +161,7 @@ impl fmt::Display for WatcherEvent {
                 Some(_) => write!(f, "presence of {} has changed", change.key),
                 None => write!(f, "presence of {} is unknown", change.key),
             },
+            Self::Confirmed { key } => write!(f, "presence of {key} is as it was"),
             Self::State { key, state } => write!(f, "subscription {key} is {state:?}"),
             Self::Unreadable { key, error } => write!(f, "document of {key}: {error}"),
             Self::Outdated { key, outdated } => write!(f, "document of {key}: {outdated}"),

@@ -107,7 +107,9 @@ impl Failure {
             Self::TooBrief(_) => 423,
             Self::NoClock => 500,
             Self::Busy(_) => 503,
-            Self::Sip(SubscribeFailure::Refused { status }) => *status,
+            Self::Sip(SubscribeFailure::Refused { status } | SubscribeFailure::Body { status }) => {
+                *status
+            }
             Self::Sip(_) | Self::Unverified => 504,
         }
     }

@@ -476,7 +476,7 @@ impl WatcherInfoSubscriber {
                 ..
             } => self.notified(key, notifier, state, sender, body),
             // Nobody asks for it here.
-            SubscriberEvent::Prolonged { .. } => {}
+            SubscriberEvent::Prolonged { .. } | SubscriberEvent::Confirmed { .. } => {}
             SubscriberEvent::BodyRefused { key, body } => {
                 (self.more).push_back(WatcherInfoEvent::BodyRefused { key, body });
             }

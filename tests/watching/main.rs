@@ -14,10 +14,13 @@ mod phone;
 
 mod answers;
 mod comeback;
+mod conditional;
 mod documents;
 mod entity;
+mod filters;
 mod life;
 mod notifies;
 mod outdated;
 mod pressed;
+mod rates;
 mod targets;

@@ -255,6 +255,21 @@ impl Phone {
     }
 
     pub fn notify(&mut self, message: &Message) -> Taken {
+        self.hand_in(message);
+        self.take()
+    }
+
+    /// The same, with a look at the watcher after each event.
+    pub fn notify_each(&mut self, message: &Message, mut look: impl FnMut(&Self, &WatcherEvent)) {
+        self.hand_in(message);
+        while let Some(output) = self.watcher.poll_output() {
+            if let WatcherOutput::Event(event) = output {
+                look(self, &event);
+            }
+        }
+    }
+
+    fn hand_in(&mut self, message: &Message) {
         self.transactions += 1;
         let transaction = ServerTransaction(self.transactions);
         let nobody = Identity::nobody();
@@ -265,7 +280,6 @@ impl Phone {
         self.watcher
             .handle_request(self.now, transaction, &request, &context)
             .unwrap();
-        self.take()
     }
 
     /// What follows when a body was opened, or could not be.

@@ -79,7 +79,7 @@ impl Retriever {
                 }
             }
             // Nobody asks for it here.
-            SubscriberEvent::Prolonged { .. } => {}
+            SubscriberEvent::Prolonged { .. } | SubscriberEvent::Confirmed { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::subscription::{Dialog, FirstNo, Ordered, Phase, Turn, Wish};
+use super::subscription::{Dialog, FirstNo, Ordered, Phase, Purpose, Turn, Wish};
 use super::{
     OpenSubscribe, OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent,
     SubscriberOutput, SubscriptionEnd, Within,
@@ -12,7 +12,7 @@ use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
 use crate::event::Failure;
 use crate::event::open_requests::{Credentials, challenge_status};
-use crate::event::patience::{TOO_BRIEF, retry_after, seconds};
+use crate::event::patience::{TOO_BRIEF, may_pass_status, retry_after, seconds};
 use crate::sip::{HeaderName, NameAddr, ResponseRef};
 
 /// The answers to a refresh that say that there is no subscription any more (RFC 6665 section 4.1.2.2).
@@ -199,6 +199,7 @@ impl Subscriber {
                 };
                 dialog.turn = Turn::None;
                 dialog.again = false;
+                dialog.ask_again(open);
                 dialog.credentials = credentials;
                 self.queue_dialog(key);
             }
@@ -221,6 +222,11 @@ impl Subscriber {
                 self.fail(key, SubscribeFailure::Refused { status }, None);
             }
             (300..400, Phase::Trying) if status != 305 && self.redirect(key, response) => {
+                self.queue(key);
+            }
+            (_, Phase::Trying)
+                if retry_after(response).is_none() && self.gives_conditions_up(open, status) =>
+            {
                 self.queue(key);
             }
             (423, Phase::Trying) if open.asked > 0 && self.ask_for_more(key, response) => {
@@ -246,6 +252,9 @@ impl Subscriber {
         subscription.in_a_row.challenges = Default::default();
         subscription.in_a_row.too_brief = 0;
         subscription.in_a_row.redirected = 0;
+        if !subscription.news.body {
+            subscription.content_before = None;
+        }
         if let Some(attempt) = &mut subscription.attempt {
             attempt.is_accepted = true;
             attempt.granted = granted;
@@ -302,10 +311,19 @@ impl Subscriber {
                 dialog.failures = 0;
                 dialog.challenges = Default::default();
                 if status == 204 {
-                    // No NOTIFY will come (RFC 5839 section 5).
+                    // No NOTIFY will come (RFC 6665 section 4.1.2.2).
                     dialog.notify_by = None;
                 }
-                let heard = dialog.notify_by.is_none() && open.asked > 0;
+                self.body_is_taken(open);
+                // Where no condition was set it says nothing of the state.
+                let is_unchanged = status == 204 && open.condition.is_some();
+                if is_unchanged && self.unchanged(open, key) {
+                    return;
+                }
+                let Some(dialog) = self.dialogs.get_mut(key) else {
+                    return;
+                };
+                let heard = dialog.notify_by.is_none() && open.asked > 0 && !is_unchanged;
                 // Without a word of it what a NOTIFY has said since counts.
                 let otherwise = match heard {
                     true => dialog.seconds_left(now),
@@ -315,7 +333,7 @@ impl Subscriber {
                 let granted = granted.min(open.asked);
                 if granted > 0 {
                     self.grant(key, granted);
-                    if open.ordered.is_some() && !leaving {
+                    if is_for_duration(open) && !leaving {
                         if let Some(subscription) = self.subscriptions.get_mut(open.subscription) {
                             subscription.expires = open.asked;
                         }
@@ -328,14 +346,19 @@ impl Subscriber {
                 }
                 self.follow(key);
             }
+            _ if retry_after(response).is_none() && self.gives_conditions_up(open, status) => {
+                self.end_timer_n(key);
+                self.queue_dialog(key);
+            }
             _ if ends_subscription(status) => {
                 self.end_dialog(key, SubscriptionEnd::Unknown { status });
             }
             423 if !leaving
-                && open.ordered.is_none()
+                && !is_for_duration(open)
                 && self.ask_for_more(open.subscription, response) =>
             {
                 self.end_timer_n(key);
+                self.order_again(open, key);
                 self.queue_dialog(key);
             }
             _ => {
@@ -414,6 +437,28 @@ impl Subscriber {
             self.follow(key);
             return;
         }
+        dialog.ask_again(open);
+        if let SubscribeFailure::Refused { status } = failure
+            && self.body_has_failed(open, status)
+        {
+            // What is left is as good as before.
+            let left = self
+                .dialogs
+                .get(key)
+                .map_or(0, |it| it.seconds_left(self.now));
+            self.grant(key, left);
+            self.follow(key);
+            self.event(SubscriberEvent::Failed {
+                key: OwnSubscriptionKey(open.subscription),
+                is_refresh: true,
+                failure: SubscribeFailure::Body { status },
+                retry_in: None,
+            });
+            return;
+        }
+        let Some(dialog) = self.dialogs.get_mut(key) else {
+            return;
+        };
         dialog.again = false;
         dialog.failures = dialog.failures.saturating_add(1);
         let own = backoff.wait(dialog.failures, &mut *self.entropy);
@@ -422,13 +467,19 @@ impl Subscriber {
         let spread = self.spread(wait, until);
         // What the application has sent meanwhile waits for no refresh: it leaves, or has failed as well.
         let mut waits = false;
-        let mut has_failed = open.ordered.is_some();
+        let mut has_failed = is_for_duration(open);
         if let Some(dialog) = self.dialogs.get_mut(key) {
             dialog.refresh_at = Some(until + spread);
             match wait {
-                Some(_) => has_failed |= dialog.ordered.take().is_some(),
+                Some(_) => {
+                    let of_duration = |it: &mut Ordered| it.purpose == Purpose::Duration;
+                    has_failed |= dialog.ordered.take_if(of_duration).is_some();
+                }
                 None => waits = dialog.ordered.is_some(),
             }
+        }
+        if wait.is_some() || may_pass(failure) {
+            self.order_again(open, key);
         }
         self.set_dialog_alarm(key);
         if has_failed {
@@ -443,6 +494,16 @@ impl Subscriber {
             failure,
             retry_in: Some(if waits { Duration::ZERO } else { retry_in }),
         });
+    }
+
+    /// What was to change what is watched goes with the next SUBSCRIBE.
+    fn order_again(&mut self, open: &OpenSubscribe, key: Key) {
+        if let Some(dialog) = self.dialogs.get_mut(key)
+            && !is_for_duration(open)
+            && dialog.ordered.is_none()
+        {
+            dialog.ordered.clone_from(&open.ordered);
+        }
     }
 
     /// 423: whether the notifier is asked for the longer time that it wants.
@@ -466,9 +527,28 @@ impl Dialog {
     fn carried_out(&mut self, open: &OpenSubscribe) {
         let is_it = |ordered: &mut Ordered| {
             let sent = open.ordered.as_ref();
-            sent.is_some_and(|sent| Arc::ptr_eq(&ordered.content, sent))
+            sent.is_some_and(|sent| Arc::ptr_eq(&ordered.content, &sent.content))
         };
         self.ordered.take_if(is_it);
+    }
+}
+
+/// Whether somebody waits to hear what has become of it.
+fn is_for_duration(open: &OpenSubscribe) -> bool {
+    let ordered = open.ordered.as_ref();
+    ordered.is_some_and(|ordered| ordered.purpose == Purpose::Duration)
+}
+
+/// Whether the same may be taken later.
+fn may_pass(failure: SubscribeFailure) -> bool {
+    match failure {
+        SubscribeFailure::Refused { status } => may_pass_status(status),
+        SubscribeFailure::Body { .. } => false,
+        SubscribeFailure::Timeout
+        | SubscribeFailure::Transport
+        | SubscribeFailure::Forgotten
+        | SubscribeFailure::Silent
+        | SubscribeFailure::Unresolved => true,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use super::ordered::is_about_body;
 use super::subscription::{InARow, Phase, Way, Wish};
 use super::{OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent, SubscriptionEnd};
 use crate::engine::Timestamp;
@@ -65,6 +66,10 @@ impl Subscriber {
             });
             return;
         }
+        subscription.granted_rates = None;
+        if end.reason() == Some(Reason::BadFilter) {
+            subscription.body_is_refused = subscription.content.is_some();
+        }
         let lived = now.saturating_since(subscription.since);
         let in_a_row = &mut subscription.in_a_row;
         let short_lives = match lived < self.config.short_life {
@@ -112,6 +117,11 @@ impl Subscriber {
             return;
         }
         let accepted = subscription.attempt.is_some_and(|it| it.is_accepted);
+        let on_condition = accepted && subscription.conditions.outside.is_some();
+        if on_condition {
+            // Its NOTIFY has no body, which not everybody on its way may let pass.
+            subscription.conditions.has_failed = true;
+        }
         let failure = match accepted {
             true => SubscribeFailure::Silent,
             false => SubscribeFailure::Timeout,
@@ -121,6 +131,10 @@ impl Subscriber {
 
     /// What was asked for outside dialogs has failed; `wait` is the patience that the server asks for.
     pub(super) fn fail(&mut self, key: Key, failure: SubscribeFailure, wait: Option<Duration>) {
+        let failure = match self.failure_of_body(key, failure) {
+            Some(failure) => failure,
+            None => return,
+        };
         let asked = self.subscriptions.get(key).map(|it| it.asked_before());
         let perhaps = match failure {
             // A proxy says these when it knows no more than that.
@@ -128,7 +142,9 @@ impl Subscriber {
             SubscribeFailure::Timeout | SubscribeFailure::Forgotten | SubscribeFailure::Silent => {
                 true
             }
-            SubscribeFailure::Transport | SubscribeFailure::Unresolved => false,
+            SubscribeFailure::Transport
+            | SubscribeFailure::Unresolved
+            | SubscribeFailure::Body { .. } => false,
         };
         if perhaps {
             self.doubt(key, asked.unwrap_or(0));
@@ -163,6 +179,7 @@ impl Subscriber {
         subscription.in_a_row.too_brief = 0;
         let may_pass = match failure {
             SubscribeFailure::Refused { status } => wait.is_some() || may_pass_status(status),
+            SubscribeFailure::Body { .. } => false,
             SubscribeFailure::Timeout
             | SubscribeFailure::Transport
             | SubscribeFailure::Forgotten
@@ -196,6 +213,27 @@ impl Subscriber {
         }
     }
 
+    /// What a failure says of the body. Nothing when there is another body by now, which is tried.
+    fn failure_of_body(&mut self, key: Key, failure: SubscribeFailure) -> Option<SubscribeFailure> {
+        let SubscribeFailure::Refused { status } = failure else {
+            return Some(failure);
+        };
+        let subscription = self.subscriptions.get_mut(key);
+        let Some(subscription) = subscription.filter(|it| !it.is_leaving()) else {
+            return Some(failure);
+        };
+        if !is_about_body(status) || subscription.content.is_none() {
+            return Some(failure);
+        }
+        if core::mem::take(&mut subscription.news.body) {
+            self.end_attempt(key);
+            self.queue(key);
+            return None;
+        }
+        subscription.body_is_refused = true;
+        Some(SubscribeFailure::Body { status })
+    }
+
     /// Nothing more is asked for by itself.
     fn refuse(&mut self, key: Key) {
         self.end_attempt(key);
@@ -219,6 +257,7 @@ fn goes_on(failure: SubscribeFailure, redirected: bool) -> bool {
     match failure {
         // From 600 on all of them would say the same.
         SubscribeFailure::Refused { status } => status == 503 || (redirected && status < 600),
+        SubscribeFailure::Body { .. } => redirected,
         SubscribeFailure::Timeout
         | SubscribeFailure::Transport
         | SubscribeFailure::Forgotten

@@ -21,6 +21,13 @@ pub struct SubscriberConfig {
     /// Timer N: how long a NOTIFY may take after a SUBSCRIBE (RFC 6665 section 4.1.2.4), and how long
     /// the host may take to resolve a name. Default 32 s, which is 64 * T1.
     pub timer_n: Duration,
+    /// Whether SUBSCRIBEs carry the entity-tag of the state that is [held](super::Subscriber::hold), so
+    /// that it is not sent again while it stays the same (RFC 5839). Default: yes. A notifier that does
+    /// not know of it sends its state as ever, a refresh without news costs two messages instead of four
+    /// where it does, and conditions are given up for a subscription where something on the way stumbles
+    /// over them. Without them each refresh brings the state, which heals what was lost at a notifier
+    /// that gives two states one entity-tag.
+    pub conditional: bool,
     /// CSeq of the first request of each dialog, less one. Default 0; at most 2^31 - 2^24.
     pub initial_cseq: u32,
     /// Tells the client transactions of several roles in one process apart: each is to have its
@@ -73,6 +80,7 @@ impl Default for SubscriberConfig {
             retry_after_longest: Duration::from_secs(1800),
             short_life: Duration::from_secs(60),
             timer_n: Duration::from_secs(32),
+            conditional: true,
             initial_cseq: 0,
             role: 1,
             window: 256,

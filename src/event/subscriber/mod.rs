@@ -2,26 +2,33 @@
 
 mod answers;
 mod comeback;
+mod condition;
 mod config;
+mod info;
 mod notify;
 mod openings;
+mod order;
 mod ordered;
 mod output;
 mod request;
 mod subscription;
 mod targets;
+mod terms;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use condition::is_entity_tag;
 pub use config::SubscriberConfig;
+pub use info::{OwnSubscriptionInfo, OwnSubscriptionPhase};
+pub use order::SubscribeOrder;
 pub use output::{
     NotifiedBody, NotifiedState, NotifierKey, OwnSubscriptionKey, RefusedBody, Resolve, SrvRecord,
     SubscribeError, SubscribeFailure, SubscriberEvent, SubscriberOutput, SubscriptionEnd,
 };
 
-use super::account::{Account, is_secure_hop, is_sips, may_be_asked};
+use super::account::Account;
 use super::open_requests::{HIGHEST_CSEQ, OpenRequests, SLOW_AFTER};
 use super::opening::LONGEST_WAIT;
 use super::package::Profile;
@@ -32,9 +39,10 @@ use crate::engine::slab::{Key, Slab};
 use crate::engine::timer_wheel::TimerWheel;
 use crate::engine::window::Window;
 use crate::engine::{Entropy, Timestamp};
-use crate::sip::{Content, Event, HeadWriter, Tag};
+use crate::sip::{Content, HeadWriter, Tag};
+use condition::Condition;
 use openings::Openings;
-use subscription::{Alarm, Attempt, Dialog, InARow, Phase, Subscription, Turn, Ways, Wish};
+use subscription::{Alarm, Attempt, Dialog, InARow, Ordered, Phase, Subscription, Turn, Wish};
 
 /// Requests that one poll looks at without finding one to send; some hundred microseconds.
 const REQUESTS_PER_POLL: u32 = 1024;
@@ -86,77 +94,15 @@ struct OpenSubscribe {
     /// Where it went, which may ask to be spared when nothing else is left of it.
     hop: Box<str>,
     /// What the application has sent with it within a dialog, and waits for.
-    ordered: Option<Arc<Content>>,
+    ordered: Option<Ordered>,
+    /// Of which it makes the NOTIFY depend.
+    condition: Option<Condition>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Within {
     Attempt(u64),
     Dialog(Key),
-}
-
-/// What is to be watched.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct SubscribeOrder<'a> {
-    /// On whose behalf; it needs a Contact.
-    pub account: &'a Account,
-    /// The resource: Request-URI and To.
-    pub resource: &'a str,
-    /// The `id` of Event, for packages that ask for one (RFC 6665 section 8.2.1).
-    pub event_id: Option<&'a str>,
-    /// The seconds to ask for; nothing leaves it to the settings.
-    pub expires: Option<u32>,
-    /// Media type and octets of a body, such as a filter (RFC 4660). It is sent with requests that
-    /// make a dialog, not with refreshes.
-    pub body: Option<(&'a str, Bytes)>,
-}
-
-impl<'a> SubscribeOrder<'a> {
-    /// An order without anything special.
-    pub fn new(account: &'a Account, resource: &'a str) -> Self {
-        Self {
-            account,
-            resource,
-            event_id: None,
-            expires: None,
-            body: None,
-        }
-    }
-}
-
-/// How far a subscription of ours has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OwnSubscriptionPhase {
-    /// It was asked for, or is about to be; nothing is known.
-    Trying,
-    /// Notifiers have it, in this state: the best of them, where there are several.
-    Held(NotifiedState),
-    /// It is asked for again later.
-    Waiting,
-    /// It is not asked for again unless the application asks for it.
-    Refused,
-    /// It is being ended.
-    Leaving,
-}
-
-/// What is known of a subscription of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OwnSubscriptionInfo<'a> {
-    /// Its name.
-    pub key: OwnSubscriptionKey,
-    /// The resource.
-    pub resource: &'a str,
-    /// How far it has come.
-    pub phase: OwnSubscriptionPhase,
-    /// Notifiers that have it.
-    pub notifiers: usize,
-    /// When the last of them lets it end unless it is refreshed, which it will be.
-    pub expires_at: Option<Timestamp>,
-    /// When it is asked for again, if it waits for that.
-    pub retry_at: Option<Timestamp>,
 }
 
 impl core::fmt::Debug for Subscriber {
@@ -239,7 +185,8 @@ impl Subscriber {
     /// Has a notifier send the state again, within the subscription and without more time for it (RFC
     /// 6665 section 4.4.3). False when no notifier has it.
     ///
-    /// To poll a resource costs fewer messages this way than by fetches.
+    /// It comes whether it is [held](Self::hold) or not. To poll a resource costs fewer messages this way
+    /// than by fetches.
     pub fn request_state(&mut self, now: Timestamp, key: OwnSubscriptionKey) -> bool {
         self.advance(now);
         let subscription = self.subscriptions.get(key.0);
@@ -247,13 +194,8 @@ impl Subscriber {
             return false;
         }
         let dialogs = self.dialogs_of(key.0);
-        for dialog_key in &dialogs {
-            if let Some(dialog) = self.dialogs.get_mut(*dialog_key)
-                && dialog.turn == Turn::None
-            {
-                dialog.state_only = true;
-                self.queue_dialog(*dialog_key);
-            }
+        for dialog in &dialogs {
+            self.ask_state(*dialog);
         }
         !dialogs.is_empty()
     }
@@ -422,18 +364,6 @@ impl Subscriber {
         None
     }
 
-    /// One subscription.
-    pub fn subscription(&self, key: OwnSubscriptionKey) -> Option<OwnSubscriptionInfo<'_>> {
-        let subscription = self.subscriptions.get(key.0)?;
-        Some(self.info(key.0, subscription))
-    }
-
-    /// All subscriptions, in an order that depends on nothing but the calls made.
-    pub fn subscriptions(&self) -> impl Iterator<Item = OwnSubscriptionInfo<'_>> {
-        let subscriptions = self.subscriptions.iter();
-        subscriptions.map(|(key, subscription)| self.info(key, subscription))
-    }
-
     /// Entries of all tables: subscriptions, attempts that NOTIFYs may name, dialogs, open requests,
     /// timers, outputs that wait, bodies that are opened and events that wait for them.
     pub fn occupancy(&self) -> [usize; 7] {
@@ -459,107 +389,6 @@ impl Subscriber {
     }
 
     // ---- what the parts share ---------------------------------------------------------------
-
-    fn insert(
-        &mut self,
-        now: Timestamp,
-        order: SubscribeOrder<'_>,
-        wish: Wish,
-    ) -> Result<OwnSubscriptionKey, SubscribeError> {
-        self.advance(now);
-        if !may_be_asked(order.resource) {
-            return Err(SubscribeError::Resource {
-                text: order.resource.to_owned(),
-            });
-        }
-        self.check_account(order.account, order.resource)?;
-        if let Some(id) = order.event_id {
-            let text = format!("x;id={id}");
-            if Event::parse(&text).map(|event| event.id() != Some(id)) != Ok(false) {
-                return Err(SubscribeError::Malformed {
-                    text: id.to_owned(),
-                });
-            }
-        }
-        let content = self.content(order.body)?;
-        let limit = self.config.subscriptions;
-        if self.subscriptions.len() >= limit {
-            return Err(SubscribeError::TooMany { limit });
-        }
-        let expires = order.expires.or(self.config.expires);
-        let key = self.subscriptions.insert(Subscription {
-            account: order.account.clone(),
-            resource: order.resource.into(),
-            event_id: order.event_id.map(Into::into),
-            content,
-            wish,
-            expires: expires.unwrap_or(self.profile.default_expires).max(1),
-            phase: Phase::Queued,
-            attempt: None,
-            dialogs: Vec::new(),
-            timer: Alarm::default(),
-            ways: Ways::default(),
-            since: self.now,
-            credentials: Vec::new(),
-            in_a_row: InARow::default(),
-            has_moved: false,
-            perhaps_until: Timestamp::ZERO,
-            accepted_by: None,
-            first_no: None,
-        });
-        self.begin(key);
-        Ok(OwnSubscriptionKey(key))
-    }
-
-    fn check_account(&self, account: &Account, resource: &str) -> Result<(), SubscribeError> {
-        let contact = account.contact().ok_or(SubscribeError::NoContact)?;
-        if is_sips(resource) {
-            if !is_sips(contact) {
-                return Err(SubscribeError::InsecureContact);
-            }
-            if account.first_route().is_some_and(|it| !is_secure_hop(it)) {
-                return Err(SubscribeError::InsecureRoute);
-            }
-        }
-        let limit = self.config.head.min(usize::from(u16::MAX));
-        match account.len() + 2 * resource.len() <= limit {
-            true => Ok(()),
-            false => Err(SubscribeError::TooLarge { limit }),
-        }
-    }
-
-    fn info<'a>(&self, key: Key, subscription: &'a Subscription) -> OwnSubscriptionInfo<'a> {
-        let dialogs = || {
-            let keys = subscription.dialogs.iter();
-            keys.filter_map(|key| self.dialogs.get(*key))
-        };
-        let phase = match subscription.phase {
-            _ if subscription.is_leaving() => OwnSubscriptionPhase::Leaving,
-            Phase::Resolving | Phase::Queued | Phase::Trying => OwnSubscriptionPhase::Trying,
-            Phase::Waiting { .. } => OwnSubscriptionPhase::Waiting,
-            Phase::Refused => OwnSubscriptionPhase::Refused,
-            Phase::Held => {
-                let best = dialogs().map(|dialog| dialog.state).max_by_key(|state| {
-                    // Terminated ones are gone.
-                    (*state == NotifiedState::Active, *state)
-                });
-                best.map_or(OwnSubscriptionPhase::Trying, OwnSubscriptionPhase::Held)
-            }
-        };
-        OwnSubscriptionInfo {
-            key: OwnSubscriptionKey(key),
-            resource: &subscription.resource,
-            phase,
-            notifiers: subscription.dialogs.len(),
-            expires_at: dialogs().map(|dialog| dialog.expires_at).max(),
-            retry_at: match subscription.phase {
-                Phase::Waiting { .. } => subscription.timer.0.as_ref().map(|(_, at)| *at),
-                Phase::Resolving | Phase::Queued | Phase::Trying | Phase::Held | Phase::Refused => {
-                    None
-                }
-            },
-        }
-    }
 
     /// The latest time that was told.
     pub(crate) fn now(&self) -> Timestamp {
@@ -655,6 +484,9 @@ impl Subscriber {
         };
         let subscription = self.subscriptions.get_mut(key)?;
         subscription.attempt = Some(attempt);
+        if !subscription.conditions.is_resumable {
+            subscription.conditions.held = None;
+        }
         subscription.since = self.now;
         subscription.accepted_by = None;
         self.attempts.insert(from_tag, key.index);
@@ -701,6 +533,11 @@ impl Subscriber {
         };
         dialog.timer = Alarm::default();
         if is_due(dialog.notify_by) {
+            if dialog.condition.is_some() {
+                // Its NOTIFY may have been suppressed, and the 204 made a 200 on its way.
+                let subscription = dialog.subscription;
+                self.condition_has_failed(subscription);
+            }
             self.end_dialog(key, SubscriptionEnd::Silent);
         } else if dialog.is_over(now) {
             self.end_dialog(key, SubscriptionEnd::Expired);

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::condition::entity_tag;
 use super::openings::ProtectedNotify;
 use super::output::{NotifiedBody, RefusedBody};
 use super::subscription::{Alarm, Dialog, FirstNo, Phase, Subscription, Turn, Wish};
@@ -15,7 +16,6 @@ use crate::engine::slab::Key;
 use crate::engine::{ServerTransaction, Timestamp};
 use crate::event::account::{is_secure_hop, is_sips};
 use crate::event::dialog::{Basics, may_be_target};
-use crate::event::opening::accepted_types;
 use crate::event::package::Forks;
 use crate::event::patience::refresh_after;
 use crate::event::refusal::{Refusal, RefusalReason, in_dialog, response_to};
@@ -24,7 +24,7 @@ use crate::event::tunnel::Outer;
 use crate::event::{Backlog, RequestContext};
 use crate::mime::is_protected;
 use crate::sip::{
-    Event, HeaderName, MediaType, RequestRef, Response, SubscriptionState, Substate, Tag,
+    Event, HeaderName, MediaType, Rates, RequestRef, Response, SubscriptionState, Substate, Tag,
     parse_only_contact, parse_routes,
 };
 
@@ -320,6 +320,9 @@ impl Subscriber {
             state: NotifiedState::Other,
             turn: Turn::None,
             state_only: false,
+            unconditional: false,
+            condition: subscription.conditions.outside.clone(),
+            held: None,
             again: false,
             is_ending: false,
             expires_at: self.now + Duration::from_secs(asked.into()),
@@ -339,11 +342,13 @@ impl Subscriber {
         subscription.first_no = None;
         subscription.accepted_by = None;
         let has_moved = core::mem::take(&mut subscription.has_moved);
+        let news = core::mem::take(&mut subscription.news);
         self.set_alarm(key, None);
         self.grant(dialog, asked);
         if has_moved {
             self.queue_dialog(dialog);
         }
+        self.tell_news(key, dialog, news);
         Ok(dialog)
     }
 
@@ -374,11 +379,16 @@ impl Subscriber {
         let mut expires = 0;
         if let (Some(dialog), false) = (dialog, state == NotifiedState::Terminated) {
             self.heed(key, dialog, state, said.expires);
+            let rates = Rates::read(HeaderName::SubscriptionState, said.params).ok();
+            if let Some(subscription) = self.subscriptions.get_mut(key) {
+                subscription.granted_rates = rates.filter(|rates| !rates.is_none());
+            }
             let dialog = self.dialogs.get(dialog);
             expires = dialog.map_or(0, |dialog| dialog.seconds_left(self.now));
         }
         let notifier = dialog.map(NotifierKey);
         let sender = notify.context.identity.clone();
+        let entity_tag = entity_tag(notify.request);
         match notify.body {
             Told::Later(transaction) => {
                 let came_at = self.now;
@@ -389,29 +399,35 @@ impl Subscriber {
                     state,
                     expires,
                     sender,
+                    entity_tag: entity_tag.map(str::to_owned),
                     came_at,
                     outer: Outer::of(notify.request),
                 };
                 self.open_body(notify.request, protected);
             }
             Told::Now(body) => {
-                let key = OwnSubscriptionKey(key);
-                let body = match body {
-                    Ok(body) => body,
-                    Err(body) => {
-                        self.event(SubscriberEvent::BodyRefused { key, body });
-                        None
-                    }
-                };
+                let is_omitted = matches!(body, Ok(None));
+                let body = body.unwrap_or_else(|body| {
+                    let key = OwnSubscriptionKey(key);
+                    self.event(SubscriberEvent::BodyRefused { key, body });
+                    None
+                });
                 self.event(SubscriberEvent::Notified {
-                    key,
+                    key: OwnSubscriptionKey(key),
                     notifier,
                     state,
                     expires,
                     sender,
                     body,
+                    entity_tag: entity_tag.map(str::to_owned),
                 });
+                if is_omitted {
+                    self.heed_omission(key, dialog, state, entity_tag);
+                }
             }
+        }
+        if let Some(dialog) = dialog {
+            self.see_to_quiet(dialog);
         }
         let wish = self.subscriptions.get(key).map(|it| it.wish);
         if state == NotifiedState::Terminated {
@@ -518,7 +534,7 @@ impl Subscriber {
         }
         let written = request.single(HeaderName::ContentType).ok().flatten();
         let written = written.unwrap_or_default();
-        match self.typed_body(written, body) {
+        match self.typed_body(subscription, written, body) {
             Err(_) if self.config.opens_bodies && is_protected(written) => {
                 self.check_opening(subscription)?;
                 Ok(Brought::Protected)
@@ -538,11 +554,12 @@ impl Subscriber {
     /// A body with this Content-Type, if that is one of the package's.
     pub(super) fn typed_body(
         &self,
+        subscription: Key,
         written: &str,
         body: &Bytes,
     ) -> Result<NotifiedBody, (Refusal, RefusedBody)> {
         self.check_length(body)?;
-        let types = self.profile.media_types;
+        let types = self.media_types(subscription);
         let taken = |media_type, charset| NotifiedBody {
             media_type,
             charset,
@@ -556,24 +573,19 @@ impl Subscriber {
             return Ok(taken(*media_type, None));
         }
         let Ok(media_type) = MediaType::parse(written) else {
-            return Err(self.foreign(written));
+            return Err(self.foreign(subscription, written));
         };
         let known = types.iter().find(|known| media_type.essence_eq(known));
         let Some(known) = known else {
-            return Err(self.foreign(written));
+            return Err(self.foreign(subscription, written));
         };
         let charset = media_type.param("charset").map(|it| it.into_owned());
         Ok(taken(*known, charset))
     }
 
-    fn foreign(&self, written: &str) -> (Refusal, RefusedBody) {
+    fn foreign(&self, subscription: Key, written: &str) -> (Refusal, RefusedBody) {
         let refusal = Refusal::new(415, RefusalReason::UnknownBody)
-            .with(HeaderName::Accept, self.accepted_types());
+            .with(HeaderName::Accept, self.accept(subscription));
         (refusal, RefusedBody::Type(written.to_owned()))
-    }
-
-    /// The value of Accept.
-    pub(super) fn accepted_types(&self) -> String {
-        accepted_types(self.profile.media_types, self.config.opens_bodies)
     }
 }

@@ -63,6 +63,7 @@ pub(super) struct ProtectedNotify {
     /// Seconds left when it came.
     pub(super) expires: u32,
     pub(super) sender: Identity,
+    pub(super) entity_tag: Option<String>,
     pub(super) came_at: Timestamp,
     /// What a signed request within has to agree with.
     pub(super) outer: Outer,
@@ -183,7 +184,8 @@ impl Subscriber {
             return false;
         };
         let outer = core::mem::take(&mut waiting.notify.outer);
-        let body = self.opened_body(outcome, &outer);
+        let subscription = waiting.notify.subscription;
+        let body = self.opened_body(subscription, outcome, &outer);
         self.is_opened(key.0, body);
         true
     }
@@ -215,6 +217,7 @@ impl Subscriber {
 
     pub(super) fn open_body(&mut self, request: &RequestRef<'_>, notify: ProtectedNotify) {
         let deadline = self.now + self.config.opening_deadline;
+        let taken = self.media_types(notify.subscription).to_vec();
         let wheel = &mut self.wheel;
         let key = (self.openings).begin(notify, |key| wheel.arm(deadline, Timer::Opening(key)));
         let content_type = request.first(HeaderName::ContentType).unwrap_or_default();
@@ -222,7 +225,7 @@ impl Subscriber {
             key: OpeningKey(key),
             content_type: content_type.to_owned(),
             body: request.body().clone(),
-            taken: self.profile.media_types.to_vec(),
+            taken,
             deadline,
         }));
     }
@@ -241,18 +244,19 @@ impl Subscriber {
 
     fn opened_body(
         &self,
+        subscription: Key,
         outcome: OpeningOutcome,
         outer: &Outer,
     ) -> Result<Option<NotifiedBody>, (Refusal, RefusedBody)> {
         let emerged = outcome.and_then(|opened| emerge(opened, outer));
         let (opened, covers_header) = emerged.map_err(|error| {
-            let refusal = unopened(&error, self.accepted_types());
+            let refusal = unopened(&error, self.accept(subscription));
             (refusal, RefusedBody::Unopened(error))
         })?;
         if covers_header && opened.body.is_empty() {
             return Ok(None);
         }
-        let mut body = self.typed_body(&opened.content_type, &opened.body)?;
+        let mut body = self.typed_body(subscription, &opened.content_type, &opened.body)?;
         body.signers = opened.signers;
         body.is_encrypted = opened.is_encrypted;
         body.covers_header = covers_header;
@@ -316,6 +320,7 @@ impl Subscriber {
             expires: notify.expires.saturating_sub(passed),
             sender: notify.sender,
             body,
+            entity_tag: notify.entity_tag,
         });
     }
 }

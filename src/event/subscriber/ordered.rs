@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::subscription::{Ordered, Wish};
-use super::{OwnSubscriptionKey, SubscribeError, SubscribeFailure, Subscriber, SubscriberEvent};
+use super::subscription::{Ordered, Phase, Purpose, Subscription, Wish};
+use super::{
+    OpenSubscribe, OwnSubscriptionKey, SubscribeError, SubscribeFailure, Subscriber,
+    SubscriberEvent,
+};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 use crate::sip::{Content, MediaType};
@@ -64,11 +67,90 @@ impl Subscriber {
         Ok(())
     }
 
+    /// Gives a subscription another body, such as a filter (RFC 4660 section 3.3.3): notifiers that have
+    /// it are sent it at once, with a refresh, and new dialogs begin with it. So it has to say all that is
+    /// asked for, be it to replace what was asked for before. A subscription that was refused for its
+    /// body is asked for again.
+    ///
+    /// With nothing new dialogs have no body. Notifiers are not told, since a SUBSCRIBE without body leaves
+    /// their filters as they are: a body that removes them is given first.
+    ///
+    /// When a notifier refuses it, [`SubscriberEvent::Failed`] tells [`SubscribeFailure::Body`], and the
+    /// subscription goes on as it was. It takes the place of a body of [`prolong`](Self::prolong) that has
+    /// not left. The state that is [held](Self::hold) is that of another question from now on.
+    ///
+    /// # Errors
+    /// When there is no such subscription, or it is being ended; when the body cannot be sent.
+    pub fn set_body(
+        &mut self,
+        now: Timestamp,
+        key: OwnSubscriptionKey,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<(), SubscribeError> {
+        self.advance(now);
+        let content = self.content(body)?;
+        let subscription = self.kept(key)?;
+        let is_some = content.is_some();
+        let before = core::mem::replace(&mut subscription.content, content);
+        let before = (subscription.content_before.take()).unwrap_or(before);
+        subscription.content_before = is_some.then_some(before);
+        subscription.conditions.held = None;
+        subscription.news.body = is_some && subscription.phase == Phase::Trying;
+        let was_refused = core::mem::take(&mut subscription.body_is_refused);
+        let ordered = subscription.ordered();
+        if was_refused && subscription.phase == Phase::Refused {
+            self.renew(now, key);
+        }
+        for dialog_key in self.dialogs_of(key.0) {
+            if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
+                dialog.held = None;
+                if ordered.is_some() {
+                    dialog.ordered.clone_from(&ordered);
+                    dialog.state_only = false;
+                    self.queue_dialog(dialog_key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A notifier has taken what was sent.
+    pub(super) fn body_is_taken(&mut self, open: &OpenSubscribe) {
+        let sent = open.ordered.as_ref();
+        if let Some(subscription) = self.subscriptions.get_mut(open.subscription)
+            && sent.is_none_or(|sent| subscription.has_content(sent))
+        {
+            subscription.content_before = None;
+        }
+    }
+
+    /// Whether it is the body that a notifier does not take, in a dialog: then new dialogs have the one
+    /// before again.
+    pub(super) fn body_has_failed(&mut self, open: &OpenSubscribe, status: u16) -> bool {
+        let Some(sent) = open.ordered.as_ref() else {
+            return false;
+        };
+        if sent.purpose != Purpose::Body || !is_about_body(status) {
+            return false;
+        }
+        if let Some(subscription) = self.subscriptions.get_mut(open.subscription)
+            && subscription.has_content(sent)
+            && let Some(before) = subscription.content_before.take()
+        {
+            subscription.content = before;
+        }
+        true
+    }
+
     /// The next SUBSCRIBE of each dialog has this body.
     fn order_all(&mut self, key: Key, content: Option<Arc<Content>>, expires: u32) {
         for dialog_key in self.dialogs_of(key) {
             if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
-                dialog.ordered = content.clone().map(|content| Ordered { content, expires });
+                dialog.ordered = content.clone().map(|content| Ordered {
+                    content,
+                    expires,
+                    purpose: Purpose::Duration,
+                });
                 dialog.state_only = false;
                 self.queue_dialog(dialog_key);
             }
@@ -100,4 +182,25 @@ impl Subscriber {
         }
         Ok(Some(Arc::new(Content::new("", Some(media_type), body))))
     }
+}
+
+impl Subscription {
+    /// The body, for a notifier that has the subscription already.
+    pub(super) fn ordered(&self) -> Option<Ordered> {
+        self.content.clone().map(|content| Ordered {
+            content,
+            expires: self.expires,
+            purpose: Purpose::Body,
+        })
+    }
+
+    fn has_content(&self, sent: &Ordered) -> bool {
+        let content = self.content.as_ref();
+        content.is_some_and(|content| Arc::ptr_eq(content, &sent.content))
+    }
+}
+
+/// Whether a status says that a body, or what is in it, is not taken (RFC 4660 section 3.3.4).
+pub(super) fn is_about_body(status: u16) -> bool {
+    matches!(status, 415 | 488)
 }

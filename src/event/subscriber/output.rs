@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::engine::slab::Key;
 use crate::event::{Identity, NeedCredentials, Opening};
 use crate::mime::{OpenError, Signer};
-use crate::sip::{OutgoingRequest, Reason, Response};
+use crate::sip::{OutgoingRequest, Rates, Reason, Response};
 
 /// One thing for the host to do, taken with `poll_output` until there is none.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,6 +149,17 @@ pub enum SubscriberEvent {
         sender: Identity,
         /// The state of the resource; nothing when the NOTIFY had none.
         body: Option<NotifiedBody>,
+        /// The entity-tag of the state (RFC 5839): what [`hold`](super::Subscriber::hold) is told when
+        /// the body was taken.
+        entity_tag: Option<String>,
+    },
+    /// The notifier has the very state that is [held](super::Subscriber::hold), and has not sent it
+    /// again for that reason (RFC 5839 sections 5.4 to 5.6).
+    Confirmed {
+        /// Which subscription.
+        key: OwnSubscriptionKey,
+        /// Which notifier; nothing when it has made no dialog.
+        notifier: Option<NotifierKey>,
     },
     /// A NOTIFY had a body that was refused.
     BodyRefused {
@@ -260,12 +271,33 @@ pub enum SubscribeFailure {
     Silent,
     /// The pres URI could not be resolved.
     Unresolved,
+    /// The notifier does not take the body of the SUBSCRIBE, or not what it says, such as a filter (415
+    /// and 488, RFC 4660 section 3.3.4). A subscription that there is goes on with the one before.
+    /// [`set_body`](super::Subscriber::set_body) gives another.
+    Body {
+        /// The status code.
+        status: u16,
+    },
+}
+
+impl SubscribeFailure {
+    /// The status that it was refused by.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status } | Self::Body { status } => Some(*status),
+            Self::Timeout | Self::Transport | Self::Forgotten | Self::Silent | Self::Unresolved => {
+                None
+            }
+        }
+    }
 }
 
 impl fmt::Display for SubscribeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { status } => write!(f, "SUBSCRIBE answered {status}"),
+            Self::Refused { status } | Self::Body { status } => {
+                write!(f, "SUBSCRIBE answered {status}")
+            }
             Self::Timeout => f.write_str("SUBSCRIBE not answered"),
             Self::Transport => f.write_str("SUBSCRIBE could not be sent"),
             Self::Forgotten => f.write_str("outcome of a SUBSCRIBE never reported"),
@@ -295,6 +327,7 @@ impl SubscriberEvent {
     pub(super) fn key(&self) -> OwnSubscriptionKey {
         match self {
             Self::Notified { key, .. }
+            | Self::Confirmed { key, .. }
             | Self::BodyRefused { key, .. }
             | Self::Prolonged { key, .. }
             | Self::Ended { key, .. }
@@ -324,6 +357,7 @@ impl fmt::Display for SubscriberEvent {
                 };
                 write!(f, "subscription {key} is {state}")
             }
+            Self::Confirmed { key, .. } => write!(f, "subscription {key}: the state is unchanged"),
             Self::BodyRefused { key, body } => write!(f, "subscription {key}: {body}"),
             Self::Prolonged {
                 key,
@@ -377,11 +411,25 @@ pub enum SubscribeError {
     /// (RFC 3261 section 26.2.2).
     #[error("a sips URI is watched through a proxy without TLS")]
     InsecureRoute,
-    /// The text is no event id, or no media type.
-    #[error("{text:?} is no event id or media type")]
+    /// The text is no event id, no media type, or no entity-tag.
+    #[error("{text:?} is no event id, media type or entity-tag")]
     Malformed {
         /// The text.
         text: String,
+    },
+    /// The lowest rate asked for is not below the highest, or that over a longer time is not between
+    /// them (RFC 6446 section 8).
+    #[error("the rates contradict each other:{rates}")]
+    Rates {
+        /// What was asked for.
+        rates: Rates,
+    },
+    /// What is held is the state of another resource, for which entity-tags mean something else (RFC 5839
+    /// section 5.3).
+    #[error("the state that is held is that of {resource:?}")]
+    OtherResource {
+        /// Of which.
+        resource: String,
     },
     /// The settings do not allow as many subscriptions.
     #[error("there are {limit} subscriptions already")]

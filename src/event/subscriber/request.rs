@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::subscription::{Phase, Turn, Way};
+use super::subscription::{News, Ordered, Phase, Purpose, Subscription, Turn, Way};
 use super::{
     OpenSubscribe, OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent,
     SubscriptionEnd, Within,
@@ -13,8 +13,7 @@ use crate::engine::{FlowId, Timestamp};
 use crate::event::account::{InDialog, Names};
 use crate::event::dialog::{contact_line, way};
 use crate::event::open_requests::{Credentials, LAST_CSEQ};
-use crate::event::opening::accepted_types;
-use crate::sip::{Content, Head, OutgoingRequest, Own, Tag};
+use crate::sip::{Content, Head, HeaderName, OutgoingRequest, Own, Tag};
 
 /// Enough to spread those who wait for one server.
 const LONGEST_JITTER: Duration = Duration::from_secs(30);
@@ -55,7 +54,10 @@ impl Subscriber {
         if !is_repetition {
             self.new_attempt(key)?;
         }
+        let accept = self.accept(key);
+        let condition = self.condition_outside(self.subscriptions.get(key)?);
         let subscription = self.subscriptions.get_mut(key)?;
+        subscription.conditions.outside.clone_from(&condition);
         let asked = subscription.asked();
         let hop = subscription.next_hop().into();
         let attempt = subscription.attempt.as_mut()?;
@@ -70,6 +72,7 @@ impl Subscriber {
                 asked,
                 hop,
                 ordered: None,
+                condition,
             },
             cseq: attempt.cseq,
             credentials: core::mem::take(&mut subscription.credentials),
@@ -83,12 +86,7 @@ impl Subscriber {
             dialog: None,
         };
         let account = &subscription.account;
-        let more = lines(
-            &self.profile,
-            subscription.event_id.as_deref(),
-            account.contact()?,
-            self.config.opens_bodies,
-        );
+        let more = lines(&self.profile, subscription, &accept)?;
         let request_uri = subscription.request_uri();
         account.head(&mut self.heads, "SUBSCRIBE", request_uri, &names, &more)?;
         let head = match (&subscription.ways.current, account.first_route()) {
@@ -97,6 +95,7 @@ impl Subscriber {
         };
         subscription.phase = Phase::Trying;
         subscription.has_moved = false;
+        subscription.news = News::default();
         let (_, request) = self.send(parts, head);
         self.set_alarm(key, Some(attempt.until));
         Some(request)
@@ -109,7 +108,8 @@ impl Subscriber {
             return None;
         }
         dialog.turn = Turn::None;
-        let subscription = self.subscriptions.get_mut(dialog.subscription)?;
+        let subscription_key = dialog.subscription;
+        let subscription = self.subscriptions.get(subscription_key)?;
         let leaving = subscription.is_leaving();
         let hop = dialog.next_hop();
         if let Some(until) = self.holds.until(&hop, self.now) {
@@ -122,7 +122,8 @@ impl Subscriber {
                 let mut ordered = None;
                 if let Some(dialog) = self.dialogs.get_mut(key) {
                     dialog.refresh_at = Some((until + spread).min(latest));
-                    ordered = dialog.ordered.take().map(|_| dialog.subscription);
+                    let of_duration = |it: &mut Ordered| it.purpose == Purpose::Duration;
+                    ordered = (dialog.ordered.take_if(of_duration)).map(|_| dialog.subscription);
                 }
                 self.set_dialog_alarm(key);
                 if let Some(subscription) = ordered {
@@ -138,17 +139,28 @@ impl Subscriber {
             self.end_dialog(key, SubscriptionEnd::Expired);
             return None;
         }
+        let accept = self.accept(subscription_key);
+        let subscription = self.subscriptions.get(subscription_key)?;
+        let dialog = self.dialogs.get(key)?;
+        let condition = self.condition_within(subscription, dialog);
+        let subscription = self.subscriptions.get_mut(subscription_key)?;
+        let dialog = self.dialogs.get_mut(key)?;
         let asked = match (leaving, dialog.state_only, &dialog.ordered) {
             (true, _, _) => 0,
             (false, true, _) => dialog.seconds_left(self.now).max(1),
-            (false, false, Some(ordered)) => ordered.expires,
-            (false, false, None) => subscription.expires,
+            (false, false, Some(ordered)) if ordered.purpose == Purpose::Duration => {
+                ordered.expires
+            }
+            (false, false, _) => subscription.expires,
         };
         let attempt = subscription.attempt?;
         let hop = hop.into();
-        let content = (dialog.ordered.as_ref()).map(|ordered| Arc::clone(&ordered.content));
+        let ordered = dialog.ordered.clone();
+        let content = (ordered.as_ref()).map(|ordered| Arc::clone(&ordered.content));
         dialog.local_cseq += 1;
         dialog.state_only = false;
+        dialog.unconditional = false;
+        dialog.condition.clone_from(&condition);
         dialog.notify_by = Some(self.now + self.config.timer_n);
         dialog.is_ending = leaving;
         let parts = Parts {
@@ -157,7 +169,8 @@ impl Subscriber {
                 within: Within::Dialog(key),
                 asked,
                 hop,
-                ordered: content.clone(),
+                ordered,
+                condition,
             },
             cseq: dialog.local_cseq,
             credentials: core::mem::take(&mut dialog.credentials),
@@ -176,12 +189,7 @@ impl Subscriber {
             }),
         };
         let account = &subscription.account;
-        let more = lines(
-            &self.profile,
-            subscription.event_id.as_deref(),
-            account.contact()?,
-            self.config.opens_bodies,
-        );
+        let more = lines(&self.profile, subscription, &accept)?;
         account.head(&mut self.heads, "SUBSCRIBE", request_uri, &names, &more)?;
         let head = self.heads.finish();
         let (open, request) = self.send(parts, head);
@@ -208,8 +216,11 @@ impl Subscriber {
     }
 
     fn send(&mut self, parts: Parts, head: Head) -> (Key, OutgoingRequest) {
-        let (asked, credentials) = (parts.open.asked, &parts.credentials);
-        let own = Own::of_request("SUBSCRIBE", parts.cseq, asked, None, credentials);
+        let mut more = parts.credentials.clone();
+        if let Some(condition) = &parts.open.condition {
+            more.push((HeaderName::SuppressIfMatch, condition.as_str().to_owned()));
+        }
+        let own = Own::of_request("SUBSCRIBE", parts.cseq, parts.open.asked, None, &more);
         let content = parts
             .content
             .unwrap_or_else(|| Arc::clone(&self.no_content));
@@ -232,21 +243,26 @@ impl Subscriber {
     }
 }
 
-/// The lines of the package: Event, Accept (RFC 3856 section 6.5), and Contact.
-fn lines(profile: &super::Profile, event_id: Option<&str>, contact: &str, opens: bool) -> String {
-    let mut lines = String::with_capacity(224);
+/// The lines of the package: Event, with rates (RFC 6446 section 9.1), Accept (RFC 3856 section 6.5), and
+/// Contact.
+fn lines(profile: &super::Profile, subscription: &Subscription, accept: &str) -> Option<String> {
+    let contact = subscription.account.contact()?;
+    let mut lines = String::with_capacity(256);
     for part in ["Event: ", &profile.event_type] {
         lines.push_str(part);
     }
-    if let Some(id) = event_id {
+    if let Some(id) = &subscription.event_id {
         lines.push_str(";id=");
         lines.push_str(id);
     }
-    lines.push_str("\r\nAccept: ");
-    lines.push_str(&accepted_types(profile.media_types, opens));
-    lines.push_str("\r\n");
+    if !subscription.rates.is_none() {
+        lines.push_str(&subscription.rates.to_string());
+    }
+    for part in ["\r\nAccept: ", accept, "\r\n"] {
+        lines.push_str(part);
+    }
     for part in contact_line(contact) {
         lines.push_str(part);
     }
-    lines
+    Some(lines)
 }

@@ -9,7 +9,8 @@ use crate::engine::slab::Key;
 use crate::event::account::{Account, hop_of};
 use crate::event::open_requests::{Challenges, Credentials};
 use crate::event::subscriber::SubscriptionEnd;
-use crate::sip::Content;
+use crate::event::subscriber::condition::{Condition, Conditions};
+use crate::sip::{Content, Rates};
 
 /// What is to be watched, on whose behalf, and how far it has come.
 #[derive(Debug)]
@@ -20,6 +21,16 @@ pub(super) struct Subscription {
     pub(super) event_id: Option<Box<str>>,
     /// The body of SUBSCRIBEs that make a dialog.
     pub(super) content: Option<Arc<Content>>,
+    /// What new dialogs had before that body, until a notifier has said that it takes it.
+    pub(super) content_before: Option<Option<Arc<Content>>>,
+    /// A notifier does not take the body, and it is not asked again by itself.
+    pub(super) body_is_refused: bool,
+    pub(super) rates: Rates,
+    /// What the notifier that was heard last says of them.
+    pub(super) granted_rates: Option<Rates>,
+    /// The types that are asked for, best first, unless those of the profile are.
+    pub(super) media_types: Option<&'static [&'static str]>,
+    pub(super) conditions: Conditions,
     pub(super) wish: Wish,
     /// The seconds to ask for.
     pub(super) expires: u32,
@@ -36,6 +47,8 @@ pub(super) struct Subscription {
     pub(super) in_a_row: InARow,
     /// The account is another one than that of the SUBSCRIBE under way.
     pub(super) has_moved: bool,
+    /// What else the SUBSCRIBE under way says is not what it is to say.
+    pub(super) news: News,
     /// Until then some notifier may have it without our knowing: nobody has confirmed the end of what
     /// was asked for.
     pub(super) perhaps_until: Timestamp,
@@ -43,6 +56,14 @@ pub(super) struct Subscription {
     pub(super) accepted_by: Option<Box<str>>,
     /// A notifier has ended it by its first NOTIFY, and another one may have it yet.
     pub(super) first_no: Option<Box<FirstNo>>,
+}
+
+/// What a notifier has to be told in the dialog that is being made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct News {
+    /// Rates or types.
+    pub(super) terms: bool,
+    pub(super) body: bool,
 }
 
 /// An end that made no dialog, until it is known whether it is that of all.
@@ -149,6 +170,12 @@ pub(super) struct Dialog {
     pub(super) turn: Turn,
     /// The next SUBSCRIBE asks for the state, not for more time.
     pub(super) state_only: bool,
+    /// The next SUBSCRIBE has no condition.
+    pub(super) unconditional: bool,
+    /// The condition of the last SUBSCRIBE, which holds until the next.
+    pub(super) condition: Option<Condition>,
+    /// The entity-tag of the state that the application has, where each notifier has its own.
+    pub(super) held: Option<Arc<str>>,
     /// Another SUBSCRIBE is to follow the one under way.
     pub(super) again: bool,
     /// The SUBSCRIBE that ends it has left.
@@ -172,6 +199,16 @@ pub(super) struct Ordered {
     pub(super) content: Arc<Content>,
     /// The seconds to ask for, unless it ends the subscription.
     pub(super) expires: u32,
+    pub(super) purpose: Purpose,
+}
+
+/// Why the application sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To ask for another duration, and to hear what has become of that.
+    Duration,
+    /// To change what is watched.
+    Body,
 }
 
 /// Where the SUBSCRIBE of a dialog is.

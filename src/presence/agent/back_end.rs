@@ -11,8 +11,9 @@ use crate::event::{
 use crate::pidf::Presence;
 use crate::presence::composition::Source;
 use crate::presence::policy::Policy;
-use crate::presence::watcher::{WatchOrder, Watcher};
+use crate::presence::watcher::Watcher;
 use crate::presence::watcher_events::{WatcherEvent, WatcherOutput};
+use crate::presence::watcher_order::WatchOrder;
 use crate::sip::{Reason, RequestRef, Uri};
 
 /// An agent that cannot be subscribed to.
@@ -301,12 +302,14 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             WatcherEvent::Changed(change) => {
                 self.take_from_back_end(now, change.key, change.after.as_deref().cloned());
             }
-            WatcherEvent::State { key, state } => {
-                // It may have been lost, and be the same again.
+            // It may have been lost, and be the same again.
+            WatcherEvent::Confirmed { key }
+            | WatcherEvent::State {
+                key,
+                state: NotifiedState::Active,
+            } => {
                 let known = (self.back_end.as_ref()).and_then(|it| it.watcher.presence(key));
-                if state == NotifiedState::Active
-                    && let Some(known) = known.cloned()
-                {
+                if let Some(known) = known.cloned() {
                     self.take_from_back_end(now, key, Some(known));
                 }
             }
@@ -323,7 +326,8 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
                     back_end.by_name.remove(&followed);
                 }
             }
-            WatcherEvent::Unreadable { .. }
+            WatcherEvent::State { .. }
+            | WatcherEvent::Unreadable { .. }
             | WatcherEvent::Outdated { .. }
             | WatcherEvent::Unprotected { .. }
             | WatcherEvent::BodyRefused { .. }

@@ -561,6 +561,8 @@ impl ToSip {
             }
             // The next refresh tells whether the subscription lives; a body of a strange type is none.
             SubscriberEvent::Failed { .. } | SubscriberEvent::BodyRefused { .. } => {}
+            // Nothing is held here.
+            SubscriberEvent::Confirmed { .. } => {}
         }
     }
 
@@ -591,6 +593,11 @@ impl ToSip {
 
     /// The far end has refused a request.
     fn fail(&mut self, key: Key, failure: SubscribeFailure) {
+        // A subscription request is the only body there is.
+        let failure = match failure.status() {
+            Some(status) => SubscribeFailure::Refused { status },
+            None => failure,
+        };
         let open = self.held.get_mut(key).and_then(|held| held.open.take());
         if let Some(open) = open {
             self.respond(open.transaction, Err(Failure::Sip(failure)));
