@@ -251,9 +251,9 @@ const ORCHARD: &str = "<orchard>\
 /// The patch marks what it finds.
 fn marked(selector: &str) -> String {
     let patched = patched(ORCHARD, &format!("<add sel=\"{selector}\" type='@m'/>"));
-    let at = patched.find(" m=\"\"").unwrap();
-    let start = patched[..at].rfind('<').unwrap();
-    patched[start..at].to_owned()
+    let (before, _) = patched.split_once(" m=\"\"").unwrap();
+    let (_, tag) = before.rsplit_once('<').unwrap();
+    format!("<{tag}")
 }
 
 // PIDF-51
