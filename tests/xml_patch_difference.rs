@@ -13,9 +13,10 @@ mod corpus;
 use std::fmt::Write;
 
 use presentity::xml::patch::{
-    Change, Operation, Position, Predicate, Space, Step, Target, difference,
+    Change, Operation, Position, Predicate, Space, Step, Steps, Target, apply, difference,
+    read_operations, write_operations,
 };
-use presentity::xml::{Element, Name, Node, XmlLimits};
+use presentity::xml::{Element, Layout, Name, Node, XmlLimits, namespace};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -181,11 +182,28 @@ fn apply_one(root: &mut Element, operation: &Operation) {
     }
 }
 
+/// The operations as somebody else gets them.
+fn sent(operations: &[Operation]) -> Vec<Operation> {
+    let mut root = Element::new(namespace::PIDF_DIFF, "pidf-diff");
+    root.declare("", namespace::PIDF);
+    write_operations(&mut root, operations).unwrap();
+    let document = root.write_as(Layout::Kept).unwrap();
+    let root = Element::read_whole(&document, &XmlLimits::default()).unwrap();
+    read_operations(&root, namespace::PIDF_DIFF).unwrap()
+}
+
+/// By the rules above, and by the library, written and read.
 fn applied(before: &Element, operations: &[Operation]) -> Element {
     let mut changed = before.clone();
     for operation in operations {
         apply_one(&mut changed, operation);
     }
+    let mut by_library = before.clone();
+    apply(&mut by_library, operations, &mut Steps::new(1 << 40)).unwrap();
+    assert_eq!(changed, by_library);
+    let mut by_others = before.clone();
+    apply(&mut by_others, &sent(operations), &mut Steps::new(1 << 40)).unwrap();
+    assert_eq!(changed, by_others);
     changed
 }
 
@@ -214,6 +232,10 @@ fn told(operations: &[Operation]) -> String {
             Target::Attribute(name) => write!(path, "/@{}", name.local()).unwrap(),
             Target::Text(None) => path.push_str("/text()"),
             Target::Text(Some(at)) => write!(path, "/text()[{at}]").unwrap(),
+            Target::Comment(Some(at)) => write!(path, "/comment()[{at}]").unwrap(),
+            Target::Instruction(None, Some(at)) => {
+                write!(path, "/processing-instruction()[{at}]").unwrap();
+            }
             other => panic!("{other:?}"),
         }
         let path = path.trim_start_matches('/');
@@ -404,6 +426,43 @@ fn the_root_is_taken_apart_when_it_holds_text_among_elements() {
         "remove */text()[1]\nremove */*[1]\nremove */text()[1]\nadd * x<b/>z",
     );
     check("<p><b/></p>", "<p>x</p>", "remove */*[1]\nadd * x");
+}
+
+// PIDF-51
+#[test]
+fn comments_and_instructions_make_no_difference() {
+    let whole =
+        |document: &str| Element::read_whole(document.as_bytes(), &XmlLimits::default()).unwrap();
+    let differ = |before: &str, after: &str| {
+        let (before, after) = (whole(before), whole(after));
+        let operations = difference(&before, &after).unwrap();
+        let mut changed = before.clone();
+        apply(&mut changed, &operations, &mut Steps::default()).unwrap();
+        assert_eq!(changed, after);
+        told(&operations)
+    };
+    assert_eq!(
+        differ("<p><a>x<!--1-->y</a><?z?></p>", "<p> <a>xy</a></p>"),
+        ""
+    );
+    assert_eq!(differ("<p><a><!--1--></a></p>", "<p><a/> </p>"), "");
+    assert_eq!(
+        differ("<p><a>x<!--1-->y</a></p>", "<p><a>z</a></p>"),
+        "replace */a <a>z</a>"
+    );
+    assert_eq!(
+        differ("<p><a><!--1--></a></p>", "<p><a>z</a></p>"),
+        "add */a z"
+    );
+    assert_eq!(
+        differ("<p>x<!--1-->y<?z 1?><a/> </p>", "<p>z</p>"),
+        "remove */text()[1]\nremove */comment()[1]\nremove */text()[1]\n\
+         remove */processing-instruction()[1]\nremove */*[1]\nremove */text()[1]\nadd * z"
+    );
+    assert_eq!(
+        differ("<p> <a/> <!--1--> <b/> <c/> </p>", "<p><a/><b/><d/></p>"),
+        "replace */c <d/>"
+    );
 }
 
 // PIDF-51

@@ -47,8 +47,8 @@ pub(super) enum EditKind<'e> {
     Remove,
     ReplaceText(Cow<'e, str>),
     RemoveText,
-    /// The first element, or the first text, of all that is inside.
-    RemoveFirst(bool),
+    /// The first node of all that is inside, which is of this kind.
+    RemoveFirst(Target),
     AddAttribute(&'e Attribute),
     ReplaceAttribute(&'e Attribute),
     RemoveAttribute(&'e Name),
@@ -140,13 +140,12 @@ impl<'e> Places<'e> {
                 selector.target = Target::Text(None);
                 Change::Remove { space: Space::None }
             }
-            EditKind::RemoveFirst(true) => {
-                let first = Step::new(None).with(Predicate::Position(1));
-                selector.steps.push(first);
-                Change::Remove { space: Space::None }
-            }
-            EditKind::RemoveFirst(false) => {
-                selector.target = Target::Text(Some(1));
+            EditKind::RemoveFirst(kind) => {
+                if *kind == Target::Element {
+                    let first = Step::new(None).with(Predicate::Position(1));
+                    selector.steps.push(first);
+                }
+                selector.target = kind.clone();
                 Change::Remove { space: Space::None }
             }
             EditKind::AddAttribute(attribute) => Change::AddAttribute {

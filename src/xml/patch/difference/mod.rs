@@ -17,7 +17,7 @@ use scopes::Scopes;
 use siblings::{Class, Mark, Siblings};
 use sizes::{content_size, element_size, name_size, tag_size};
 
-use super::operation::{Operation, Position};
+use super::operation::{Operation, Position, Target};
 use crate::xml::element::{Content, Shape};
 use crate::xml::{Attributes, Element, Name, Node, NodeRef};
 
@@ -125,10 +125,14 @@ impl<'e> Kind<'e> {
             Shape::Nothing => Self::Nothing,
             Shape::Text(text) => Self::Text(Cow::Borrowed(text)),
             Shape::Elements(nodes) => Self::Elements(nodes),
-            Shape::Mixed(_) => {
+            Shape::Mixed(nodes) => {
                 let mut content = element.content();
                 match (content.next(), content.next()) {
-                    (Some(Content::Text(text)), None) => Self::Text(text),
+                    (None, _) => Self::Nothing,
+                    // A comment makes two texts of one.
+                    (Some(Content::Text(text)), None) if nodes.iter().all(is_text) => {
+                        Self::Text(text)
+                    }
                     _ => Self::Mixed,
                 }
             }
@@ -136,10 +140,14 @@ impl<'e> Kind<'e> {
     }
 }
 
+fn is_text(node: &Node) -> bool {
+    matches!(node, Node::Text(_))
+}
+
 fn elements(nodes: &[Node]) -> impl Iterator<Item = &Element> {
     nodes.iter().filter_map(|node| match node {
         Node::Element(element) => Some(element),
-        Node::Text(_) => None,
+        _ => None,
     })
 }
 
@@ -285,8 +293,9 @@ impl<'e> Comparison<'e> {
                 self.edit(place, EditKind::Fill(after), size);
                 Some(size)
             }
-            (Kind::Mixed, Kind::Mixed) if before.content().eq(after.content()) => {
-                Some(content_size(after))
+            (Kind::Mixed, _) | (_, Kind::Mixed) => {
+                let are_equal = before.content().eq(after.content());
+                are_equal.then(|| content_size(after))
             }
             _ => None,
         }
@@ -296,15 +305,17 @@ impl<'e> Comparison<'e> {
     fn rewrite(&mut self, before: &'e Element, after: &'e Element) {
         let mut in_text = false;
         for node in before.children() {
-            let is_element = match node {
-                NodeRef::Element(_) => true,
+            let kind = match node {
                 NodeRef::Text("") => continue,
                 // Texts side by side are one.
                 NodeRef::Text(_) if in_text => continue,
-                NodeRef::Text(_) => false,
+                NodeRef::Text(_) => Target::Text(Some(1)),
+                NodeRef::Element(_) => Target::Element,
+                NodeRef::Comment(_) => Target::Comment(Some(1)),
+                NodeRef::Instruction { .. } => Target::Instruction(None, Some(1)),
             };
-            in_text = !is_element;
-            self.edit(ROOT, EditKind::RemoveFirst(is_element), 0);
+            in_text = matches!(kind, Target::Text(_));
+            self.edit(ROOT, EditKind::RemoveFirst(kind), 0);
         }
         if !matches!(Kind::of(after), Kind::Nothing) {
             self.edit(ROOT, EditKind::Fill(after), content_size(after));

@@ -57,7 +57,7 @@ impl<'e> Scopes<'e> {
             let values = inner.attributes.iter().map(|it| it.value.as_str());
             let texts = inner.children().filter_map(|node| match node {
                 NodeRef::Text(text) => Some(text),
-                NodeRef::Element(_) => None,
+                _ => None,
             });
             for value in values.chain(texts) {
                 if let Some((prefix, namespace)) = self.relied_on(scope, value)

@@ -32,6 +32,7 @@ pub(super) fn content_size(element: &Element) -> usize {
                     open.push(element);
                     tag_size(element)
                 }
+                _ => 0,
             });
         }
     }
