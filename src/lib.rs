@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`presence`] | the presence agent (RFC 3856): policy, views, sources, composition; watcher and publisher |
 //! | [`rules`] | presence rules (RFC 5025): documents, and what they give to whom |
+//! | [`filter`] | filters of notifications (RFC 4660, RFC 4661): documents, and what they leave of others |
 //! | [`winfo`] | watcher information (RFC 3857): documents, the template package over any other, its watcher |
 //! | [`sdf`] | the CPIM subscription data format: requests as documents, their service, and the gateway to SIP |
 //! | [`certs`] | certificates of others: found by `certs`, retrieved, judged, kept; and their service (RFC 6072) |
@@ -176,6 +177,7 @@
 pub mod certs;
 pub mod engine;
 pub mod event;
+pub mod filter;
 pub mod mime;
 pub mod pidf;
 pub mod presence;

@@ -62,5 +62,6 @@ pub use note::Note;
 pub use options::{PidfLimits, ReadOptions, Strictness};
 pub use person::Person;
 pub use presence::Presence;
+pub(crate) use schema::required;
 pub use staleness::{Outdated, Staleness};
 pub use tuple::{Basic, Status, Tuple};

@@ -36,7 +36,7 @@ pub use name::Name;
 pub use writer::Layout;
 
 pub(crate) use error::excerpt;
-pub(crate) use name::{is_blank, is_nc_name, is_xml_char, trim};
+pub(crate) use name::{is_blank, is_name_char, is_name_start, is_nc_name, is_xml_char, trim};
 pub(crate) use namespace::NamespaceId;
 pub(crate) use prefixes::Prefixes;
 pub(crate) use start_tag::StartTag;

@@ -49,6 +49,7 @@ impl NamespaceId {
     pub(crate) const XMLNS: Self = Self(2);
     pub(crate) const PIDF: Self = Self(3);
     pub(crate) const DATA_MODEL: Self = Self(4);
+    pub(crate) const SIMPLE_FILTER: Self = Self(12);
 
     pub(super) fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -84,7 +85,7 @@ const fn known(namespace: &'static str, prefix: &'static str) -> Qualifier {
     }
 }
 
-/// Position is the number: the first four stand in [`NamespaceId`].
+/// Position is the number: some stand in [`NamespaceId`].
 pub(super) static KNOWN: [Qualifier; 18] = [
     known("", ""),
     known(XML, "xml"),
@@ -115,6 +116,16 @@ pub(super) fn find_known(name: &str) -> Option<NamespaceId> {
         .map(NamespaceId)
 }
 
+/// The namespace that is customarily written with this prefix.
+pub(crate) fn of_prefix(prefix: &str) -> Option<&'static str> {
+    let mut known = KNOWN.iter().filter(|known| !known.namespace.is_empty());
+    let found = known.find(|known| *known.prefix == *prefix)?;
+    match &found.namespace {
+        SharedStr::Static(namespace) => Some(namespace),
+        SharedStr::Shared(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +136,8 @@ mod tests {
         assert_eq!(find_known(XML), Some(NamespaceId::XML));
         assert_eq!(find_known(XMLNS), Some(NamespaceId::XMLNS));
         assert_eq!(find_known(PIDF), Some(NamespaceId::PIDF));
+        assert_eq!(find_known(DATA_MODEL), Some(NamespaceId::DATA_MODEL));
+        assert_eq!(find_known(SIMPLE_FILTER), Some(NamespaceId::SIMPLE_FILTER));
         assert_eq!(find_known("urn:example:other"), None);
     }
 
@@ -135,6 +148,14 @@ mod tests {
             assert!(url::Url::parse(&known.namespace).is_ok());
             assert!(!known.namespace.contains('#'));
         }
+    }
+
+    #[test]
+    fn namespaces_are_found_by_customary_prefix() {
+        assert_eq!(of_prefix("rpid"), Some(RPID));
+        assert_eq!(of_prefix("xml"), Some(XML));
+        assert_eq!(of_prefix(""), None);
+        assert_eq!(of_prefix("x"), None);
     }
 
     #[test]

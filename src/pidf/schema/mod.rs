@@ -3,6 +3,7 @@
 //! Elements that nobody here has a schema for are passed over, but not what is known inside them.
 
 mod caps;
+pub(crate) mod required;
 mod rpid;
 
 use super::{certs, lexical, timestamp, uri};
