@@ -348,13 +348,18 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         self.policy.protection(query)
     }
 
-    fn read_publication(&mut self, body: &PublishedBody<'_>) -> Result<Published, Unreadable> {
+    fn read_publication(
+        &mut self,
+        body: &PublishedBody<'_>,
+        before: Option<&Published>,
+    ) -> Result<Published, Unreadable> {
+        let _ = before;
         let options = ReadOptions {
             charset: body.media_type.param("charset").map(Cow::into_owned),
             ..ReadOptions::default()
         };
         let read = Presence::read_with(body.octets, &options);
-        let (mut document, _) = read.map_err(|error| Unreadable(error.to_string()))?;
+        let (mut document, _) = read.map_err(|error| Unreadable::new(error.to_string()))?;
         // Whatever could be read is passed on; what no document may have is put right.
         document.repair();
         fit(&mut document);
