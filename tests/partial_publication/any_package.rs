@@ -305,6 +305,7 @@ fn a_publication_does_not_grow_by_changes_beyond_what_is_allowed() {
     assert_eq!(desk.text(), "twelve chars, eight!");
     let tag = desk.taken(WHOLE, "TWELVE CHARS, EIGHT!", Some(&tag));
     assert_eq!(desk.send(MORE, "s", Some(&tag)).status(), 413);
+    assert_eq!(desk.send(WHOLE, "x", None).status(), 413);
     // All of it is free again when it goes.
     let outputs = desk.driver.pass(700.0);
     assert!(outputs.requests().is_empty());

@@ -420,6 +420,12 @@ fn what_the_format_cannot_say_is_published_as_it_is() {
     phone.ok(&request, "t2");
     let request = phone.update("unsayable").request().clone();
     assert_eq!(told(&request), (PLAIN, "unsayable", Some("t2")));
+    phone.ok(&request, "t3");
+    let request = phone.update("unsayable, nearly!").request().clone();
+    assert_eq!(
+        told(&request),
+        (PARTIAL, "all:unsayable, nearly!", Some("t3"))
+    );
 }
 
 // PUA-25
