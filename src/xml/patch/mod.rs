@@ -4,6 +4,7 @@
 //! none, within a budget of [`Steps`].
 
 mod application;
+mod difference;
 mod error;
 mod error_document;
 mod journal;
@@ -18,6 +19,7 @@ mod size;
 mod steps;
 
 pub use application::{apply, apply_with_ids};
+pub use difference::difference;
 pub use error::{PatchError, PatchErrorKind};
 pub use error_document::{PatchErrorDocument, PatchErrorReadError};
 pub use operation::{
