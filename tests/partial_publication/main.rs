@@ -12,4 +12,6 @@
 mod common;
 
 mod any_package;
+mod presence_server;
 mod publisher;
+mod together;
