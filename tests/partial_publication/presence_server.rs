@@ -295,6 +295,10 @@ fn versions_are_of_no_account() {
         body.replacen(&entity, &format!("{entity} version='{version}'"), 1)
     };
     let mut tag = desk.taken(&version(full(&tuple("a", "open")), "7"), None);
+    // Nor are they for watchers.
+    let outputs = desk.watch(EMIL, PIDF);
+    assert!(body_of(outputs.notify()).contains("open"));
+    assert!(!body_of(outputs.notify()).contains("version=\"7\""));
     for (at, number) in ["7", "3", "900", "0", "4294967295"].iter().enumerate() {
         let more = format!(
             "<p:add sel='*'>{}</p:add>",
