@@ -25,7 +25,7 @@ use crate::event::{
     PublishQuery, PublishedBody, RenderRequest, SubscribeBodies, SubscribeQuery, SubscriptionKey,
     Unreadable, Unserved, View, Visibility,
 };
-use crate::pidf::{Presence, ReadOptions, Tuple};
+use crate::pidf::{Presence, ReadOptions, Tuple, partial};
 use crate::sip::{Uri, host_of};
 
 /// The type of today, and the one of before RFC 3863.
@@ -35,7 +35,7 @@ const MEDIA_TYPES: &[&str] = &["application/pidf+xml", "application/cpim-pidf+xm
 const PUBLICATION_TYPES: &[&str] = &[
     "application/pidf+xml",
     "application/cpim-pidf+xml",
-    partial_publication::MEDIA_TYPE,
+    partial::MEDIA_TYPE,
 ];
 
 /// A composed document holds no shorter.
@@ -366,7 +366,7 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         body: &PublishedBody<'_>,
         before: Option<&Published>,
     ) -> Result<Published, Unreadable> {
-        if body.media_type.essence_eq(partial_publication::MEDIA_TYPE) {
+        if body.media_type.essence_eq(partial::MEDIA_TYPE) {
             let before = before.and_then(|publication| publication.written.as_ref());
             let patched = partial_publication::read(body, before)?;
             return Ok(Published {

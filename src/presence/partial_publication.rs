@@ -4,16 +4,10 @@ use bytes::Bytes;
 
 use super::package::fit;
 use crate::event::{PartialFormat, PublishedBody, Unreadable};
+use crate::pidf::partial::{MEDIA_TYPE, Numbered, PartialError, Reconstruction};
 use crate::pidf::{Presence, ReadOptions};
-use crate::xml::namespace::{PIDF, PIDF_DIFF};
-use crate::xml::patch::{
-    PatchError, PatchErrorDocument, PatchErrorKind, SelectorStart, Steps, apply, difference,
-    operation_element, read_operations, write_operations,
-};
-use crate::xml::{Element, Layout, Name, XmlLimits};
-
-/// Their media type (RFC 5262).
-pub(super) const MEDIA_TYPE: &str = "application/pidf-diff+xml";
+use crate::xml::patch::{PatchErrorDocument, PatchErrorKind};
+use crate::xml::{Layout, XmlLimits};
 
 /// Octets of the body of an error response; one that repeats a longer operation leaves it out.
 const LONGEST_ERROR: usize = 1024;
@@ -36,21 +30,16 @@ pub(super) fn read(
     body: &PublishedBody<'_>,
     before: Option<&Bytes>,
 ) -> Result<Patched, Unreadable> {
-    let limits = XmlLimits::default();
-    let root = Element::read_whole(body.octets, &limits);
-    let root = root.map_err(|error| Unreadable::new(error.to_string()))?;
-    let whole = if root.is(PIDF_DIFF, "pidf-full") {
-        as_presence(root)
-    } else if root.is(PIDF_DIFF, "pidf-diff") {
-        let before = before.ok_or_else(|| Unreadable::new("a difference to nothing known"))?;
-        let held = Element::read_whole(before, &limits);
-        let mut held = held.map_err(|error| Unreadable::fault(error.to_string()))?;
-        patch(&mut held, &root).map_err(|error| unpatched(&error, &root))?;
-        held
-    } else {
-        return Err(Unreadable::new("neither pidf-full nor pidf-diff"));
-    };
-    let written = whole.write_as(Layout::Kept);
+    let mut held = Reconstruction::new();
+    if let Some(before) = before {
+        let taken = held.take_presence(before);
+        taken.map_err(|error| Unreadable::fault(error.to_string()))?;
+    }
+    let taken = held.take_unversioned(body.octets);
+    taken.map_err(|error| refused(&error, body.octets))?;
+    // Not compact: white space and comments have their places, too.
+    let written = held.root().map(|root| root.write_as(Layout::Kept));
+    let written = written.ok_or_else(|| Unreadable::fault("nothing was taken"))?;
     let written = written.map_err(|error| Unreadable::new(error.to_string()))?;
     let read = Presence::read_with(&written, &ReadOptions::default());
     let (mut document, _) = read.map_err(|error| Unreadable::new(error.to_string()))?;
@@ -59,51 +48,32 @@ pub(super) fn read(
     Ok(Patched { document, written })
 }
 
-/// A presence document of what is in a `pidf-full`.
-fn as_presence(mut full: Element) -> Element {
-    let mut presence = Element::named(Name::new(PIDF, "presence"));
-    for (prefix, namespace) in full.declarations() {
-        presence.declare(prefix, namespace);
+/// How a body that does not fit is answered (RFC 5264 section 4.3.2, RFC 5261 section 5).
+fn refused(error: &PartialError, body: &[u8]) -> Unreadable {
+    let reason = error.to_string();
+    match (error.condition(), error.status()) {
+        // It may be right, and is more than is done for one request.
+        (Some(PatchErrorKind::TooManySteps), _) | (_, 500..) => Unreadable::fault(reason),
+        (Some(PatchErrorKind::TooLarge), _) | (_, 413) => Unreadable::too_large(reason),
+        _ => match diagnosis(error, body) {
+            Some(octets) => {
+                Unreadable::new(reason).with_body(PatchErrorDocument::MEDIA_TYPE, octets)
+            }
+            None => Unreadable::new(reason),
+        },
     }
-    full.attributes.remove("", "version");
-    presence.attributes = core::mem::take(&mut full.attributes);
-    presence.children_mut().append(full.children_mut());
-    presence
 }
 
-fn patch(held: &mut Element, diff: &Element) -> Result<(), PatchError> {
-    let mut operations = read_operations(diff, PIDF_DIFF)?;
-    for operation in &mut operations {
-        // The root goes by the name of either document: the examples of RFC 5262 and 5264 say `presence`.
-        let selector = &mut operation.selector;
-        if let (SelectorStart::Document, Some(first)) =
-            (&selector.start, selector.steps.first_mut())
-            && let Some(name) = &first.name
-            && (name.is(PIDF, "presence") || name.is(PIDF_DIFF, "pidf-full"))
-        {
-            first.name = None;
-        }
+/// The body of the response, in no more octets than the request may cost its sender in return.
+fn diagnosis(error: &PartialError, body: &[u8]) -> Option<Bytes> {
+    let fits = |octets: &Bytes| octets.len() <= LONGEST_ERROR;
+    let octets = error.to_document(body, &XmlLimits::default())?;
+    if fits(&octets) {
+        return Some(octets);
     }
-    apply(held, &operations, &mut Steps::default())
-}
-
-/// How a difference that does not fit is answered (RFC 5264 section 4.3.2, RFC 5261 section 5).
-fn unpatched(error: &PatchError, diff: &Element) -> Unreadable {
-    match error.kind() {
-        PatchErrorKind::TooManySteps => return Unreadable::fault(error.to_string()),
-        PatchErrorKind::TooLarge => return Unreadable::too_large(error.to_string()),
-        _ => {}
-    }
-    let unreadable = Unreadable::new(error.to_string());
-    let document = PatchErrorDocument::new(error.kind()).with_phrase(error.phrase(), Some("en"));
-    let operation = error.operation();
-    let operation = operation.and_then(|number| operation_element(diff, number));
-    let detailed = operation.and_then(|it| document.clone().with_operation(it).write().ok());
-    let detailed = detailed.filter(|octets| octets.len() <= LONGEST_ERROR);
-    match detailed.or_else(|| document.write().ok()) {
-        Some(octets) => unreadable.with_body(PatchErrorDocument::MEDIA_TYPE, octets),
-        None => unreadable,
-    }
+    let mut document = PatchErrorDocument::read(&octets).ok()?;
+    document.operation = None;
+    document.write().ok().filter(fits)
 }
 
 /// How a publisher tells what has changed.
@@ -116,25 +86,11 @@ impl PartialFormat for Differences {
     }
 
     fn full(&self, state: &Bytes) -> Option<Bytes> {
-        let mut presence = Element::read(state, &XmlLimits::default()).ok()?;
-        let mut full = Element::new(PIDF_DIFF, "pidf-full");
-        for (prefix, namespace) in presence.declarations() {
-            full.declare(prefix, namespace);
-        }
-        full.declare("", PIDF);
-        full.attributes = core::mem::take(&mut presence.attributes);
-        full.children_mut().append(presence.children_mut());
-        full.write_as(Layout::Kept).ok()
+        Some(Numbered::full(state).ok()?.without_version())
     }
 
     fn difference(&self, before: &Bytes, after: &Bytes) -> Option<Bytes> {
-        let read = |state| Element::read(state, &XmlLimits::default()).ok();
-        let (before, after) = (read(before)?, read(after)?);
-        let operations = difference(&before, &after)?;
-        let entity = after.attribute("entity").unwrap_or_default();
-        let mut diff = Element::new(PIDF_DIFF, "pidf-diff").with_attribute("entity", entity);
-        diff.declare("", PIDF);
-        write_operations(&mut diff, &operations).ok()?;
-        diff.write_as(Layout::Kept).ok()
+        let difference = Numbered::difference(before, after).ok()?;
+        Some(difference.without_version())
     }
 }

@@ -241,12 +241,22 @@ fn a_difference_that_does_not_fit_changes_nothing_and_the_response_says_why() {
         assert_eq!(response.status(), 400);
         assert_eq!(error_in(&response), error);
     }
+    // What is longer than the response may be is not repeated in it.
+    for (length, is_repeated) in [(10, true), (2_000, false)] {
+        let text = "x".repeat(length);
+        let operations = format!("<p:add sel='*/note'><note>{text}</note></p:add>");
+        let response = desk.refused(&diff(&operations), Some(&tag));
+        assert_eq!(error_in(&response), "unlocated-node");
+        assert!(response.body().len() <= 1024);
+        let body = String::from_utf8(response.body().to_vec()).unwrap();
+        assert_eq!(body.contains("*/note"), is_repeated, "{body}");
+    }
     let malformed = desk
         .driver
         .role
         .counters()
         .refused(RefusalReason::Malformed);
-    assert_eq!(malformed, 3);
+    assert_eq!(malformed, 5);
     // The tag is as good as before.
     desk.taken(&closing("a"), Some(&tag));
     assert_eq!(desk.tuples(), [closed("a")]);

@@ -286,8 +286,16 @@ fn what_is_published_partially_has_the_right_type() {
 
 /// One change of what a user is and has, as the bytes say.
 fn edit(document: &mut Presence, mut next: impl FnMut(u8) -> u8) {
-    let words = ["away", "<&\"'>", "in  two\nlines", "", "ä€𝄞", "at home"];
-    let word = words[usize::from(next(6))].to_owned();
+    let words = [
+        "away",
+        "<&\"'>",
+        "in  two\nlines",
+        "",
+        "  ",
+        "ä€𝄞",
+        "at home",
+    ];
+    let word = words[usize::from(next(7))].to_owned();
     let count = u8::try_from(document.tuples.len()).unwrap();
     match next(12) {
         0 | 1 if count < 12 => {
