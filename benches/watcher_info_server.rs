@@ -41,8 +41,12 @@ impl Package for Plain {
         Decision::Allow(View::full()).into()
     }
 
-    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
-        Err(Unreadable(String::new()))
+    fn read_publication(
+        &mut self,
+        _: &PublishedBody<'_>,
+        _: Option<&()>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable::new(""))
     }
 
     fn render(&mut self, _: &RenderRequest<'_>, (): &mut (), _: &[(u64, &())]) -> Option<Bytes> {

@@ -48,8 +48,12 @@ impl Package for MessageSummary {
         }
     }
 
-    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
-        Err(Unreadable("nothing is published here".into()))
+    fn read_publication(
+        &mut self,
+        _: &PublishedBody<'_>,
+        _: Option<&()>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable::new("nothing is published here"))
     }
 
     fn render(

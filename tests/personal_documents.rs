@@ -44,8 +44,12 @@ impl Package for Journal {
         Decision::Allow(View::full()).into()
     }
 
-    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
-        Err(Unreadable("nothing is published here".into()))
+    fn read_publication(
+        &mut self,
+        _: &PublishedBody<'_>,
+        _: Option<&()>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable::new("nothing is published here"))
     }
 
     fn render(&mut self, _: &RenderRequest<'_>, _: &mut Lines, _: &[(u64, &())]) -> Option<Bytes> {

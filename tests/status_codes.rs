@@ -161,7 +161,10 @@ fn rows() -> Vec<Row> {
             "a state of another type",
             publish("415-publish").with("Content-Type", "text/plain"),
             415,
-            &[("Accept", "application/pidf+xml, application/cpim-pidf+xml")],
+            &[(
+                "Accept",
+                "application/pidf+xml, application/cpim-pidf+xml, application/pidf-diff+xml",
+            )],
         ),
         (
             "a state in another coding",

@@ -21,6 +21,8 @@ Usage: publish URI [open|closed] [OPTIONS]
                          server is reached by TCP
   --note TEXT            For people
   --activity NAME        As in RFC 4480: away, busy, meeting, on-the-phone, ...
+  --partial              Send what has changed only, where the server takes that
+                         (RFC 5264)
   --expires SECONDS      How long it lasts unless refreshed [default: 3600]
   --proxy ADDR:PORT      Send everything there, by TCP with ;transport=tcp; a name
                          is looked up as an address
@@ -30,6 +32,7 @@ Usage: publish URI [open|closed] [OPTIONS]
                            open [NOTE]    closed [NOTE]
                            activity NAME  activity (none any more)
                            quit
+  --verbose              Print how many octets of state each request carries
   --help                 Print this
 
 A line is printed for each thing that happens. The exit status is 1 when the
@@ -44,11 +47,14 @@ pub(crate) struct Args {
     /// Where a URI names no transport.
     pub(crate) transport: Transport,
     pub(crate) state: State,
+    /// Tells what has changed, not everything each time.
+    pub(crate) partial: bool,
     pub(crate) expires: u32,
     /// A URI to route by.
     pub(crate) proxy: Option<String>,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) watch_stdin: bool,
+    pub(crate) verbose: bool,
 }
 
 /// What a line of standard input asks for.
@@ -67,10 +73,12 @@ pub(crate) fn parse(
     let mut basic = None;
     let mut note = String::new();
     let mut activity = None;
+    let mut partial = false;
     let mut expires = 3600;
     let mut proxy = None;
     let mut credentials = None;
     let mut watch_stdin = false;
+    let mut verbose = false;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -78,6 +86,7 @@ pub(crate) fn parse(
             Value(value) if basic.is_none() => basic = Some(value.parse_with(parse_basic)?),
             Long("note") => note = parser.value()?.string()?,
             Long("activity") => activity = Some(parser.value()?.parse_with(parse_activity)?),
+            Long("partial") => partial = true,
             Long("expires") => expires = parser.value()?.parse()?,
             Long("proxy") => proxy = Some(parser.value()?.parse_with(uris::proxy)?),
             Long("auth") => {
@@ -86,6 +95,7 @@ pub(crate) fn parse(
                 credentials = Some(parser.value()?.parse_with(parse)?);
             }
             Long("watch-stdin") => watch_stdin = true,
+            Long("verbose") | Short('v') => verbose = true,
             Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
         }
@@ -103,10 +113,12 @@ pub(crate) fn parse(
         uri,
         transport,
         state,
+        partial,
         expires,
         proxy,
         credentials,
         watch_stdin,
+        verbose,
     }))
 }
 

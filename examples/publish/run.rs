@@ -11,6 +11,7 @@ use presentity::event::{
     PublisherEvent, PublisherOutput,
 };
 use presentity::presence::Publisher;
+use presentity::sip::OutgoingRequest;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -39,6 +40,7 @@ struct Publishing {
     /// What the program ends with, once it is over.
     over: Option<ExitCode>,
     watch_stdin: bool,
+    verbose: bool,
 }
 
 /// Publishes until told to stop.
@@ -55,7 +57,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
     let (epoch, now) = (Instant::now(), Timestamp::ZERO);
     publisher.set_wall_clock(now, wall_clock());
     let document = args.state.document(&args.uri)?;
-    let key = publisher.publish(now, &account, document)?;
+    let key = match args.partial {
+        true => publisher.publish_partially(now, &account, document)?,
+        false => publisher.publish(now, &account, document)?,
+    };
     let mut publishing = Publishing {
         publisher,
         endpoint,
@@ -67,6 +72,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
         was_published: false,
         over: None,
         watch_stdin: args.watch_stdin,
+        verbose: args.verbose,
     };
     let (lines, mut wishes) = mpsc::channel(16);
     let mut watch_stdin = args.watch_stdin;
@@ -130,6 +136,18 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Erro
     }
 }
 
+/// Says what a request carries.
+fn report(request: &OutgoingRequest) {
+    let mut fields = request.fields();
+    match fields.find(|(name, _)| *name == "Content-Type") {
+        Some((_, media_type)) => {
+            let octets = request.body().len();
+            say(format_args!("sending {octets} octets of {media_type}"));
+        }
+        None => say("sending no state"),
+    }
+}
+
 impl Publishing {
     fn now(&self) -> Timestamp {
         Timestamp::from_elapsed(self.epoch.elapsed())
@@ -137,7 +155,12 @@ impl Publishing {
 
     fn perform(&mut self, output: PublisherOutput) {
         match output {
-            PublisherOutput::Send(request) => self.endpoint.send(request),
+            PublisherOutput::Send(request) => {
+                if self.verbose {
+                    report(&request);
+                }
+                self.endpoint.send(request);
+            }
             PublisherOutput::NeedCredentials(need) => self.answer(&need),
             PublisherOutput::Event(event) => self.handle_event(&event),
             _ => {}
@@ -198,6 +221,9 @@ impl Publishing {
             }
             PublisherEvent::Lost { .. } => {
                 say("lost: the server has forgotten it; it is published anew");
+            }
+            PublisherEvent::PartialRefused { .. } => {
+                say("the server wants everything each time; it gets that from now on");
             }
             PublisherEvent::Failed {
                 failure, retry_in, ..

@@ -86,8 +86,12 @@ impl<P: CertificatePolicy> Package for CertificatePackage<P> {
         self.policy.subscribe(query)
     }
 
-    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
-        Err(Unreadable("certificates are not published".to_owned()))
+    fn read_publication(
+        &mut self,
+        _: &PublishedBody<'_>,
+        _: Option<&()>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable::new("certificates are not published"))
     }
 
     fn render(

@@ -76,8 +76,8 @@ pub use protection::{
     ProtectError, Protection, ProtectionJob, ProtectionKey, ProtectionKind, ProtectionQuery,
 };
 pub use publisher::{
-    EventPublicationAgent, OwnPublicationInfo, OwnPublicationKey, PublishError, PublishFailure,
-    PublishOrder, PublisherConfig, PublisherEvent, PublisherOutput,
+    EventPublicationAgent, OwnPublicationInfo, OwnPublicationKey, PartialFormat, PublishError,
+    PublishFailure, PublishOrder, PublisherConfig, PublisherEvent, PublisherOutput,
 };
 pub use refusal::{Counters, RefusalReason};
 pub use server::Server;

@@ -331,7 +331,11 @@ pub struct Job {
     pub publisher: Option<Arc<str>>,
     /// The duration that will be granted, in seconds.
     pub expires: u32,
-    /// The body, empty for a refresh and a removal.
+    /// The media type of the body with its parameters, as Content-Type has it; empty for a refresh and a
+    /// removal.
+    pub media_type: String,
+    /// The body, empty for a refresh and a removal. Where a package takes types that say what has changed,
+    /// such as `application/pidf-diff+xml`, this may be no whole state: the media type tells.
     pub body: Bytes,
     /// Without an answer by then the publication does not happen and 504 is sent.
     pub deadline: Timestamp,

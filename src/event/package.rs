@@ -154,10 +154,72 @@ pub struct PublishedBody<'a> {
     pub as_signed: Option<(&'a str, &'a Bytes)>,
 }
 
-/// The document of a publication could not be read: 400.
+/// The document of a publication that could not be read, and how its PUBLISH is answered.
+///
+/// ```
+/// use presentity::event::Unreadable;
+///
+/// let why = Unreadable::new("it ends too early").with_body("text/plain", "line 3".into());
+/// assert_eq!(why.status(), 400);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unreadable publication: {0}")]
-pub struct Unreadable(pub String);
+#[error("unreadable publication: {reason}")]
+pub struct Unreadable {
+    reason: String,
+    status: u16,
+    body: Option<Box<(String, Bytes)>>,
+}
+
+impl Unreadable {
+    /// It is not what its type promises: 400.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            status: 400,
+            body: None,
+        }
+    }
+
+    /// It becomes larger than what is taken here: 413.
+    pub fn too_large(reason: impl Into<String>) -> Self {
+        Self {
+            status: 413,
+            ..Self::new(reason)
+        }
+    }
+
+    /// It may be right, but nothing could be made of it here: 500.
+    pub fn fault(reason: impl Into<String>) -> Self {
+        Self {
+            status: 500,
+            ..Self::new(reason)
+        }
+    }
+
+    /// The same, and the response carries this body, which tells what is wrong in a form for machines. A
+    /// media type that is none is left out with its body.
+    #[must_use]
+    pub fn with_body(mut self, media_type: impl Into<String>, octets: Bytes) -> Self {
+        let media_type = media_type.into();
+        let is_type = MediaType::parse(&media_type).is_ok() && !media_type.contains(['\r', '\n']);
+        self.body = is_type.then(|| Box::new((media_type, octets)));
+        self
+    }
+
+    /// Why it could not be read, for people.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The status code of the response: 400, 413 or 500.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) fn into_body(self) -> Option<Box<(String, Bytes)>> {
+        self.body
+    }
+}
 
 /// An event package: what the notifier and the publication server do not know by themselves.
 ///
@@ -187,14 +249,26 @@ pub trait Package {
         PublishDecision::Forbid
     }
 
-    /// Reads the body of a PUBLISH.
+    /// Reads the body of a PUBLISH. `before` is what the publication that it modifies holds so far, for
+    /// bodies that say what has changed; nothing when it makes a new one.
+    ///
+    /// What comes of it takes the place of `before` only if that is still in force when the publication
+    /// is: one that was modified meanwhile (a [deferred](PublishDecision::Defer) one takes time) has
+    /// another entity-tag by then.
     ///
     /// # Errors
-    /// When it cannot be read; the publication does not happen.
+    /// When it cannot be read; the publication does not happen, and what was before stays.
     fn read_publication(
         &mut self,
         body: &PublishedBody<'_>,
+        before: Option<&Self::Publication>,
     ) -> Result<Self::Publication, Unreadable>;
+
+    /// A body was published again that is the same state as `kept`, which stays: what is of no account to
+    /// watchers, such as how it was written, may be taken over from `repeated`. By default nothing is.
+    fn take_over(&self, kept: &mut Self::Publication, repeated: Self::Publication) {
+        let _ = (kept, repeated);
+    }
 
     /// Octets that a publication takes in a document, which may be more than those of the body that
     /// it was read from: they count against [`Limits::published`](super::Limits::published).

@@ -207,8 +207,12 @@ mod tests {
             Decision::Allow(View::full()).into()
         }
 
-        fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
-            Err(Unreadable(String::new()))
+        fn read_publication(
+            &mut self,
+            _: &PublishedBody<'_>,
+            _: Option<&()>,
+        ) -> Result<(), Unreadable> {
+            Err(Unreadable::new(""))
         }
 
         fn render(

@@ -93,14 +93,14 @@ impl<P: Package> Server<P> {
             }
         }
         // Only now is anything told about what exists, or read of the body.
-        self.find_publication(&name, change.condition)?;
+        let found = self.find_publication(&name, change.condition)?;
         if change.brief {
             let minimum = self.config.publish_min_expires;
             return Err(Refusal::new(423, RefusalReason::TooBrief)
                 .with(HeaderName::MinExpires, minimum.to_string()));
         }
         if let PublishKind::Initial | PublishKind::Modify = change.kind {
-            let content = self.read_content(request, waited)?;
+            let content = self.read_content(request, waited, found)?;
             change.octets = self.package.octets(&content, request.body());
             change.content = Some(content);
         }
@@ -160,6 +160,7 @@ impl<P: Package> Server<P> {
         &mut self,
         request: &RequestRef<'_>,
         waited: &Waited<'_>,
+        found: Option<Key>,
     ) -> Result<P::Publication, Refusal> {
         if request.body().len() > self.config.limits.body {
             return Err(Refusal::new(413, RefusalReason::TooLarge));
@@ -171,9 +172,11 @@ impl<P: Package> Server<P> {
             now: self.now,
             as_signed: waited.as_signed(),
         };
-        self.package.read_publication(&body).map_err(|why| {
+        let before = found.and_then(|key| self.publications.get(key));
+        let before = before.map(|publication| &publication.content);
+        self.package.read_publication(&body, before).map_err(|why| {
             super::trace::unreadable(&why);
-            Refusal::malformed()
+            Refusal::unreadable(why)
         })
     }
 
@@ -239,13 +242,17 @@ impl<P: Package> Server<P> {
             if let Some(content) = change.content {
                 // A repeated document is no change of state.
                 differs = publication.content != content;
+                let before = publication.octets;
                 if differs {
-                    // Else it stays as it was written first, prefixes and all.
                     publication.content = content;
-                    let before = core::mem::replace(&mut publication.octets, change.octets);
-                    if let Some(resource) = self.resources.get_mut(resource) {
-                        resource.published = resource.published - before + change.octets;
-                    }
+                    publication.octets = change.octets;
+                } else {
+                    // It stays as it was written first, prefixes and all.
+                    self.package.take_over(&mut publication.content, content);
+                    publication.octets = before.max(change.octets);
+                }
+                if let Some(resource) = self.resources.get_mut(resource) {
+                    resource.published = resource.published - before + publication.octets;
                 }
             }
         }
@@ -470,9 +477,13 @@ impl<P: Package> Server<P> {
         let deadline = self.deadline(waited);
         let (kind, expires) = (change.kind, change.expires);
         let publisher = change.publisher.clone();
-        let body = match kind {
-            PublishKind::Initial | PublishKind::Modify => request.body().clone(),
-            PublishKind::Refresh | PublishKind::Remove => bytes::Bytes::new(),
+        let (media_type, body) = match kind {
+            PublishKind::Initial | PublishKind::Modify => {
+                let media_type = request.first(HeaderName::ContentType);
+                let media_type = media_type.unwrap_or_default().to_owned();
+                (media_type, request.body().clone())
+            }
+            PublishKind::Refresh | PublishKind::Remove => (String::new(), bytes::Bytes::new()),
         };
         let pending = PendingJob {
             transaction,
@@ -490,6 +501,7 @@ impl<P: Package> Server<P> {
             kind,
             publisher,
             expires,
+            media_type,
             body,
             deadline,
         };
@@ -524,11 +536,7 @@ impl<P: Package> Server<P> {
                 self.counters.count_refusal(refusal.reason);
                 let status = refusal.status;
                 let response = Response::new(job.transaction, status, Some(job.response_tag));
-                let fields = refusal.fields.into_iter();
-                let response = fields.fold(response, |response, (name, value)| {
-                    response.with(name, &value)
-                });
-                self.lanes.output(Output::Respond(response));
+                self.lanes.output(Output::Respond(refusal.fill(response)));
                 JobOutcome::Refused(status)
             }
         };

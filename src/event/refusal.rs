@@ -3,7 +3,10 @@
 use core::fmt;
 use std::borrow::Cow;
 
+use bytes::Bytes;
+
 use super::authorization::Signature;
+use super::package::Unreadable;
 use crate::engine::{Entropy, ServerTransaction};
 use crate::sip::{HeaderError, HeaderName, NameAddr, RequestRef, Response, Tag};
 
@@ -34,6 +37,8 @@ pub enum RefusalReason {
     UnknownBody,
     /// 488: the filter cannot be read, or contradicts another (RFC 4660 section 5.4).
     BadFilter,
+    /// 500: nothing could be made of a published body that may be right.
+    Unprocessed,
     /// 406: no document type is acceptable that there is.
     NotAcceptable,
     /// 423: the duration is too short.
@@ -66,7 +71,7 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 26] = [
         Self::Malformed,
         Self::TooLarge,
         Self::Method,
@@ -78,6 +83,7 @@ impl RefusalReason {
         Self::Body,
         Self::UnknownBody,
         Self::BadFilter,
+        Self::Unprocessed,
         Self::NotAcceptable,
         Self::TooBrief,
         Self::Scheme,
@@ -103,6 +109,8 @@ pub(super) struct Refusal {
     /// What would do, where a signature is asked for.
     pub(super) signature: Signature,
     pub(super) fields: Vec<(HeaderName, Cow<'static, str>)>,
+    /// Its media type, and what it tells.
+    pub(super) body: Option<Box<(String, Bytes)>>,
 }
 
 impl Refusal {
@@ -112,6 +120,7 @@ impl Refusal {
             reason,
             signature: Signature::None,
             fields: Vec::new(),
+            body: None,
         }
     }
 
@@ -132,6 +141,30 @@ impl Refusal {
         Self::new(400, RefusalReason::Malformed)
     }
 
+    /// A published body that could not be read.
+    pub(super) fn unreadable(why: Unreadable) -> Self {
+        let reason = match why.status() {
+            413 => RefusalReason::TooLarge,
+            500 => RefusalReason::Unprocessed,
+            _ => RefusalReason::Malformed,
+        };
+        let mut refusal = Self::new(why.status(), reason);
+        refusal.body = why.into_body();
+        refusal
+    }
+
+    /// Puts its fields and its body into a response.
+    pub(super) fn fill(self, response: Response) -> Response {
+        let fields = self.fields.into_iter();
+        let response = fields.fold(response, |response, (name, value)| {
+            response.with(name, &value)
+        });
+        match self.body {
+            Some(body) => response.with_body(&body.0, body.1),
+            None => response,
+        }
+    }
+
     pub(super) fn into_response(
         self,
         entropy: &mut dyn Entropy,
@@ -139,10 +172,7 @@ impl Refusal {
         request: &RequestRef<'_>,
     ) -> Response {
         let response = response_to(entropy, transaction, request, self.status);
-        let fields = self.fields.into_iter();
-        fields.fold(response, |response, (name, value)| {
-            response.with(name, &value)
-        })
+        self.fill(response)
     }
 }
 

@@ -32,6 +32,10 @@ pub struct AgentConfig {
     pub lasting: LastingState,
     /// What becomes of publications that their publisher has signed.
     pub signed_publications: SignedPublications,
+    /// Whether publications may say what has changed (`application/pidf-diff+xml`, RFC 5264) instead of
+    /// everything each time. What their publisher wrote is kept beside what it means, then. If not, they
+    /// get 415, and publishers fall back. Default: yes.
+    pub partial_publications: bool,
     /// Sources that one presentity may have beside publications and registered contacts: the
     /// application's, and agents that are subscribed to. Default 64.
     pub sources: usize,
@@ -64,6 +68,7 @@ impl Default for AgentConfig {
             unknown: UnknownDocument::default(),
             lasting: LastingState::default(),
             signed_publications: SignedPublications::default(),
+            partial_publications: true,
             sources: 64,
             registered: RegisteredState::default(),
             registrations: Registrations::default(),

@@ -5,6 +5,7 @@ mod alarms;
 pub mod composition;
 mod config;
 mod package;
+mod partial_publication;
 mod policy;
 mod protection;
 mod publisher;

@@ -15,6 +15,7 @@ use super::config::{
     AgentConfig, BlockedDocument, LastingState, PendingDocument, RegisteredState,
     SignedPublications, UnknownDocument,
 };
+use super::partial_publication;
 use super::policy::Policy;
 use super::sources::Sources;
 use super::stamps::{Stamped, Stamps};
@@ -24,11 +25,18 @@ use crate::event::{
     PublishQuery, PublishedBody, RenderRequest, SubscribeBodies, SubscribeQuery, SubscriptionKey,
     Unreadable, Unserved, View, Visibility,
 };
-use crate::pidf::{Presence, ReadOptions, Tuple};
+use crate::pidf::{Presence, ReadOptions, Tuple, partial};
 use crate::sip::{Uri, host_of};
 
 /// The type of today, and the one of before RFC 3863.
 const MEDIA_TYPES: &[&str] = &["application/pidf+xml", "application/cpim-pidf+xml"];
+
+/// What a PUBLISH may carry, the last of them only where that is wanted.
+const PUBLICATION_TYPES: &[&str] = &[
+    "application/pidf+xml",
+    "application/cpim-pidf+xml",
+    partial::MEDIA_TYPE,
+];
 
 /// A composed document holds no shorter.
 const BRIEFEST: Duration = Duration::from_secs(1);
@@ -69,6 +77,8 @@ pub(super) struct Published {
     since: Timestamp,
     /// The document inside its publisher's signature, and the type of that.
     as_signed: Option<Box<(String, Bytes)>>,
+    /// The document as its publisher has it, which the next difference is about.
+    pub(super) written: Option<Bytes>,
 }
 
 impl PartialEq for Published {
@@ -102,7 +112,10 @@ pub(crate) fn subscriber_profile() -> Profile {
 impl<P, B> PresencePackage<P, B> {
     pub(super) fn new(policy: P, bodies: B, config: &AgentConfig, secret: u64) -> Self {
         let mut profile = subscriber_profile();
-        profile.publication_types = MEDIA_TYPES;
+        profile.publication_types = match config.partial_publications {
+            true => PUBLICATION_TYPES,
+            false => MEDIA_TYPES,
+        };
         Self {
             policy,
             bodies,
@@ -348,13 +361,28 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
         self.policy.protection(query)
     }
 
-    fn read_publication(&mut self, body: &PublishedBody<'_>) -> Result<Published, Unreadable> {
+    fn read_publication(
+        &mut self,
+        body: &PublishedBody<'_>,
+        before: Option<&Published>,
+    ) -> Result<Published, Unreadable> {
+        if body.media_type.essence_eq(partial::MEDIA_TYPE) {
+            let before = before.and_then(|publication| publication.written.as_ref());
+            let patched = partial_publication::read(body, before)?;
+            return Ok(Published {
+                document: patched.document,
+                since: body.now,
+                // What was signed is not a document.
+                as_signed: None,
+                written: Some(patched.written),
+            });
+        }
         let options = ReadOptions {
             charset: body.media_type.param("charset").map(Cow::into_owned),
             ..ReadOptions::default()
         };
         let read = Presence::read_with(body.octets, &options);
-        let (mut document, _) = read.map_err(|error| Unreadable(error.to_string()))?;
+        let (mut document, _) = read.map_err(|error| Unreadable::new(error.to_string()))?;
         // Whatever could be read is passed on; what no document may have is put right.
         document.repair();
         fit(&mut document);
@@ -363,10 +391,16 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
             document,
             since: body.now,
             as_signed: as_signed.map(|(name, octets)| Box::new((name.to_owned(), octets.clone()))),
+            written: None,
         })
     }
 
+    fn take_over(&self, kept: &mut Published, repeated: Published) {
+        kept.written = repeated.written;
+    }
+
     fn octets(&self, publication: &Published, body: &Bytes) -> usize {
+        let written = publication.written.as_ref().map_or(0, Bytes::len);
         let publication = &publication.document;
         // What a character takes when it is escaped, and a language when it goes to every part
         // because there are other publications.
@@ -376,9 +410,10 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
             publication.hand_down_language();
             publication.write()
         });
-        let written = [Some(alone), among_others].into_iter().flatten().flatten();
-        let octets = written.map(|written| written.len());
-        octets.max().unwrap_or(body.len())
+        let shown = [Some(alone), among_others].into_iter().flatten().flatten();
+        let octets = shown.map(|shown| shown.len());
+        // Its own writing is of no greater use, but takes as much room.
+        octets.max().unwrap_or(body.len()).max(written)
     }
 
     fn render(

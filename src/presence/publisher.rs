@@ -1,7 +1,9 @@
 //! The presence user agent that uploads its state.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::partial_publication::Differences;
 use super::stamps::{Stamped, Stamps};
 use crate::engine::{ClientTransaction, Entropy, Timestamp};
 use crate::event::{
@@ -48,6 +50,8 @@ const MEDIA_TYPE: &str = "application/pidf+xml";
 pub struct Publisher {
     agent: EventPublicationAgent,
     stamps: Stamps,
+    /// How presence is told by what has changed.
+    differences: Arc<Differences>,
     /// What each publication was last given; never walked through.
     states: HashMap<OwnPublicationKey, Stamped>,
 }
@@ -70,6 +74,7 @@ impl Publisher {
         Self {
             agent: EventPublicationAgent::new(config, entropy),
             stamps: Stamps::default(),
+            differences: Arc::new(Differences),
             states: HashMap::new(),
         }
     }
@@ -94,14 +99,75 @@ impl Publisher {
         &mut self,
         now: Timestamp,
         account: &Account,
+        document: Presence,
+    ) -> Result<OwnPublicationKey, PublishStateError> {
+        self.begin(now, account, document, false)
+    }
+
+    /// The same, and the server is told what has changed instead of everything each time
+    /// (`application/pidf-diff+xml`, RFC 5264), where that is shorter. It gets everything when the
+    /// publication is made and whenever it is not certain what it has. One that does not know such
+    /// publications is told whole documents in this one from then on
+    /// ([`PublisherEvent::PartialRefused`]).
+    ///
+    /// ```
+    /// use presentity::engine::Timestamp;
+    /// # use presentity::event::{Account, PublisherConfig, PublisherOutput};
+    /// use presentity::pidf::{Presence, Tuple};
+    /// use presentity::presence::Publisher;
+    /// use presentity::sip::ResponseRef;
+    ///
+    /// # let mut counter = 0u8;
+    /// # let entropy = move |buffer: &mut [u8]| {
+    /// #   buffer.iter_mut().for_each(|byte| { counter = counter.wrapping_add(97); *byte = counter });
+    /// # };
+    /// # let mut publisher = Publisher::new(PublisherConfig::default(), entropy);
+    /// # let (now, none) = (Timestamp::ZERO, bytes::Bytes::new());
+    /// # let account = Account::new("sip:dora@example.com")?;
+    /// let phones = ["desk", "cell", "home", "car", "boat"];
+    /// let state = |closed: &str| {
+    ///     let tuple = |id| if id == closed { Tuple::closed(id) } else { Tuple::open(id) };
+    ///     phones.into_iter().map(tuple).fold(Presence::new(""), Presence::with_tuple)
+    /// };
+    /// let key = publisher.publish_partially(now, &account, state(""))?;
+    /// let Some(PublisherOutput::Send(first)) = publisher.poll_output() else { unreachable!() };
+    /// let fields = [("SIP-ETag", "a"), ("Expires", "3600")];
+    /// publisher.handle_response(now, first.transaction(), &ResponseRef::new(200, fields, &none));
+    /// let Some(PublisherOutput::Event(_)) = publisher.poll_output() else { unreachable!() };
+    ///
+    /// publisher.update(now, key, state("boat"))?;
+    /// let Some(PublisherOutput::Send(second)) = publisher.poll_output() else { unreachable!() };
+    /// assert!(second.body().len() < first.body().len() / 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`publish`](Self::publish).
+    pub fn publish_partially(
+        &mut self,
+        now: Timestamp,
+        account: &Account,
+        document: Presence,
+    ) -> Result<OwnPublicationKey, PublishStateError> {
+        self.begin(now, account, document, true)
+    }
+
+    fn begin(
+        &mut self,
+        now: Timestamp,
+        account: &Account,
         mut document: Presence,
+        is_partial: bool,
     ) -> Result<OwnPublicationKey, PublishStateError> {
         if document.entity.is_empty() {
             account.uri().clone_into(&mut document.entity);
         }
         let state = self.stamps.stamp(now, None, document);
         let body = state.document().write()?;
-        let order = PublishOrder::new(account, "presence", MEDIA_TYPE, body);
+        let mut order = PublishOrder::new(account, "presence", MEDIA_TYPE, body);
+        if is_partial {
+            order.partial = Some(self.differences.clone());
+        }
         let key = self.agent.publish(now, order)?;
         self.states.insert(key, state);
         Ok(key)

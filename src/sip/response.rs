@@ -57,6 +57,13 @@ impl Response {
         self.fields.push_str("\r\n");
     }
 
+    /// A media type has no line break either.
+    pub(crate) fn with_body(mut self, media_type: &str, body: Bytes) -> Self {
+        self.put(HeaderName::ContentType, &[media_type]);
+        self.body = body;
+        self
+    }
+
     pub(crate) fn with_record_route(mut self) -> Self {
         self.copies_record_route = true;
         self

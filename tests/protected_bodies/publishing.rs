@@ -59,10 +59,13 @@ fn a_protected_publication_is_opened_and_taken() {
 #[test]
 fn what_is_not_to_be_opened_is_refused_as_ever() {
     for (opens, accept) in [
-        (false, "application/pidf+xml, application/cpim-pidf+xml"),
+        (
+            false,
+            "application/pidf+xml, application/cpim-pidf+xml, application/pidf-diff+xml",
+        ),
         (
             true,
-            "application/pidf+xml, application/cpim-pidf+xml, multipart/signed, application/pkcs7-mime",
+            "application/pidf+xml, application/cpim-pidf+xml, application/pidf-diff+xml, multipart/signed, application/pkcs7-mime",
         ),
     ] {
         let mut desk = Desk::with(|config| config.server.opens_bodies = opens);

@@ -46,8 +46,12 @@ impl Package for Doors {
         known.unwrap_or(&self.others).clone().into()
     }
 
-    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
-        Err(Unreadable("nothing is published here".into()))
+    fn read_publication(
+        &mut self,
+        _: &PublishedBody<'_>,
+        _: Option<&()>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable::new("nothing is published here"))
     }
 
     fn render(&mut self, _: &RenderRequest<'_>, (): &mut (), _: &[(u64, &())]) -> Option<Bytes> {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::partial::Form;
 use super::publication::Phase;
 use super::{
     EventPublicationAgent, OpenPublish, OwnPublicationKey, PublishFailure, PublisherEvent,
@@ -55,6 +56,10 @@ impl EventPublicationAgent {
             200..300 => self.succeed(&open, response),
             // 305 names a proxy, not a target.
             300..400 if status != 305 && self.redirect(key, response) => self.go_on(key),
+            415 if open.form != Form::Plain => self.fall_back(key),
+            // It was changed by nothing, and a whole state may do. A 500 that asks for patience is not about
+            // the difference.
+            400 | 500 if self.refuses_difference(&open, response) => self.go_on(key),
             412 if open.kind != PublishKind::Initial => self.lose(&open),
             423 if open.kind != PublishKind::Remove && self.ask_for_more(key, response) => {
                 self.go_on(key);
@@ -174,6 +179,11 @@ impl EventPublicationAgent {
             }
         }
         publication.confirmed = Some(open.version);
+        if let Some(partial) = &mut publication.partial
+            && open.kind != PublishKind::Refresh
+        {
+            partial.taken(&open.form);
+        }
         publication.refresh_due = false;
         publication.credentials.clear();
         let losses = match open.kind {
@@ -225,6 +235,31 @@ impl EventPublicationAgent {
                 self.rest(key, Phase::Waiting { asked: true }, self.now + wait);
             }
         }
+    }
+
+    /// 415 to a partial publication: the base type is understood everywhere.
+    fn fall_back(&mut self, key: Key) {
+        if let Some(publication) = self.publications.get_mut(key) {
+            publication.partial = None;
+            let key = OwnPublicationKey(key);
+            self.event(PublisherEvent::PartialRefused { key });
+        }
+        self.go_on(key);
+    }
+
+    /// Whether it is the difference that was refused, so that the whole state may be taken (RFC 5264
+    /// section 4.3.2); at most once for each.
+    fn refuses_difference(&mut self, open: &OpenPublish, response: &ResponseRef<'_>) -> bool {
+        let is_difference = matches!(open.form, Form::Difference(_));
+        if !is_difference || retry_after(response).is_some() {
+            return false;
+        }
+        let publication = self.publications.get_mut(open.publication);
+        let partial = publication.and_then(|publication| publication.partial.as_mut());
+        if let Some(partial) = partial {
+            partial.difference_refused();
+        }
+        true
     }
 
     /// 423: whether the server is asked for the longer time that it wants.
@@ -293,6 +328,9 @@ impl EventPublicationAgent {
         if !answered && open.kind != PublishKind::Remove {
             let until = self.now + Duration::from_secs(publication.expires.into());
             publication.perhaps_until = publication.perhaps_until.max(until);
+            if open.kind != PublishKind::Refresh {
+                publication.forget_base();
+            }
         }
         publication.in_a_row.failures = publication.in_a_row.failures.saturating_add(1);
         let failures = publication.in_a_row.failures;

@@ -3,6 +3,7 @@
 mod answers;
 mod config;
 mod output;
+mod partial;
 mod publication;
 
 use core::time::Duration;
@@ -14,6 +15,7 @@ pub use config::PublisherConfig;
 pub use output::{
     OwnPublicationKey, PublishError, PublishFailure, PublisherEvent, PublisherOutput,
 };
+pub use partial::PartialFormat;
 
 use super::PublishKind;
 use super::account::{Account, Names, may_be_asked};
@@ -26,6 +28,7 @@ use crate::engine::window::Window;
 use crate::engine::{Entropy, Timestamp};
 use crate::sip::{Content, Event, Head, HeadWriter, MediaType, OutgoingRequest, Own, Tag};
 use answers::declined;
+use partial::{Form, Partial};
 use publication::{InARow, OwnPublication, Phase};
 
 /// Failures that come at once are not to make a loop.
@@ -57,6 +60,7 @@ struct OpenPublish {
     kind: PublishKind,
     /// The body that the server has after a success.
     version: u32,
+    form: Form,
 }
 
 /// What is to be published.
@@ -73,6 +77,10 @@ pub struct PublishOrder<'a> {
     pub media_type: &'a str,
     /// The state.
     pub body: Bytes,
+    /// How the server is told what has changed, instead of everything each time (RFC 5264). A server that
+    /// does not take it (415) is told everything ([`PublisherEvent::PartialRefused`]). Nothing, the
+    /// default: it is not.
+    pub partial: Option<Arc<dyn PartialFormat>>,
 }
 
 impl<'a> PublishOrder<'a> {
@@ -89,6 +97,7 @@ impl<'a> PublishOrder<'a> {
             event_type,
             media_type,
             body,
+            partial: None,
         }
     }
 }
@@ -107,6 +116,8 @@ pub struct OwnPublicationInfo<'a> {
     pub is_current: bool,
     /// When what the server has runs out; nothing when it has nothing.
     pub expires_at: Option<Timestamp>,
+    /// Whether changes are told by what is different: it was asked for, and the server has not refused it.
+    pub is_partial: bool,
 }
 
 impl core::fmt::Debug for EventPublicationAgent {
@@ -170,10 +181,14 @@ impl EventPublicationAgent {
                 text: order.event_type.to_owned(),
             });
         }
-        if MediaType::parse(order.media_type).is_err() || order.media_type.contains(['\r', '\n']) {
-            return Err(PublishError::Type {
-                text: order.media_type.to_owned(),
-            });
+        let partial = order.partial.map(Partial::new);
+        let partial_type = partial.as_ref().map(Partial::media_type);
+        for media_type in [order.media_type].into_iter().chain(partial_type) {
+            if MediaType::parse(media_type).is_err() || media_type.contains(['\r', '\n']) {
+                return Err(PublishError::Type {
+                    text: media_type.to_owned(),
+                });
+            }
         }
         let content = self.content(order.media_type, order.body)?;
         let limit = self.config.publications;
@@ -193,6 +208,7 @@ impl EventPublicationAgent {
             head,
             cseq: self.config.initial_cseq,
             content,
+            partial,
             version: 0,
             confirmed: None,
             expires: self.config.expires,
@@ -373,6 +389,7 @@ impl EventPublicationAgent {
             entity_tag: publication.entity_tag.as_deref().filter(|_| has_state),
             is_current: has_state && publication.confirmed == Some(publication.version),
             expires_at: has_state.then_some(publication.expires_at),
+            is_partial: publication.partial.is_some(),
         }
     }
 
@@ -434,6 +451,10 @@ impl EventPublicationAgent {
         let head = self.make_head(&account, request_uri, &resource, &event);
         match (head, self.publications.get_mut(key)) {
             (Some(head), Some(publication)) => {
+                if publication.head.uri() != head.uri() {
+                    // Another server may use the same tag for something else.
+                    publication.forget_base();
+                }
                 publication.head = head;
                 publication.cseq = 0;
                 true
@@ -547,18 +568,20 @@ impl EventPublicationAgent {
         let tag = publication.entity_tag.as_deref();
         let credentials = core::mem::take(&mut publication.credentials);
         let own = Own::of_request("PUBLISH", publication.cseq, expires, tag, &credentials);
-        let content = match kind {
-            PublishKind::Initial | PublishKind::Modify => &publication.content,
-            PublishKind::Refresh | PublishKind::Remove => &self.no_content,
+        let (content, form) = match kind {
+            PublishKind::Initial | PublishKind::Modify => publication.told(kind),
+            PublishKind::Refresh | PublishKind::Remove => {
+                (Arc::clone(&self.no_content), Form::Plain)
+            }
         };
         let (head, flow) = (publication.head.clone(), publication.account.flow());
-        let content = Arc::clone(content);
         let open = self.open.open(
             self.now,
             OpenPublish {
                 publication: key,
                 kind,
                 version: publication.version,
+                form,
             },
             credentials,
         );

@@ -48,6 +48,12 @@ pub enum PublisherEvent {
         /// Which publication.
         key: OwnPublicationKey,
     },
+    /// The server takes no partial publications (415): from now on this publication is made and changed by
+    /// whole states of the base type (RFC 5264 section 4.2). Told once; the state is on its way.
+    PartialRefused {
+        /// Which publication.
+        key: OwnPublicationKey,
+    },
     /// A request has failed.
     Failed {
         /// Which publication.
@@ -114,6 +120,9 @@ impl fmt::Display for PublisherEvent {
                 write!(f, "publication {key} {done} for {expires} s")
             }
             Self::Lost { key } => write!(f, "publication {key} is unknown to the server"),
+            Self::PartialRefused { key } => {
+                write!(f, "publication {key}: the server takes whole states only")
+            }
             Self::Failed {
                 key,
                 failure,

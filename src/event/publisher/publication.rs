@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::partial::{Form, Partial};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
 use crate::event::PublishKind;
@@ -22,6 +23,8 @@ pub(super) struct OwnPublication {
     pub(super) cseq: u32,
     /// What the application wants to be published.
     pub(super) content: Arc<Content>,
+    /// How the server is told what has changed, as long as it takes that.
+    pub(super) partial: Option<Partial>,
     /// Counts the bodies.
     pub(super) version: u32,
     /// The body that the server has.
@@ -90,6 +93,27 @@ impl OwnPublication {
     pub(super) fn forget_state(&mut self) {
         self.entity_tag = None;
         self.confirmed = None;
+        self.forget_base();
+    }
+
+    /// Nobody knows what exactly the server has: no difference is told from it.
+    pub(super) fn forget_base(&mut self) {
+        if let Some(partial) = &mut self.partial {
+            partial.forget();
+        }
+    }
+
+    /// What tells the server the newest state.
+    pub(super) fn told(&self, kind: PublishKind) -> (Arc<Content>, Form) {
+        let partial = self.partial.as_ref();
+        let body = partial.and_then(|it| Some((it, it.body(kind, self.content.body())?)));
+        match body {
+            Some((partial, (body, form))) => {
+                let content = Content::new("", Some(partial.media_type()), body);
+                (Arc::new(content), form)
+            }
+            None => (Arc::clone(&self.content), Form::Plain),
+        }
     }
 
     /// When to go on after a wait until then: what is to be removed goes by itself in time.

@@ -116,8 +116,12 @@ impl Package for Relay {
         current.clone().into()
     }
 
-    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
-        Err(Unreadable("nothing is published here".to_owned()))
+    fn read_publication(
+        &mut self,
+        _: &PublishedBody<'_>,
+        _: Option<&()>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable::new("nothing is published here"))
     }
 
     fn render(

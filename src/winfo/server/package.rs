@@ -93,8 +93,12 @@ impl<P: InfoPolicy> Package for InfoPackage<P> {
         authorization
     }
 
-    fn read_publication(&mut self, _: &PublishedBody<'_>) -> Result<(), Unreadable> {
-        Err(Unreadable("watcher information is not published".into()))
+    fn read_publication(
+        &mut self,
+        _: &PublishedBody<'_>,
+        _: Option<&()>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable::new("watcher information is not published"))
     }
 
     fn render(&mut self, _: &RenderRequest<'_>, _: &mut Table, _: &[(u64, &())]) -> Option<Bytes> {
