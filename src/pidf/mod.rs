@@ -35,6 +35,7 @@ mod must_understand;
 mod named_values;
 mod note;
 mod options;
+pub mod partial;
 mod person;
 mod presence;
 mod reader;

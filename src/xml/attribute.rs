@@ -96,6 +96,22 @@ impl Attributes {
         Some(self.change(|all| all.remove(at)))
     }
 
+    /// Takes an attribute out, and tells its place.
+    pub(super) fn take(&mut self, name: &Name) -> Option<(usize, Attribute)> {
+        let at = self.iter().position(|attribute| attribute.name == *name)?;
+        Some((at, self.change(|all| all.remove(at))))
+    }
+
+    /// Puts an attribute back in its place, where none of its name is.
+    pub(super) fn put_back(&mut self, at: usize, attribute: Attribute) {
+        self.change(|all| all.insert(at.min(all.len()), attribute));
+    }
+
+    /// All of them; their names stay different.
+    pub(super) fn iter_mut(&mut self) -> core::slice::IterMut<'_, Attribute> {
+        self.0.iter_mut()
+    }
+
     fn sorted(&self) -> Vec<&Attribute> {
         let mut sorted: Vec<&Attribute> = self.iter().collect();
         sorted.sort_unstable_by(|a, b| {

@@ -14,8 +14,8 @@ use super::{tree_reader, writer};
 /// An element with its attributes and all it contains, whatever namespace it is from.
 ///
 /// Two elements are equal when their names, attributes and contents are: prefixes, namespace
-/// declarations and the order of attributes are not compared, nor is white space between elements
-/// where an element contains no other text.
+/// declarations and the order of attributes are not compared, nor are comments and processing
+/// instructions, nor is white space between elements where an element contains no other text.
 ///
 /// ```
 /// use presentity::xml::{Element, XmlLimits};
@@ -76,12 +76,21 @@ pub enum Node {
     Element(Element),
     /// Text, references expanded, CDATA sections dissolved.
     Text(String),
+    /// A comment, which only [`Element::read_whole`] keeps: what stands between `<!--` and `-->`.
+    Comment(String),
+    /// A processing instruction, which only [`Element::read_whole`] keeps.
+    Instruction {
+        /// Whom it is for: a name without colon, which is not `xml` in whatever case.
+        target: String,
+        /// What it says, without the white space between it and the target; may be empty.
+        data: String,
+    },
 }
 
 impl Node {
     fn is_something(&self) -> bool {
         match self {
-            Self::Element(_) => true,
+            Self::Element(_) | Self::Comment(_) | Self::Instruction { .. } => true,
             Self::Text(text) => !text.is_empty(),
         }
     }
@@ -95,6 +104,15 @@ pub enum NodeRef<'e> {
     Element(&'e Element),
     /// Text, references expanded, CDATA sections dissolved.
     Text(&'e str),
+    /// A comment.
+    Comment(&'e str),
+    /// A processing instruction.
+    Instruction {
+        /// Whom it is for.
+        target: &'e str,
+        /// What it says.
+        data: &'e str,
+    },
 }
 
 impl<'e> From<&'e Node> for NodeRef<'e> {
@@ -102,6 +120,8 @@ impl<'e> From<&'e Node> for NodeRef<'e> {
         match node {
             Node::Element(element) => Self::Element(element),
             Node::Text(text) => Self::Text(text),
+            Node::Comment(comment) => Self::Comment(comment),
+            Node::Instruction { target, data } => Self::Instruction { target, data },
         }
     }
 }
@@ -111,6 +131,11 @@ impl From<NodeRef<'_>> for Node {
         match node {
             NodeRef::Element(element) => Self::Element(element.clone()),
             NodeRef::Text(text) => Self::Text(text.to_owned()),
+            NodeRef::Comment(comment) => Self::Comment(comment.to_owned()),
+            NodeRef::Instruction { target, data } => Self::Instruction {
+                target: target.to_owned(),
+                data: data.to_owned(),
+            },
         }
     }
 }
@@ -137,7 +162,30 @@ impl Element {
     ///
     /// The document is not well-formed, not namespace-well-formed, or exceeds a bound.
     pub fn read(document: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
-        tree_reader::read(document, limits)
+        tree_reader::read(document, limits, false)
+    }
+
+    /// Reads a whole document and keeps what [`Element::read`] drops: white space between elements,
+    /// comments and processing instructions inside the root. Patches (RFC 5261) can tell them apart.
+    ///
+    /// They make no difference to equality. [`Layout::Kept`] writes all of them.
+    ///
+    /// ```
+    /// use presentity::xml::{Element, Layout, XmlLimits};
+    ///
+    /// let document = b"<a> <!-- once --><b/>\n</a>";
+    /// let whole = Element::read_whole(document, &XmlLimits::default())?;
+    /// assert_eq!(whole.children().count(), 4);
+    /// assert_eq!(whole, Element::read(document, &XmlLimits::default())?);
+    /// assert!(whole.write_as(Layout::Kept)?.ends_with(document));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Element::read`].
+    pub fn read_whole(document: &[u8], limits: &XmlLimits) -> Result<Self, XmlError> {
+        tree_reader::read(document, limits, true)
     }
 
     /// Writes a document of this element: UTF-8, with XML declaration, namespaces declared at the
@@ -184,12 +232,10 @@ impl Element {
         self.attributes.get("", local)
     }
 
-    /// Everything it contains, in order. Comments and processing instructions are not kept.
+    /// Everything it contains, in order. Comments and processing instructions are kept by
+    /// [`Element::read_whole`] alone.
     pub fn children(&self) -> impl Iterator<Item = NodeRef<'_>> {
-        let (text, nodes) = match &self.children {
-            Children::Text(text) => (Some(text.as_str()), &[][..]),
-            Children::Nodes(nodes) => (None, nodes.as_slice()),
-        };
+        let (text, nodes) = self.parts();
         let text = text.into_iter().map(NodeRef::Text);
         text.chain(nodes.iter().map(NodeRef::from))
     }
@@ -209,13 +255,9 @@ impl Element {
 
     /// The elements it contains directly.
     pub fn elements(&self) -> impl Iterator<Item = &Element> {
-        let nodes = match &self.children {
-            Children::Text(_) => &[][..],
-            Children::Nodes(nodes) => nodes.as_slice(),
-        };
-        nodes.iter().filter_map(|node| match node {
+        self.nodes().iter().filter_map(|node| match node {
             Node::Element(element) => Some(element),
-            Node::Text(_) => None,
+            _ => None,
         })
     }
 
@@ -227,7 +269,7 @@ impl Element {
         };
         nodes.iter_mut().filter_map(|node| match node {
             Node::Element(element) => Some(element),
-            Node::Text(_) => None,
+            _ => None,
         })
     }
 
@@ -250,7 +292,7 @@ impl Element {
     pub fn text(&self) -> Cow<'_, str> {
         let mut texts = self.children().filter_map(|node| match node {
             NodeRef::Text(text) => Some(text),
-            NodeRef::Element(_) => None,
+            _ => None,
         });
         let first = texts.next().unwrap_or_default();
         match texts.next() {
@@ -328,6 +370,53 @@ impl Element {
         self.declarations.is_some()
     }
 
+    /// Takes a declaration back; gives its place and its namespace.
+    pub(super) fn undeclare(&mut self, prefix: &str) -> Option<(usize, String)> {
+        let declarations = self.declarations.as_mut()?;
+        let place = declarations.iter().position(|(known, _)| known == prefix)?;
+        let (_, namespace) = declarations.remove(place);
+        if declarations.is_empty() {
+            self.declarations = None;
+        }
+        Some((place, namespace))
+    }
+
+    /// The element's name, to be changed.
+    pub(super) fn name_mut(&mut self) -> &mut Name {
+        &mut self.name
+    }
+
+    /// All that it contains, when that is not one text alone.
+    pub(super) fn nodes(&self) -> &[Node] {
+        self.parts().1
+    }
+
+    /// The one text that it contains, or else everything.
+    pub(super) fn parts(&self) -> (Option<&str>, &[Node]) {
+        match &self.children {
+            Children::Text(text) => (Some(text), &[]),
+            Children::Nodes(nodes) => (None, nodes),
+        }
+    }
+
+    /// Puts a declaration back in its place among the others.
+    pub(super) fn redeclare(&mut self, place: usize, prefix: &str, namespace: &str) {
+        let declarations = self.declarations.get_or_insert_default();
+        let place = place.min(declarations.len());
+        declarations.insert(place, (prefix.to_owned(), namespace.to_owned()));
+    }
+
+    /// One of the elements it contains, by its place among all that it contains.
+    pub(super) fn element_at_mut(&mut self, place: usize) -> Option<&mut Element> {
+        match &mut self.children {
+            Children::Nodes(nodes) => match nodes.get_mut(place)? {
+                Node::Element(element) => Some(element),
+                _ => None,
+            },
+            Children::Text(_) => None,
+        }
+    }
+
     /// Declares a prefix on the element, for the sake of its content.
     ///
     /// Writing refuses a prefix that is no XML name.
@@ -350,8 +439,8 @@ impl Element {
         }
     }
 
-    /// Its content as it is written: neighbouring texts as one, and no white space between
-    /// elements where there is no other text.
+    /// Its content as it is compared: neighbouring texts as one, comments and instructions between
+    /// them or not, and no white space between elements where there is no other text.
     pub(super) fn content(&self) -> impl Iterator<Item = Content<'_>> {
         let mut nodes = self.children().peekable();
         let elements_only = self.has_elements_only();
@@ -360,15 +449,16 @@ impl Element {
                 let first = match nodes.next()? {
                     NodeRef::Element(element) => return Some(Content::Element(element)),
                     NodeRef::Text(text) => text,
+                    NodeRef::Comment(_) | NodeRef::Instruction { .. } => continue,
                 };
                 if elements_only || first.is_empty() {
                     continue;
                 }
                 let mut all = Cow::Borrowed(first);
-                while let Some(NodeRef::Text(more)) =
-                    nodes.next_if(|node| matches!(node, NodeRef::Text(_)))
-                {
-                    all.to_mut().push_str(more);
+                while let Some(more) = nodes.next_if(|node| !matches!(node, NodeRef::Element(_))) {
+                    if let NodeRef::Text(more) = more {
+                        all.to_mut().push_str(more);
+                    }
                 }
                 return Some(Content::Text(all));
             }
@@ -385,7 +475,7 @@ impl Element {
             match node {
                 Node::Element(_) => elements = true,
                 Node::Text(text) if !is_blank(text) => return false,
-                Node::Text(_) => {}
+                Node::Text(_) | Node::Comment(_) | Node::Instruction { .. } => {}
             }
         }
         elements
@@ -506,12 +596,59 @@ mod tests {
             .children()
             .filter_map(|node| match node {
                 NodeRef::Text(text) => Some(text),
-                NodeRef::Element(_) => None,
+                _ => None,
             })
             .collect();
         assert_eq!(texts, [" ", "\n", "x ", " "]);
         assert_eq!(read("<a>\n </a>").text(), "\n ");
         assert_eq!(read("<a>\n <b/> </a>").children().count(), 1);
+    }
+
+    #[test]
+    fn a_whole_document_keeps_what_means_nothing() {
+        let limits = XmlLimits::default();
+        let document = "<a>\n <!-- - x --><b> </b><?y?><?y  z ?>t<![CDATA[]]><!---->u\n<c/></a>";
+        let whole = Element::read_whole(document.as_bytes(), &limits).unwrap();
+        assert_eq!(whole, read(document));
+        let kept: Vec<String> = whole.children().map(|node| format!("{node:?}")).collect();
+        assert_eq!(kept.len(), 9, "{kept:?}");
+        let written = whole.write_as(Layout::Kept).unwrap();
+        let again = Element::read_whole(&written, &limits).unwrap();
+        assert!(again.children().eq(whole.children()));
+        assert_eq!(again.write_as(Layout::Kept).unwrap(), written);
+        // Comments are written in any layout, and mean nothing where they stand.
+        for layout in [Layout::Compact, Layout::Pretty] {
+            let written = whole.write_as(layout).unwrap();
+            assert_eq!(Element::read(&written, &limits).unwrap(), whole);
+            let text = String::from_utf8(written.to_vec()).unwrap();
+            assert!(
+                text.contains("<!-- - x -->") && text.contains("<?y z ?>"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn comments_and_instructions_that_cannot_be_written() {
+        let instruction = |target: &str, data: &str| Node::Instruction {
+            target: target.to_owned(),
+            data: data.to_owned(),
+        };
+        for node in [
+            Node::Comment("a--b".to_owned()),
+            Node::Comment("a-".to_owned()),
+            Node::Comment("a\rb".to_owned()),
+            Node::Comment("\u{1}".to_owned()),
+            instruction("XmL", ""),
+            instruction("a:b", ""),
+            instruction("", "b"),
+            instruction("a", "b?>"),
+            instruction("a", "\u{FFFE}"),
+        ] {
+            let mut element = Element::new("", "a");
+            element.children_mut().push(node.clone());
+            assert!(element.write().is_err(), "{node:?}");
+        }
     }
 
     #[test]

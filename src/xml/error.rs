@@ -233,6 +233,10 @@ pub enum XmlWriteError {
         /// The character's code point.
         code: u32,
     },
+    /// A comment has two hyphens side by side or one at its end, or an instruction has its end in
+    /// what it says.
+    #[error("a comment or processing instruction would end early")]
+    EndsEarly,
     /// A name lies in the namespace that is reserved for declarations, or uses that of `xml` for
     /// an element.
     #[error("namespace {namespace} is reserved")]

@@ -120,6 +120,14 @@ impl Name {
         }
     }
 
+    /// The local name of another one, in this one's namespace.
+    pub(super) fn with_local_of(&self, other: &Self) -> Self {
+        Self {
+            qualifier: self.qualifier.clone(),
+            local: other.local.clone(),
+        }
+    }
+
     /// The namespace name, empty for a name in no namespace.
     pub fn namespace(&self) -> &str {
         &self.qualifier.namespace

@@ -33,10 +33,18 @@ pub(crate) enum Token<'a> {
     /// The end of the innermost element.
     End,
     /// All text up to the next tag: references, CDATA sections and comments are dealt with.
-    /// Never empty, and never twice in a row.
+    /// Never empty, and never twice in a row, but where comments and instructions are asked for: empty
+    /// text stands for one of them, which [`Tokenizer::take_aside`] has.
     Text(Cow<'a, str>),
     /// The end of a complete document.
     Eof,
+}
+
+/// What stands beside the content.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Aside<'a> {
+    Comment(Cow<'a, str>),
+    Instruction { target: &'a str, data: Cow<'a, str> },
 }
 
 #[derive(Debug)]
@@ -94,6 +102,9 @@ pub(crate) struct Tokenizer<'a> {
     lines: LineCursor,
     /// Bytes of declarations that were repeated for the sake of content.
     repeated: usize,
+    /// Comments and instructions inside the root are tokens.
+    keeps_asides: bool,
+    aside: Option<Aside<'a>>,
     /// The tree reader's.
     pub(super) scratch: Scratch<'a>,
 }
@@ -150,6 +161,8 @@ impl<'a> Tokenizer<'a> {
             failed: None,
             lines: LineCursor::default(),
             repeated: 0,
+            keeps_asides: false,
+            aside: None,
             scratch: Scratch::default(),
         };
         // A second byte order mark is no such thing.
@@ -216,6 +229,16 @@ impl<'a> Tokenizer<'a> {
         self.token_start = end;
         self.end_tag(end)?;
         Ok(Some(self.normalized(text)))
+    }
+
+    /// Comments and instructions inside the root are not passed over from here on.
+    pub(super) fn keep_asides(&mut self) {
+        self.keeps_asides = true;
+    }
+
+    /// What an empty text stood for.
+    pub(super) fn take_aside(&mut self) -> Option<Aside<'a>> {
+        self.aside.take()
     }
 
     /// Attributes of the last start tag, in their order.
@@ -362,6 +385,10 @@ impl<'a> Tokenizer<'a> {
                         return Ok(Token::End);
                     }
                     Some(b'!' | b'?') => {
+                        if self.is_aside(start) {
+                            self.read_aside(start)?;
+                            return Ok(Token::Text(Cow::Borrowed("")));
+                        }
                         if let Some(text) = self.collect(String::new())? {
                             return Ok(Token::Text(text));
                         }
@@ -536,9 +563,12 @@ impl<'a> Tokenizer<'a> {
                     }
                     self.append(&mut text, c.encode_utf8(&mut [0; 4]), start)?;
                 }
+                Some(b'<') if self.is_aside(start) => break,
                 Some(b'<') => match self.source.byte(start.saturating_add(1)) {
                     Some(b'!') => self.bang(start, &mut text)?,
-                    Some(b'?') => self.instruction(start)?,
+                    Some(b'?') => {
+                        self.instruction(start)?;
+                    }
                     _ => break,
                 },
                 Some(_) => {
@@ -555,6 +585,47 @@ impl<'a> Tokenizer<'a> {
             return Ok(None);
         }
         Ok(Some(Cow::Owned(text)))
+    }
+
+    /// Whether a comment or instruction begins here that is asked for.
+    fn is_aside(&self, start: usize) -> bool {
+        let rest = self.source.text.get(start..).unwrap_or_default();
+        self.keeps_asides
+            && self.stage == Stage::Root
+            && (rest.starts_with("<!--") || rest.starts_with("<?"))
+    }
+
+    #[cold]
+    fn read_aside(&mut self, start: usize) -> Checked<()> {
+        let aside = if self.source.byte(start.saturating_add(1)) == Some(b'?') {
+            let target = self.instruction(start)?;
+            let from = start
+                .saturating_add("<?".len())
+                .saturating_add(target.len());
+            let data = self.source.slice(from, self.at.saturating_sub("?>".len()));
+            let data = self.normalized(data.trim_start_matches([' ', '\t', '\n', '\r']));
+            Aside::Instruction { target, data }
+        } else {
+            self.bang(start, &mut String::new())?;
+            let end = self.at.saturating_sub("-->".len());
+            let comment = self.source.slice(start.saturating_add("<!--".len()), end);
+            if comment.ends_with('-') {
+                return syntax("no -- within a comment", start);
+            }
+            Aside::Comment(self.normalized(comment))
+        };
+        let length = match &aside {
+            Aside::Comment(text) | Aside::Instruction { data: text, .. } => text.len(),
+        };
+        if length > self.source.limits.text {
+            return over(XmlLimit::Text, self.source.limits.text, start);
+        }
+        self.nodes = self.nodes.saturating_add(1);
+        if self.nodes > self.source.limits.nodes {
+            return over(XmlLimit::Nodes, self.source.limits.nodes, start);
+        }
+        self.aside = Some(aside);
+        Ok(())
     }
 
     fn append(&self, text: &mut String, more: &str, at: usize) -> Checked<()> {
@@ -615,7 +686,8 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    fn instruction(&mut self, start: usize) -> Checked<()> {
+    /// Gives its target.
+    fn instruction(&mut self, start: usize) -> Checked<&'a str> {
         match self.quick_event(start)? {
             Event::PI(_) => {}
             Event::Decl(_) => return refuse(XmlErrorKind::Declaration, start),
@@ -637,7 +709,7 @@ impl<'a> Tokenizer<'a> {
                 name.end,
             );
         }
-        Ok(())
+        Ok(target)
     }
 
     fn start_tag(&mut self, start: usize) -> Checked<StartTag<'a>> {

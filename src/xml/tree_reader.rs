@@ -9,9 +9,10 @@ use super::limits::XmlLimits;
 use super::name::{Name, SharedStr, is_blank};
 use super::scope::ScopeMark;
 use super::start_tag::{RawAttribute, StartTag};
-use super::tokenizer::{Token, Tokenizer, TokenizerOptions};
+use super::tokenizer::{Aside, Token, Tokenizer, TokenizerOptions};
 
-pub(super) fn read(document: &[u8], limits: &XmlLimits) -> Result<Element, XmlError> {
+/// `whole`: with white space between elements, comments and instructions.
+pub(super) fn read(document: &[u8], limits: &XmlLimits, whole: bool) -> Result<Element, XmlError> {
     let options = TokenizerOptions {
         limits,
         charset: None,
@@ -20,6 +21,10 @@ pub(super) fn read(document: &[u8], limits: &XmlLimits) -> Result<Element, XmlEr
         aliases: &[],
     };
     let mut tokenizer = Tokenizer::new(document, options)?;
+    if whole {
+        tokenizer.keep_asides();
+        tokenizer.scratch.keeps_blanks = true;
+    }
     let mut root = None;
     loop {
         match tokenizer.next()? {
@@ -51,6 +56,8 @@ pub(super) struct Scratch<'a> {
     nodes: Vec<Node>,
     /// White space that counts only if other text comes, and the node it stands before.
     blanks: Vec<(usize, Cow<'a, str>)>,
+    /// White space counts at once.
+    pub(super) keeps_blanks: bool,
 }
 
 impl<'a> Scratch<'a> {
@@ -60,7 +67,7 @@ impl<'a> Scratch<'a> {
             first_node: self.nodes.len(),
             first_blank: self.blanks.len(),
             has_elements: false,
-            has_text: false,
+            has_text: self.keeps_blanks,
         });
     }
 
@@ -113,6 +120,16 @@ impl<'a> Scratch<'a> {
         self.add(element)
     }
 
+    fn aside(&mut self, aside: Aside<'a>) {
+        self.nodes.push(match aside {
+            Aside::Comment(comment) => Node::Comment(comment.into_owned()),
+            Aside::Instruction { target, data } => Node::Instruction {
+                target: target.to_owned(),
+                data: data.into_owned(),
+            },
+        });
+    }
+
     /// Adds a complete element to the innermost open one; gives it back if there is none.
     fn add(&mut self, element: Element) -> Option<Element> {
         let Some(parent) = self.open.last_mut() else {
@@ -157,6 +174,12 @@ impl<'a> Tokenizer<'a> {
                             None
                         }
                     }
+                }
+                Token::Text(text) if text.is_empty() => {
+                    if let Some(aside) = self.take_aside() {
+                        scratch.aside(aside);
+                    }
+                    None
                 }
                 Token::Text(text) => {
                     self.rely_on_prefix(&text, outer, &mut relied_on);

@@ -7,7 +7,7 @@ use super::element::{Element, Node, Shape};
 use super::error::XmlWriteError;
 use super::escape::{Place, escape};
 use super::limits::XmlLimits;
-use super::name::Name;
+use super::name::{Name, is_nc_name, is_xml_char};
 use super::namespace::{self, NamespaceId};
 use super::prefixes::{Prefixes, is_declarable};
 
@@ -16,7 +16,7 @@ pub(super) fn write_document(root: &Element, layout: Layout) -> Result<Bytes, Xm
     let declared = root.declarations().find(|(prefix, _)| prefix.is_empty());
     let default = match declared {
         // A root without namespace leaves no room for a default one.
-        Some((_, namespace)) if !root.namespace().is_empty() && !namespace.is_empty() => namespace,
+        Some((_, namespace)) if !root.namespace().is_empty() => namespace,
         _ => root.namespace(),
     };
     if matches!(default, namespace::XML | namespace::XMLNS) {
@@ -30,10 +30,17 @@ pub(super) fn write_document(root: &Element, layout: Layout) -> Result<Bytes, Xm
     document.write(body_of(root), |prefixes| collect(root, prefixes))
 }
 
+/// Whether the root says that there is no default namespace though it is in one itself.
+fn undoes_default(root: &Element) -> bool {
+    let mut declared = root.declarations();
+    !root.namespace().is_empty() && declared.any(|declared| declared == ("", ""))
+}
+
 fn body_of<'m>(root: &'m Element) -> impl Fn(&mut Writer<'m>) -> Result<(), XmlWriteError> {
     |writer| {
         writer.prefixes.root_declares(root)?;
         writer.declared.extend(writer.prefixes.of_root());
+        writer.says_no_default = undoes_default(root);
         writer.element_at(root, XmlLimits::MAX_DEPTH, true)
     }
 }
@@ -99,6 +106,8 @@ pub(crate) struct Writer<'m> {
     open: Vec<OpenElement<'m>>,
     /// An open element has no namespace, so that there is no default one.
     default_undone: bool,
+    /// The root says that there is no default namespace.
+    says_no_default: bool,
     layout: Layout,
     /// Open elements whose content has lines of its own.
     level: usize,
@@ -132,6 +141,8 @@ pub enum Layout {
     Compact,
     /// A line for every element that does not stand in text, indented by two blanks a level.
     Pretty,
+    /// As it is kept: white space between elements too, of which [`Element::read_whole`] keeps all.
+    Kept,
 }
 
 impl<'m> Writer<'m> {
@@ -146,6 +157,7 @@ impl<'m> Writer<'m> {
             ids: Vec::new(),
             open: Vec::new(),
             default_undone: false,
+            says_no_default: false,
             layout: document.layout,
             level: 0,
         }
@@ -319,6 +331,18 @@ impl<'m> Writer<'m> {
                         self.text(text)?;
                     }
                 }
+                Some(Node::Comment(comment)) => {
+                    if innermost.has_lines {
+                        self.line();
+                    }
+                    self.comment(comment)?;
+                }
+                Some(Node::Instruction { target, data }) => {
+                    if innermost.has_lines {
+                        self.line();
+                    }
+                    self.instruction(target, data)?;
+                }
                 None => {
                     self.outdent();
                     if innermost.has_lines {
@@ -379,7 +403,7 @@ impl<'m> Writer<'m> {
                 self.end(tag);
                 return Ok(());
             }
-            Shape::Elements(rest) => (rest, true),
+            Shape::Elements(rest) => (rest, self.layout != Layout::Kept),
             Shape::Mixed(rest) => (rest, false),
             Shape::Nothing => {
                 self.out.extend_from_slice(b"/>");
@@ -394,6 +418,37 @@ impl<'m> Writer<'m> {
             has_lines,
             tag,
         });
+        Ok(())
+    }
+
+    #[cold]
+    fn comment(&mut self, comment: &str) -> Result<(), XmlWriteError> {
+        if comment.contains("--") || comment.ends_with('-') {
+            return Err(XmlWriteError::EndsEarly);
+        }
+        check_literal(comment)?;
+        self.markup("<!--");
+        self.markup(comment);
+        self.markup("-->");
+        Ok(())
+    }
+
+    #[cold]
+    fn instruction(&mut self, target: &str, data: &str) -> Result<(), XmlWriteError> {
+        if !is_nc_name(target) || target.eq_ignore_ascii_case("xml") {
+            return Err(XmlWriteError::name(target));
+        }
+        if data.contains("?>") {
+            return Err(XmlWriteError::EndsEarly);
+        }
+        check_literal(data)?;
+        self.markup("<?");
+        self.markup(target);
+        if !data.is_empty() {
+            self.markup(" ");
+            self.markup(data);
+        }
+        self.markup("?>");
         Ok(())
     }
 
@@ -476,6 +531,8 @@ impl<'m> Writer<'m> {
             self.out.extend_from_slice(b" xmlns=\"");
             escape(&mut self.out, default, Place::Value)?;
             self.out.push(b'"');
+        } else if self.says_no_default {
+            self.out.extend_from_slice(b" xmlns=\"\"");
         }
         for (prefix, namespace) in self.prefixes.iter() {
             declaration(&mut self.out, prefix, namespace)?;
@@ -498,6 +555,14 @@ fn declaration(out: &mut Vec<u8>, prefix: &str, namespace: &str) -> Result<(), X
     escape(out, namespace, Place::Value)?;
     out.push(b'"');
     Ok(())
+}
+
+/// Whether every character can stand for itself; a carriage return would be read as a line feed.
+fn check_literal(text: &str) -> Result<(), XmlWriteError> {
+    match text.chars().find(|&c| c == '\r' || !is_xml_char(c)) {
+        None => Ok(()),
+        Some(c) => Err(XmlWriteError::Character { code: u32::from(c) }),
+    }
 }
 
 fn check_name(name: &Name) -> Result<(), XmlWriteError> {
