@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 use presentity::presence::Protection;
-use presentity::sip::Uri;
+use presentity::sip::{Rate, Rates, Uri};
 use rsipstack::sip::Transport;
 
 use crate::client::digest::Credentials;
@@ -23,6 +23,13 @@ Usage: watch URI... [OPTIONS]
                          its server is reached by TCP, or pres:user@domain
   --fetch                Ask once for each
   --expires SECONDS      How long to subscribe for, again and again [default: 3600]
+  --max-rate RATE        Be told of no more changes than that in a second, such as 0.1
+                         for one in 10 s
+  --filter FILE          Be told only what this filter lets through
+                         (application/simple-filter+xml)
+  --resume FILE          Begin with what the run before has left there, which is not
+                         sent again unless it has changed, and leave there what is
+                         known in the end; when it is not there it is made
   --from URI             Who watches [default: the user of --auth at the domain of the
                          first URI, else sip:anonymous@anonymous.invalid, or with
                          --winfo the URI]
@@ -60,6 +67,12 @@ pub(crate) struct Args {
     pub(crate) transport: Transport,
     pub(crate) fetch: bool,
     pub(crate) expires: Option<u32>,
+    /// How often to be told.
+    pub(crate) rates: Rates,
+    /// What to be told.
+    pub(crate) filter: Option<PathBuf>,
+    /// What one run leaves to the next.
+    pub(crate) resume: Option<PathBuf>,
     pub(crate) from: String,
     /// A URI to route by.
     pub(crate) proxy: Option<String>,
@@ -81,6 +94,9 @@ pub(crate) fn parse(
     let mut watched: Vec<(String, Option<Transport>)> = Vec::new();
     let mut fetch = false;
     let mut expires = None;
+    let mut rates = Rates::NONE;
+    let mut filter = None;
+    let mut resume = None;
     let mut from = None;
     let mut proxy = None;
     let mut user = None;
@@ -101,6 +117,9 @@ pub(crate) fn parse(
             }
             Long("fetch") => fetch = true,
             Long("expires") => expires = Some(parser.value()?.parse()?),
+            Long("max-rate") => rates = Rates::at_most(parser.value()?.parse_with(parse_rate)?),
+            Long("filter") => filter = Some(PathBuf::from(parser.value()?)),
+            Long("resume") => resume = Some(PathBuf::from(parser.value()?)),
             Long("from") => from = Some(parser.value()?.parse_with(parse_from)?),
             Long("proxy") => proxy = Some(parser.value()?.parse_with(uris::proxy)?),
             Long("auth") => {
@@ -144,6 +163,9 @@ pub(crate) fn parse(
             return Err("who watches is told without S/MIME: leave out its options".into());
         }
     }
+    if winfo && (!rates.is_none() || filter.is_some() || resume.is_some()) {
+        return Err("--max-rate, --filter and --resume do not go with --winfo".into());
+    }
     if decide.is_some() && (!winfo || fetch) {
         return Err("--decide goes with --winfo, and not with --fetch".into());
     }
@@ -168,6 +190,9 @@ pub(crate) fn parse(
         transport,
         fetch,
         expires,
+        rates,
+        filter,
+        resume,
         from,
         proxy,
         credentials,
@@ -185,6 +210,10 @@ fn parse_watched(text: &str) -> Result<(String, Option<Transport>), String> {
         Ok(Uri::Pres(uri)) => Ok((format!("pres:{}@{}", uri.local(), uri.domain()), None)),
         _ => uris::address_of_record(text).map(|(uri, transport)| (uri, Some(transport))),
     }
+}
+
+fn parse_rate(text: &str) -> Result<Rate, &'static str> {
+    Rate::parse(text).ok_or("it is a number above 0 and below 100, such as 0.2")
 }
 
 fn parse_from(text: &str) -> Result<String, String> {

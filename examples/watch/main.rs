@@ -23,6 +23,9 @@
 //!     --decide rules/ana@example.com.xml
 //! ```
 //!
+//! With `--resume` it begins where an earlier run has stopped ([`kept_file`]): a server that knows of
+//! conditional notification sends nothing again that has not changed.
+//!
 //! The domain of a URI, and `--proxy`, are addresses, or names that are looked up as addresses: NAPTR and
 //! SRV records (RFC 3263, RFC 3861) are not asked for, not even for a pres URI. Requests go by UDP, by
 //! TCP where `;transport=tcp` says so, and, when they are above 1300 octets, by TCP where the server
@@ -46,6 +49,7 @@ mod args;
 mod command;
 mod follow;
 mod json;
+mod kept_file;
 mod question;
 mod report;
 mod roll;
@@ -80,6 +84,25 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let kept = (args.resume.as_deref()).map(kept_file::KeptFile::open);
+    let kept = match kept.transpose() {
+        Ok(kept) => kept,
+        Err(error) => {
+            eprintln!("watch: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let filter = (args.filter.as_deref()).map(|path| {
+        let octets = std::fs::read(path);
+        octets.map_err(|error| format!("{}: {error}", path.display()))
+    });
+    let filter = match filter.transpose() {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("watch: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let rules = (args.decide.as_deref()).map(rules_file::RulesFile::open);
     let rules = match rules.transpose() {
         Ok(rules) => rules,
@@ -95,7 +118,7 @@ fn main() -> ExitCode {
         Ok(runtime) => {
             let ended = match (args.winfo, args.uris.first().cloned()) {
                 (true, Some(uri)) => runtime.block_on(follow::run(args, &uri, rules)),
-                _ => runtime.block_on(run::run(args, keys)),
+                _ => runtime.block_on(run::run(args, keys, filter, kept)),
             };
             // The system may still be looking up a name.
             runtime.shutdown_background();

@@ -7,12 +7,13 @@ use crate::json::{array, boolean, member, moment, object, optional, string};
 use crate::signers::Seal;
 use crate::summary::{Part, PartChange, Summary, TupleSummary};
 use presentity::pidf::Basic;
+use presentity::sip::Rates;
 
 /// Something that happened to what is watched.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report<'a> {
     pub(crate) uri: &'a str,
-    /// `presence`, `state`, `unreadable`, `outdated`, `refused`, `refused-body`, `failed`, `ended` or
+    /// `presence`, `resumed`, `confirmed`, `state`, `unreadable`, `outdated`, `refused`, `refused-body`, `failed`, `ended` or
     /// `over`.
     pub(crate) event: &'static str,
     /// The state of the subscription now.
@@ -25,6 +26,8 @@ pub(crate) struct Report<'a> {
     pub(crate) seal: Option<&'a Seal>,
     /// Why it failed or ended, or what is wrong.
     pub(crate) reason: Option<&'a str>,
+    /// How often the server says that it tells, where it does.
+    pub(crate) rates: Option<Rates>,
     /// When it is tried again.
     pub(crate) retry_in: Option<Duration>,
 }
@@ -62,7 +65,11 @@ impl Report<'_> {
                 }
             }
             // The brackets tell it.
-            ("state", _) => {}
+            ("state", _) => {
+                if let Some(max) = self.rates.and_then(|rates| rates.max) {
+                    let _ = write!(line, " told at most once in {:?}", max.interval());
+                }
+            }
             (event, _) => {
                 let _ = write!(line, " {event}");
             }
@@ -85,6 +92,18 @@ impl Report<'_> {
         }
         if let Some(wait) = self.retry_in {
             members.push(member("retry_in", &wait.as_secs().to_string()));
+        }
+        if let Some(rates) = self.rates {
+            let named = [
+                ("max", rates.max),
+                ("min", rates.min),
+                ("adaptive_min", rates.adaptive_min),
+            ];
+            let named = named
+                .into_iter()
+                .filter_map(|(name, rate)| Some((name, rate?)));
+            let rates = object(named.map(|(name, rate)| member(name, &rate.to_string())));
+            members.push(member("rates", &rates));
         }
         let presence = self.presence.map_or("null".to_owned(), presence_json);
         members.push(member("presence", &presence));

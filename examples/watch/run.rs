@@ -20,6 +20,7 @@ use crate::adapter::{self, wall_clock};
 use crate::args::Args;
 use crate::client::endpoint::Endpoint;
 use crate::client::link::Link;
+use crate::kept_file::KeptFile;
 use crate::report::Report;
 use crate::signers::Seal;
 use crate::smime::Keys;
@@ -31,9 +32,15 @@ use crate::summary::{Summary, changes, one_line};
 use crate::table::{self, Row, Table};
 use crate::terminal::{say, told_to_stop};
 
+/// The type of what `--filter` names.
+const FILTER: &str = "application/simple-filter+xml";
+
 /// A presentity, in the order of the command line.
 struct Watched {
+    /// As it is shown.
     uri: String,
+    /// As it is watched.
+    resource: String,
     key: OwnSubscriptionKey,
     presence: Option<Summary>,
     /// When it became open or closed, as far as is known.
@@ -64,12 +71,16 @@ struct Watching {
     opened: Workers<(OpeningKey, OpeningOutcome)>,
     /// What documents have to be to be believed.
     demand: Protection,
+    /// What is left to the next run.
+    kept: Option<KeptFile>,
 }
 
 /// Watches until told to stop.
 pub(crate) async fn run(
     args: Args,
     keys: Option<Arc<Keys>>,
+    filter: Option<Vec<u8>>,
+    kept: Option<KeptFile>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut stop = std::pin::pin!(told_to_stop()?);
     let stack = Endpoint::listen(args.transport).await?;
@@ -88,6 +99,10 @@ pub(crate) async fn run(
         let now = link.now();
         let mut order = WatchOrder::new(&account, uri);
         order.expires = args.expires;
+        order.rates = args.rates;
+        order.body = filter.clone().map(|filter| (FILTER, filter.into()));
+        order.resume = kept.as_ref().and_then(|kept| kept.of(uri)).cloned();
+        let presence = order.resume.as_ref().map(|it| Summary::of(it.presence()));
         let key = match args.fetch {
             true => link.role.fetch(now, order)?,
             false => link.role.watch(now, order)?,
@@ -95,7 +110,8 @@ pub(crate) async fn run(
         watched.push(Watched {
             uri: one_line(uri),
             key,
-            presence: None,
+            resource: uri.clone(),
+            presence,
             since: None,
             remark: String::new(),
             is_over: false,
@@ -116,7 +132,9 @@ pub(crate) async fn run(
         keys,
         opened: Workers::new(),
         demand: args.demand,
+        kept,
     };
+    watching.resumed();
     let mut closing = None;
     loop {
         // The drain rule: nothing may be left in the watcher before this task sleeps.
@@ -129,6 +147,7 @@ pub(crate) async fn run(
             break;
         }
         if !is_table && closing.is_none() && watching.is_hopeless() {
+            watching.write_kept();
             watching.link.endpoint.close().await;
             return Ok(ExitCode::FAILURE);
         }
@@ -146,6 +165,7 @@ pub(crate) async fn run(
         }
     }
     watching.leave();
+    watching.write_kept();
     watching.link.endpoint.close().await;
     let fetched = watching.watched.iter().all(|it| it.was_answered);
     Ok(match args.fetch && !fetched {
@@ -187,7 +207,15 @@ impl Watching {
 
     fn handle_event(&mut self, event: &WatcherEvent) {
         match event {
-            WatcherEvent::Changed(change) => self.changed(change),
+            WatcherEvent::Changed(change) => {
+                self.keep(change.key);
+                self.changed(change);
+            }
+            WatcherEvent::Confirmed { key } => {
+                self.keep(*key);
+                self.remark(*key, String::new());
+                self.report(*key, "confirmed", None, None);
+            }
             WatcherEvent::State { key, .. } => {
                 self.remark(*key, String::new());
                 self.report(*key, "state", None, None);
@@ -247,6 +275,24 @@ impl Watching {
         }
     }
 
+    /// What an earlier run has left is shown, until it is known what has become of it.
+    fn resumed(&mut self) {
+        let known = self.watched.iter().filter(|it| it.presence.is_some());
+        for key in known.map(|watched| watched.key).collect::<Vec<_>>() {
+            self.remark(key, "from the last time".to_owned());
+            self.report(key, "resumed", None, None);
+        }
+    }
+
+    /// Remembers what is known now for the next run.
+    fn keep(&mut self, key: OwnSubscriptionKey) {
+        let now = self.link.role.resumption(key);
+        let watched = self.watched.iter().find(|watched| watched.key == key);
+        if let (Some(kept), Some(watched)) = (&mut self.kept, watched) {
+            kept.replace(&watched.resource, now);
+        }
+    }
+
     /// A document is not believed; what was known stays.
     fn refuse(&mut self, key: OwnSubscriptionKey, event: &'static str, reason: String) {
         if let Some(watched) = self.find(key) {
@@ -268,6 +314,8 @@ impl Watching {
         let before = change.before.as_deref();
         let changes = changes(before, after);
         let state = self.state(change.key);
+        let rates = self.link.role.presentity(change.key);
+        let rates = rates.and_then(|info| info.subscription.rates);
         let Some(watched) = self.find(change.key) else {
             return;
         };
@@ -287,6 +335,7 @@ impl Watching {
             uri: &uri,
             event: "presence",
             state,
+            rates,
             presence: presence.as_ref(),
             changes: &changes,
             seal: Some(&seal),
@@ -323,10 +372,13 @@ impl Watching {
         };
         let uri = watched.uri.clone();
         let presence = watched.presence.clone();
+        let rates = self.link.role.presentity(key);
+        let rates = rates.and_then(|info| info.subscription.rates);
         self.show(&Report {
             uri: &uri,
             event,
             state,
+            rates,
             presence: presence.as_ref(),
             reason: reason.as_deref(),
             retry_in,
@@ -339,7 +391,7 @@ impl Watching {
             View::Lines => say(report.line()),
             View::Json => say(report.json()),
             View::Table(_, last) => match report.event {
-                "presence" | "state" => last.clear(),
+                "presence" | "resumed" | "confirmed" | "state" => last.clear(),
                 _ => *last = report.line(),
             },
         }
@@ -375,10 +427,20 @@ impl Watching {
 
     fn end(&mut self) -> Result<(), presentity::event::SubscribeError> {
         let now = self.link.now();
-        for watched in self.watched.iter().filter(|watched| !watched.is_over) {
-            self.link.role.end(now, watched.key)?;
+        let open = self.watched.iter().filter(|watched| !watched.is_over);
+        for key in open.map(|watched| watched.key).collect::<Vec<_>>() {
+            // It may have another name since it was told.
+            self.keep(key);
+            self.link.role.end(now, key)?;
         }
         Ok(())
+    }
+
+    fn write_kept(&mut self) {
+        let written = self.kept.as_ref().map(KeptFile::write);
+        if let Some(Err(error)) = written {
+            self.complain(format!("what is known could not be kept: {error}"));
+        }
     }
 
     /// Says what was not ended in time.

@@ -636,6 +636,12 @@ impl Device {
                     self.told.insert(change.key, (*after).clone());
                 }
             }
+            WatcherEvent::Confirmed { key } => {
+                // What was abandoned meanwhile is known no more.
+                if let Some(known) = self.watcher.presence(key) {
+                    assert_eq!(self.told.get(&key), Some(known), "{key}");
+                }
+            }
             WatcherEvent::Ended { key, end, retry_in } => {
                 use presentity::sip::Reason::{Invariant, NoResource, Rejected};
                 self.course.ended += 1;
