@@ -132,17 +132,24 @@ impl BodyRefusal {
             401 => RefusalReason::Challenged,
             413 => RefusalReason::TooLarge,
             415 => RefusalReason::UnknownBody,
-            488 => RefusalReason::BadFilter,
             503 => RefusalReason::Limit,
             _ => RefusalReason::Body,
         };
-        let plain = |c: &char| !c.is_control() && *c != '"' && *c != '\\';
-        let why: String = self.why.chars().filter(plain).collect();
-        // RFC 3261 section 20.43; the name stands for the host, which knows its own.
-        let warning = format!("399 presentity \"{why}\"");
-        Refusal::new(self.status, reason).with(HeaderName::Warning, warning)
+        warned(self.status, reason, self.why)
     }
 }
+
+/// A refusal that tells why (RFC 3261 section 20.43).
+pub(super) fn warned(status: u16, reason: RefusalReason, why: &str) -> Refusal {
+    let plain = |c: &char| !c.is_control() && *c != '"' && *c != '\\';
+    let why: String = why.chars().filter(plain).take(LONGEST_WARNING).collect();
+    // The name stands for the host, which knows its own.
+    let warning = format!("399 presentity \"{why}\"");
+    Refusal::new(status, reason).with(HeaderName::Warning, warning)
+}
+
+/// Characters that a Warning tells at most.
+const LONGEST_WARNING: usize = 200;
 
 /// What a SUBSCRIBE has for a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

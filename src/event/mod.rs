@@ -59,7 +59,7 @@ pub use direct::{
 };
 pub use identity::{Assurance, Identity, InvalidIdentity, RequestContext};
 pub use inspect::{Occupancy, PublicationInfo, SubscriptionInfo};
-pub use narrowing::{Filter, FilterQuery, Narrowing};
+pub use narrowing::{BadFilter, Filter, FilterQuery, Narrowing};
 pub use opening::{Opening, OpeningKey, OpeningOutcome};
 pub use output::{
     Backlog, EndReason, Failure, Forward, Forwarded, Job, JobKey, JobOutcome, Output,

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::body::{BodyRefusal, Brought};
+use super::body::{Brought, warned};
 use super::package::Package;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, RefusalReason};
 use super::server::Server;
 use crate::sip::{HeaderName, MediaType, RequestRef};
 
@@ -145,6 +145,16 @@ pub struct FilterQuery<'a> {
     pub before: Option<&'a Filter>,
 }
 
+/// A filter that is not taken (RFC 4660 section 5.4).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct BadFilter {
+    /// The status code that the SUBSCRIBE is refused with: 488 as a rule.
+    pub status: u16,
+    /// What is told in Warning, less quotation marks, backslashes and control characters.
+    pub why: String,
+}
+
 /// What a filter is read for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Filtered<'a> {
@@ -173,6 +183,6 @@ impl<P: Package> Server<P> {
         };
         self.package
             .read_filter(&query)
-            .map_err(BodyRefusal::refusal)
+            .map_err(|bad| warned(bad.status, RefusalReason::BadFilter, &bad.why))
     }
 }

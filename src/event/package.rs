@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::authorization::{
     Authorization, Decision, PublishDecision, PublishQuery, SubscribeQuery, View,
 };
-use super::body::{BodyRefusal, NoBodies, SubscribeBodies};
-use super::narrowing::{Filter, FilterQuery, Narrowing};
+use super::body::{NoBodies, SubscribeBodies};
+use super::narrowing::{BadFilter, Filter, FilterQuery, Narrowing};
 use super::output::SubscriptionKey;
 use super::partial::Numbered;
 use super::personal::{Personal, PersonalRequest};
@@ -355,10 +355,10 @@ pub trait Package {
     /// Reads the filter that an accepted SUBSCRIBE brings; nothing when there is none in force any more.
     ///
     /// # Errors
-    /// Why it is not taken: 488 as a rule.
-    fn read_filter(&mut self, query: &FilterQuery<'_>) -> Result<Option<Filter>, BodyRefusal> {
+    /// Why it is not taken.
+    fn read_filter(&mut self, query: &FilterQuery<'_>) -> Result<Option<Filter>, BadFilter> {
         let _ = query;
-        Err(BodyRefusal::new(415, "unknown type"))
+        Ok(None)
     }
 
     /// The part of a document that a filter shows; nothing when that is none of it.

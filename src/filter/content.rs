@@ -255,7 +255,7 @@ impl<'d> Builder<'_, 'd> {
         for child in node.element.children() {
             match child {
                 NodeRef::Text(text) if has_text => element.push_text(text),
-                NodeRef::Text(_) => {}
+                NodeRef::Text(_) | NodeRef::Comment(_) | NodeRef::Instruction { .. } => {}
                 NodeRef::Element(child) => {
                     let Some((place, (number, is_kept))) = children.next() else {
                         break;

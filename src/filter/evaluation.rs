@@ -311,6 +311,7 @@ fn put_text_of(element: &Element, all: &mut String) {
         match child {
             NodeRef::Text(text) => all.push_str(text),
             NodeRef::Element(child) => put_text_of(child, all),
+            NodeRef::Comment(_) | NodeRef::Instruction { .. } => {}
         }
     }
 }

@@ -66,6 +66,7 @@ impl<'d> Nodes<'d> {
         for child in element.children() {
             match child {
                 NodeRef::Text(text) => self.octets = self.octets.saturating_add(text.len()),
+                NodeRef::Comment(_) | NodeRef::Instruction { .. } => {}
                 NodeRef::Element(child) => {
                     self.put(child, number, depth.saturating_add(1), budget)?;
                 }

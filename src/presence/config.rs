@@ -1,6 +1,7 @@
 //! What an agent is told once.
 
 use crate::event::ServerConfig;
+use crate::filter::FilterLimits;
 use crate::pidf::Note;
 
 use super::registered::Registrations;
@@ -56,6 +57,12 @@ pub struct AgentConfig {
     pub departures_per_second: u32,
     /// Whether telephone numbers (tel URIs) name presentities. Default: no, 416.
     pub telephone_numbers: bool,
+    /// Whether watchers who ask for it by name are told what has changed, in place of the whole document
+    /// (RFC 5263). Default: yes.
+    pub partial_notifications: bool,
+    /// Bounds of the filters of one subscription (RFC 4660); without them filters are refused with 415.
+    /// Default: 8 KB, 16 filters, 64 expressions of 16 steps and as many conditions each.
+    pub filters: Option<FilterLimits>,
 }
 
 impl Default for AgentConfig {
@@ -76,6 +83,15 @@ impl Default for AgentConfig {
             follows_agents: false,
             departures_per_second: 50,
             telephone_numbers: false,
+            partial_notifications: true,
+            filters: Some(FilterLimits {
+                octets: 8_192,
+                bindings: 32,
+                filters: 16,
+                expressions: 64,
+                steps: 16,
+                conditions: 16,
+            }),
         }
     }
 }

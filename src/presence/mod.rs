@@ -4,6 +4,7 @@ mod agent;
 mod alarms;
 pub mod composition;
 mod config;
+mod narrowed;
 mod package;
 mod partial_publication;
 mod policy;

@@ -15,16 +15,18 @@ use super::config::{
     AgentConfig, BlockedDocument, LastingState, PendingDocument, RegisteredState,
     SignedPublications, UnknownDocument,
 };
+use super::narrowed::{self, Trees};
 use super::partial_publication;
 use super::policy::Policy;
 use super::sources::Sources;
 use super::stamps::{Stamped, Stamps};
 use crate::engine::Timestamp;
 use crate::event::{
-    Authorization, Decision, Package, Profile, Protection, ProtectionQuery, PublishDecision,
-    PublishQuery, PublishedBody, RenderRequest, SubscribeBodies, SubscribeQuery, SubscriptionKey,
-    Unreadable, Unserved, View, Visibility,
+    Authorization, BadFilter, Decision, Filter, FilterQuery, Narrowing, Numbered, Package, Profile,
+    Protection, ProtectionQuery, PublishDecision, PublishQuery, PublishedBody, RenderRequest,
+    SubscribeBodies, SubscribeQuery, SubscriptionKey, Unreadable, Unserved, View, Visibility,
 };
+use crate::filter::{self, FilterLimits};
 use crate::pidf::{Presence, ReadOptions, Tuple, partial};
 use crate::sip::{Uri, host_of};
 
@@ -60,6 +62,8 @@ pub(super) struct PresencePackage<P, B> {
     registered: RegisteredState,
     signed_publications: SignedPublications,
     telephone_numbers: bool,
+    filters: Option<FilterLimits>,
+    trees: Trees,
     pub(super) stamps: Stamps,
     /// Nothing: the union.
     pub(super) composition: Option<Box<dyn Composition + Send>>,
@@ -116,6 +120,7 @@ impl<P, B> PresencePackage<P, B> {
             true => PUBLICATION_TYPES,
             false => MEDIA_TYPES,
         };
+        profile.partial_type = config.partial_notifications.then_some(partial::MEDIA_TYPE);
         Self {
             policy,
             bodies,
@@ -132,6 +137,8 @@ impl<P, B> PresencePackage<P, B> {
             registered: config.registered,
             signed_publications: config.signed_publications,
             telephone_numbers: config.telephone_numbers,
+            filters: config.filters,
+            trees: Trees::default(),
             stamps: Stamps::default(),
             composition: None,
             alarms: Alarms::new(),
@@ -464,6 +471,40 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
             [(_, only)] if is_alone => only.as_signed.as_deref().cloned(),
             _ => None,
         }
+    }
+
+    fn full(&mut self, document: &Bytes) -> Option<Numbered> {
+        narrowed::full(document)
+    }
+
+    fn difference(&mut self, before: &Bytes, after: &Bytes) -> Option<Numbered> {
+        self.trees.difference(before, after)
+    }
+
+    fn filter_types(&self) -> &[&'static str] {
+        match self.filters {
+            Some(_) => &[filter::MEDIA_TYPE],
+            None => &[],
+        }
+    }
+
+    fn read_filter(&mut self, query: &FilterQuery<'_>) -> Result<Option<Filter>, BadFilter> {
+        let Some(limits) = &self.filters else {
+            return Ok(None);
+        };
+        let is_it = |uri: &str| {
+            let name = Uri::parse(uri).ok().map(|uri| self.resource(&uri));
+            name.is_some_and(|name| name.as_deref() == Ok(query.resource))
+        };
+        narrowed::read_filter(query, limits, is_it, |domain| self.serves(domain))
+    }
+
+    fn narrow(&mut self, narrowing: &Narrowing, document: &Bytes) -> Option<Bytes> {
+        self.trees.narrow(narrowing, document)
+    }
+
+    fn fires(&mut self, narrowing: &Narrowing, before: &Bytes, after: &Bytes) -> bool {
+        self.trees.fires(narrowing, before, after)
     }
 
     fn bodies(&self) -> &dyn SubscribeBodies {

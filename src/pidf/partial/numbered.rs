@@ -106,6 +106,13 @@ impl Numbered {
         octets.into()
     }
 
+    /// What stands before a version, and what behind it: the document is the one, digits, and the other.
+    pub fn around_version(&self) -> (Bytes, Bytes) {
+        const NAME: &[u8] = b" version=\"";
+        let (head, rest) = self.octets.split_at_checked(self.gap).unwrap_or_default();
+        ([head, NAME].concat().into(), [b"\"", rest].concat().into())
+    }
+
     /// The document without a version, as publications have it (RFC 5264 section 3.2). Nothing is copied.
     pub fn without_version(&self) -> Bytes {
         self.octets.clone()
