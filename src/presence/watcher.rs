@@ -60,6 +60,7 @@ pub struct Watcher {
     pub(super) protection: Protection,
     pub(super) max_signature_age: Option<Duration>,
     pub(super) read: ReadOptions,
+    pub(super) partial: bool,
     /// Never walked through.
     pub(super) known: HashMap<OwnSubscriptionKey, Known>,
     /// Tells documents that came before by their octets, so that nobody can make two of them alike.
@@ -82,6 +83,7 @@ impl Watcher {
             protection: config.protection,
             max_signature_age: config.max_signature_age,
             read: config.read,
+            partial: config.partial,
             known: HashMap::new(),
             fingerprints: RandomState::new(),
             clock: WallClock::default(),
@@ -131,8 +133,9 @@ impl Watcher {
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
         let guard = self.guard(&order);
         let resume = order.resume.clone();
+        let is_partial = self.is_partial(&order);
         let subscribe = self.choose(&order)?;
-        let known = Known::of(subscribe.resource, guard, resume.as_ref());
+        let known = Known::of(subscribe.resource, guard, resume.as_ref(), is_partial);
         let key = ask(&mut self.subscriber, subscribe)?;
         self.known.insert(key, known);
         Ok(key)

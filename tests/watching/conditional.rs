@@ -60,10 +60,6 @@ impl Phone {
         self.notify(&lost).request().clone()
     }
 
-    fn is_current(&self, key: OwnSubscriptionKey) -> bool {
-        self.watcher.presentity(key).unwrap().is_current
-    }
-
     fn watch_from(&mut self, resume: Resumption) -> (OwnSubscriptionKey, OutgoingRequest) {
         let account = account();
         let mut order = WatchOrder::new(&account, BOB);

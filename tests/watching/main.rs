@@ -21,6 +21,7 @@ mod filters;
 mod life;
 mod notifies;
 mod outdated;
+mod partial;
 mod pressed;
 mod rates;
 mod targets;

@@ -342,7 +342,7 @@ impl Subscriber {
         subscription.first_no = None;
         subscription.accepted_by = None;
         let has_moved = core::mem::take(&mut subscription.has_moved);
-        let news = core::mem::take(&mut subscription.news);
+        let news = subscription.news;
         self.set_alarm(key, None);
         self.grant(dialog, asked);
         if has_moved {

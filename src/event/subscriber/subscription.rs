@@ -291,6 +291,12 @@ impl Subscription {
         }
     }
 
+    /// Whether NOTIFYs may still make dialogs of the SUBSCRIBE that has left.
+    pub(super) fn may_make_dialogs(&self, now: Timestamp) -> bool {
+        let attempt = self.attempt;
+        self.phase == Phase::Trying || attempt.is_some_and(|attempt| now < attempt.until)
+    }
+
     pub(super) fn is_leaving(&self) -> bool {
         matches!(self.wish, Wish::Leave { .. })
     }

@@ -1,6 +1,6 @@
 //! What notifiers are asked for beside the state: rates (RFC 6446) and types of bodies.
 
-use super::subscription::{News, Phase, Subscription};
+use super::subscription::{News, Subscription};
 use super::{OwnSubscriptionKey, SubscribeError, Subscriber};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
@@ -70,7 +70,7 @@ impl Subscriber {
             return;
         };
         // Told when there is a dialog to tell it in.
-        subscription.news.terms = subscription.phase == Phase::Trying;
+        subscription.news.terms = subscription.may_make_dialogs(self.now);
         for dialog_key in self.dialogs_of(key) {
             if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
                 dialog.unconditional = true;
