@@ -635,3 +635,28 @@ fn deep_elements_take_no_square_of_time_or_place() {
         (nested("1"), nested("2"))
     });
 }
+
+// PIDF-51
+#[test]
+fn the_deepest_documents_need_little_stack() {
+    let compared = std::thread::Builder::new()
+        .stack_size(512 * 1024)
+        .spawn(|| {
+            let nested = |text: &str| {
+                let levels = XmlLimits::MAX_DEPTH - 1;
+                format!(
+                    "{}<b/><b>{text}</b>{}",
+                    "<a>".repeat(levels),
+                    "</a>".repeat(levels)
+                )
+            };
+            let (before, after) = (read(&nested("1")), read(&nested("2")));
+            let operations = difference(&before, &after).unwrap();
+            assert_eq!(operations.len(), 1);
+            let mut changed = before.clone();
+            apply(&mut changed, &operations, &mut Steps::default()).unwrap();
+            assert_eq!(changed, after);
+        })
+        .unwrap();
+    compared.join().unwrap();
+}
