@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::package::fit;
+use super::package::read_published;
 use crate::event::{PartialFormat, PublishedBody, Unreadable};
 use crate::pidf::partial::{MEDIA_TYPE, Numbered, PartialError, Reconstruction};
 use crate::pidf::{Presence, ReadOptions};
@@ -41,10 +41,7 @@ pub(super) fn read(
     let written = held.root().map(|root| root.write_as(Layout::Kept));
     let written = written.ok_or_else(|| Unreadable::fault("nothing was taken"))?;
     let written = written.map_err(|error| Unreadable::new(error.to_string()))?;
-    let read = Presence::read_with(&written, &ReadOptions::default());
-    let (mut document, _) = read.map_err(|error| Unreadable::new(error.to_string()))?;
-    document.repair();
-    fit(&mut document);
+    let document = read_published(&written, &ReadOptions::default())?;
     Ok(Patched { document, written })
 }
 
