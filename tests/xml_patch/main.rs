@@ -11,12 +11,20 @@
 #[path = "../schemas/mod.rs"]
 mod schemas;
 
+mod adding;
+mod bounds;
+mod error_documents;
+mod namespaces;
 mod published;
+mod removing;
+mod replacing;
+mod selectors;
+mod writing;
 
 use presentity::xml::patch::{
     Operation, PatchError, PatchErrorKind, Steps, apply, read_operations,
 };
-use presentity::xml::{Element, Layout, XmlLimits};
+use presentity::xml::{Element, Layout, NodeRef, XmlLimits};
 
 /// A document with everything that is in it.
 fn whole(document: &str) -> Element {
@@ -29,6 +37,25 @@ fn text_of(root: &Element) -> String {
     let octets = root.write_as(Layout::Kept).unwrap();
     let text = core::str::from_utf8(&octets).unwrap();
     text.split_once('\n').unwrap().1.to_owned()
+}
+
+/// All that is in it, with expanded names.
+fn shape_of(root: &Element) -> String {
+    let mut shape = format!("<{}", root.name());
+    let mut attributes: Vec<String> = root
+        .attributes
+        .iter()
+        .map(|it| format!(" {}={:?}", it.name, it.value))
+        .collect();
+    attributes.sort();
+    shape.extend(attributes);
+    for node in root.children() {
+        match node {
+            NodeRef::Element(element) => shape.push_str(&shape_of(element)),
+            other => shape.push_str(&format!("{other:?}")),
+        }
+    }
+    shape + ">"
 }
 
 /// The operations between the tags of a patch document without namespace.

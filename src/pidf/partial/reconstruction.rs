@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::document::PartialDocument;
 use super::error::PartialError;
 use crate::pidf::{Presence, ReadOptions};
-use crate::xml::namespace::{DATA_MODEL, PIDF};
+use crate::xml::namespace::{DATA_MODEL, PIDF, PIDF_DIFF};
 use crate::xml::patch::{Operation, Steps, apply_with_ids};
 use crate::xml::{Attribute, Element, XmlLimits, excerpt, trim};
 
@@ -214,7 +214,10 @@ fn as_presence(mut root: Element) -> Element {
     presence.attributes = core::mem::take(&mut root.attributes);
     presence.attributes.remove("", "version");
     for (prefix, namespace) in root.declarations() {
-        presence.declare(prefix, namespace);
+        // Only its own name needed that.
+        if namespace != PIDF_DIFF {
+            presence.declare(prefix, namespace);
+        }
     }
     core::mem::swap(presence.children_mut(), root.children_mut());
     presence

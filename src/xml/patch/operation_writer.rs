@@ -12,7 +12,8 @@ use crate::xml::{Element, Node};
 ///
 /// Elements without prefix in selectors are in the default namespace of the document: the one that
 /// `root` declares for the empty prefix, or else its own. Declare the one that most selectors name, before
-/// this, to have them short. Where selectors name elements in no namespace, there will be no default one.
+/// this, to have them short. Where selectors name elements in no namespace, or the root is in none, there
+/// will be no default one.
 ///
 /// Write the document with [`Layout::Kept`](crate::xml::Layout::Kept): white space that is added has a
 /// meaning, and other layouts may leave it out.
@@ -44,7 +45,7 @@ pub fn write_operations(
 ) -> Result<(), PatchWriteError> {
     let declared = root.declarations().find(|(prefix, _)| prefix.is_empty());
     let default = match declared {
-        _ if needs_no_default(operations) => "",
+        _ if root.namespace().is_empty() || needs_no_default(operations) => "",
         Some((_, namespace)) => namespace,
         None => root.namespace(),
     };
