@@ -131,7 +131,7 @@ impl Watcher {
         let is_strict = known.guard.is_strict();
         let fingerprint = self.fingerprints.hash_one((&body.bytes[..], &body.charset));
         let is_repeated = known.document.is_some() && known.fingerprint == Some(fingerprint);
-        if is_repeated && !is_partial && !is_strict {
+        if is_repeated && !is_strict {
             known.notifier = notifier;
             self.has_state(key, notifier, entity_tag);
             self.still(key, was_current);

@@ -195,6 +195,31 @@ fn who_was_refused_for_a_filter_asks_again_with_another() {
     assert_eq!(phone.phase(key), OwnSubscriptionPhase::Refused);
 }
 
+// PA-71
+#[test]
+fn what_came_through_another_filter_is_not_held() {
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch_through("a");
+    let mut notifier = Notifier::of(&subscribe, "pa1");
+    phone.accept(&subscribe, "pa1", 3600);
+    let all = notifier.tell("active;expires=3600", &document("open", "all"));
+    phone.notify(&all.with("SIP-ETag", "t1"));
+    assert!(phone.watcher.resumption(key).is_some());
+    phone.set_filter(key, "b");
+    assert!(phone.watcher.resumption(key).is_none());
+    let change = phone.take().request().clone();
+    assert_eq!(field(&change, "Suppress-If-Match"), None);
+    phone.accept(&change, "pa1", 3600);
+    let taken = phone.notify(
+        &notifier
+            .notify("active;expires=3600")
+            .with("SIP-ETag", "t1"),
+    );
+    assert!(taken.events.is_empty(), "{taken:?}");
+    let refresh = phone.pass_until_something(SECOND * 3600);
+    assert_eq!(field(refresh.request(), "Suppress-If-Match"), None);
+}
+
 #[test]
 fn a_filter_that_cannot_be_sent_changes_nothing() {
     let mut phone = Phone::new();

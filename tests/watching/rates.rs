@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use presentity::event::SubscribeError;
+use presentity::event::{Failure, SubscribeError};
 use presentity::presence::WatchOrder;
 use presentity::sip::{Rate, Rates};
 
@@ -63,6 +63,14 @@ fn what_is_granted_is_what_the_last_notify_says() {
     phone.notify(&notifier.notify("active;expires=3600;max-rate=0.1"));
     phone.notify(&notifier.notify("active;expires=3600"));
     assert_eq!(granted(&phone), None);
+    // Whoever has ended the subscription holds to nothing.
+    phone.notify(&notifier.notify("active;expires=3600;max-rate=0.1"));
+    let mut lost = Phone::new();
+    let (key, mut other) = lost.watching();
+    lost.notify(&other.notify("active;expires=3600;max-rate=0.1"));
+    lost.notify(&other.notify("terminated;reason=rejected"));
+    let info = lost.watcher.presentity(key).unwrap();
+    assert_eq!(info.subscription.rates, None);
     // The same again is no news.
     phone.watcher.set_rates(phone.now, key, wanted).unwrap();
     assert!(phone.take().nothing());
@@ -94,6 +102,28 @@ fn rates_that_come_while_a_subscribe_is_under_way_follow_it() {
     let taken = phone.accept(&first, "pa1", 3600);
     let event = Some("presence;max-rate=1;min-rate=0.1");
     assert_eq!(field(taken.request(), "Event"), event);
+}
+
+// PA-70, PA-71
+#[test]
+fn what_is_granted_is_told_though_the_state_is_held() {
+    let mut phone = Phone::new();
+    let (key, mut notifier) = phone.watching();
+    let named = notifier.tell("active;expires=3600", &document("open", "here"));
+    phone.notify(&named.with("SIP-ETag", "t1"));
+    assert!(phone.watcher.resumption(key).is_some());
+    let wanted = Rates::at_most(rate("0.5"));
+    phone.watcher.set_rates(phone.now, key, wanted).unwrap();
+    let refresh = phone.take().request().clone();
+    assert_eq!(field(&refresh, "Suppress-If-Match"), None);
+    // Nor is it forgotten when that has failed.
+    phone.fail(&refresh, Failure::Timeout);
+    let again = phone.pass_until_something(SECOND * 60).request().clone();
+    assert_eq!(field(&again, "Suppress-If-Match"), None);
+    phone.accept(&again, "pa1", 3600);
+    phone.notify(&notifier.notify("active;expires=3600;max-rate=0.5"));
+    let refresh = phone.pass_until_something(SECOND * 3600);
+    assert_eq!(field(refresh.request(), "Suppress-If-Match"), Some("t1"));
 }
 
 // PA-70
