@@ -21,7 +21,7 @@ pub(super) struct Terms {
     pub(super) filter: Option<Filter>,
     /// Partial documents that have left, and the number of the last.
     pub(super) number: u32,
-    /// The fingerprint of the document that the variant remembers for it; 0 is none.
+    /// The fingerprint of the document that the variant remembers for it, told by the last number; 0 is none.
     pub(super) held: u64,
     /// The same of the document before it was narrowed, where changes are told by triggers.
     pub(super) seen: u64,
@@ -268,11 +268,16 @@ impl<P: Package> Server<P> {
             false => terms.held,
         };
         let mut held = document.fingerprint;
+        let mut is_told = true;
         match terms.condition.filter(|_| tells) {
             Some(condition) if condition.holds_for(document.fingerprint) => {
                 document.content = self.without_body(document.fingerprint);
-                if condition == Condition::Always {
+                if before != document.fingerprint {
+                    // It has come by another way than the numbers.
                     held = 0;
+                }
+                if condition == Condition::Always {
+                    (held, is_told) = (0, false);
                     document.fingerprint = 0;
                 }
             }
@@ -293,12 +298,13 @@ impl<P: Package> Server<P> {
             }
         }
         if is_last {
-            held = 0;
+            (held, is_told) = (0, false);
         } else {
             self.set_pace_timer(key);
         }
         if tells {
             self.hold_document(key, held);
+            self.hold_seen(key, is_told);
         }
     }
 
