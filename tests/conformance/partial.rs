@@ -1,7 +1,7 @@
 //! Watchers that are told what has changed (RFC 5263), and what they make of it.
 
 use presentity::event::{
-    Decision, EndReason, Failure, NeedCredentials, Output, Protection, ProtectionKind, Reason,
+    Decision, Failure, NeedCredentials, Output, Protection, ProtectionKind, Reason,
 };
 use presentity::mime::{Enveloped, Signature, Signed};
 use presentity::pidf::partial::{PartialDocument, Reconstruction, Taken};
@@ -11,7 +11,7 @@ use presentity::sip::OutgoingRequest;
 use presentity::xml::XmlLimits;
 
 use crate::common::{Message, Outputs, body_of, field, response_field, seeded, state_of};
-use crate::scene::{ANA, BOB, CARLA, Scene, Watch, allowed, end_of, read, viewing};
+use crate::scene::{ANA, BOB, CARLA, Scene, Watch, allowed, forbidden, read, viewing};
 
 const WHOLE: &str = "application/pidf+xml";
 const PARTIAL: &str = "application/pidf-diff+xml";
@@ -338,30 +338,52 @@ fn a_fetch_brings_everything() {
     scene.close();
 }
 
-// PA-72: the last words of a subscription.
+// PA-72: an end that the watcher has not asked for tells no state, and has no number.
 #[test]
-fn the_last_notify_goes_on_from_what_was_told() {
+fn the_end_has_no_number() {
+    type Ending = fn(&mut Scene) -> Outputs;
+    let ends: [Ending; 3] = [
+        |scene| scene.terminate(Reason::Deactivated),
+        |scene| scene.pass(601.0),
+        |scene| scene.decide(forbidden()),
+    ];
+    for end in ends {
+        let mut scene = Scene::new();
+        scene.set_rooms("zero");
+        let (_, mut copy) = scene.watch_changes(ANA);
+        copy.take(&scene.told_rooms("one"));
+        let outputs = end(&mut scene);
+        assert!(state_of(outputs.notify()).starts_with("terminated"));
+        assert_eq!(body_of(outputs.notify()), "");
+        assert_eq!(field(outputs.notify(), "Content-Type"), None);
+        scene.answer_all(&outputs);
+        // The next subscription has a count of its own.
+        scene.watch_changes(ANA);
+        scene.close();
+    }
+}
+
+// PA-72: one that is challenged is repeated as it was.
+#[test]
+fn a_last_notify_that_is_challenged_is_repeated_with_its_number() {
     let mut scene = Scene::new();
     scene.set_rooms("zero");
-    let (_, mut copy) = scene.watch_changes(ANA);
+    let (mut watch, mut copy) = scene.watch_changes(ANA);
     copy.take(&scene.told_rooms("one"));
-    let outputs = scene.terminate(Reason::Deactivated);
+    let outputs = scene.send(&watch.unsubscribe());
+    let challenged = outputs.notify().clone();
+    assert_eq!(told(&challenged), ("full", 3));
+    scene.set_rooms("two");
+    let challenge = ("WWW-Authenticate", "Digest realm=\"a\", nonce=\"b\"");
+    let outputs = scene.answer_with(&challenged, 401, &[challenge]);
+    let (now, transaction) = (scene.now, need(&outputs).transaction());
+    assert!(scene.role.provide_credentials(now, transaction, "Digest c"));
+    let outputs = scene.drain();
+    assert_eq!(told(outputs.notify()), ("full", 3));
     copy.take(outputs.notify());
     copy.is(&rooms("one"));
     scene.answer_all(&outputs);
-    // One that runs out.
-    let (_, mut copy) = scene.watch_changes(ANA);
-    let outputs = scene.pass(601.0);
-    assert_eq!(end_of(&outputs), EndReason::Expired);
-    copy.take(outputs.notify());
-    copy.is(&rooms("one"));
-    scene.answer_all(&outputs);
-    // One that is turned away is told nothing.
-    let (_, _) = scene.watch_changes(ANA);
-    let outputs = scene.decide(crate::scene::forbidden());
-    assert_eq!(body_of(outputs.notify()), "");
-    scene.answer_all(&outputs);
-    scene.empty();
+    scene.close();
 }
 
 // PA-72: the number goes on, and the first one is full again.
