@@ -10,7 +10,7 @@ use presentity::presence::{BlockedDocument, UnknownDocument};
 use presentity::sip::OutgoingRequest;
 
 use crate::common::{Message, Outputs, body_of, field, response_field, seeded, state_of};
-use crate::scene::{ANA, BOB, CARLA, Scene, Watch, read, viewing};
+use crate::scene::{ANA, BOB, CARLA, Scene, Watch, forbidden, read, viewing};
 
 const TYPE: &str = "application/simple-filter+xml";
 const DORA: &str = "sip:dora@example.com";
@@ -292,6 +292,50 @@ fn a_bad_filter_leaves_the_subscription_as_it_was() {
     scene.close();
 }
 
+// PA-14: what the policy says holds, whatever is wrong with the filter.
+#[test]
+fn who_may_not_watch_is_not_told_what_is_wrong_with_a_filter() {
+    let mut scene = Scene::deciding(forbidden());
+    let message = scene.subscribe(ANA, BOB);
+    let outputs = scene.send(&bearing_text(message, "no filter"));
+    assert_eq!(outputs.status(), 403);
+    assert_eq!(response_field(outputs.response(), "Warning"), None);
+    scene.close();
+    let mut scene = Scene::new();
+    scene.set_devices(Basic::Open, "busy");
+    let mut watch = scene.watch_through(Filter::new("1").exclude("//pidf:nothing"));
+    scene.rules().everybody = viewing("notes").into();
+    let outputs = scene.send(&bearing_text(watch.refresh(), "no filter"));
+    assert_eq!(outputs.status(), 488);
+    assert_eq!(
+        read(outputs.notify()),
+        Presence::new(BOB).with_note("in Paris")
+    );
+    scene.answer_all(&outputs);
+    scene.close();
+}
+
+// PA-14: in the type of before RFC 3863 as well, and where a signature would be passed on, but there is none.
+#[test]
+fn a_part_is_of_the_type_that_is_asked_for() {
+    let mut scene = Scene::new();
+    scene.set_devices(Basic::Open, "busy");
+    let message = scene
+        .subscribe(ANA, BOB)
+        .with("Accept", "application/cpim-pidf+xml");
+    let watch = scene.watch_by(bearing(message, &of_presence(statuses())));
+    let content_type = field(&watch.notify, "Content-Type");
+    assert_eq!(content_type, Some("application/cpim-pidf+xml"));
+    assert_eq!(read(&watch.notify), statuses_of(Basic::Open));
+    scene.rules().protection = Protection::AsPublished;
+    let message = scene
+        .subscribe(CARLA, BOB)
+        .with("Accept", "application/pidf+xml, multipart/signed");
+    let watch = scene.watch_by(bearing(message, &of_presence(statuses())));
+    assert_eq!(read(&watch.notify), statuses_of(Basic::Open));
+    scene.close();
+}
+
 // PA-14
 #[test]
 fn a_filter_that_is_too_large_is_refused() {
@@ -398,7 +442,7 @@ fn without_a_filter_everything_is_shown() {
 // PA-14
 #[test]
 fn a_filter_is_for_the_presentity_that_it_names() {
-    let cases: [(fn(Filter) -> Filter, bool); 15] = [
+    let cases: [(fn(Filter) -> Filter, bool); 16] = [
         (|filter| filter, true),
         (|filter| filter.for_uri("sip:bob@example.com"), true),
         (|filter| filter.for_uri("sip:bob@EXAMPLE.com"), true),
@@ -415,6 +459,7 @@ fn a_filter_is_for_the_presentity_that_it_names() {
         (|filter| filter.for_uri("no URI"), false),
         (|filter| filter.for_domain("example.com"), true),
         (|filter| filter.for_domain("Example.COM"), true),
+        (|filter| filter.for_domain("example.com."), true),
         (|filter| filter.for_domain("example.org"), false),
         (|filter| filter.for_domain("com"), false),
     ];
