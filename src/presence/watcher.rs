@@ -28,6 +28,12 @@ use crate::sip::{Reason, RequestRef, ResponseRef};
 /// alive and made anew by the rules of RFC 6665, and its document, the one of the newest NOTIFY that had
 /// one. Before the first nothing is known, which is not the same as closed.
 ///
+/// What is known is not asked for again: a notifier that names its documents by entity-tags (RFC 5839)
+/// sends them only when they have changed, over losses of a subscription and, with what
+/// [`resumption`](Self::resumption) gives, over those of the program. It can be asked to send changes
+/// alone ([`WatchOrder::partial`]), no more often than that ([`WatchOrder::rates`]), and nothing for a while
+/// ([`set_quiet`](Self::set_quiet)).
+///
 /// What a NOTIFY brings is taken when [`poll_output`](Self::poll_output) comes to it.
 ///
 /// ```
