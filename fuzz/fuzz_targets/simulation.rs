@@ -36,6 +36,10 @@ mod publisher;
 mod record;
 #[path = "../../tests/simulation/tally.rs"]
 mod tally;
+#[path = "../../tests/simulation/telling.rs"]
+mod telling;
+#[path = "../../tests/simulation/terms.rs"]
+mod terms;
 #[path = "../../tests/simulation/verdict.rs"]
 mod verdict;
 #[path = "../../tests/simulation/watcher.rs"]

@@ -288,6 +288,7 @@ impl World {
                 published += 1;
                 let state = &mut states[device.habits.publishes_for];
                 state.publications.push(Publication {
+                    id: device.address as u64,
                     by: 0,
                     tag: None,
                     mark: publication.mark,

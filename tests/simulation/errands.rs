@@ -132,8 +132,12 @@ impl Host {
         let given = self
             .agent
             .provide_credentials(now, transaction, "Digest agent");
-        assert_eq!(given, self.ledger.awaits_credentials(open));
-        if given {
+        let awaited = self.ledger.awaits_credentials(open);
+        let gone = self.ledger.is_gone(open);
+        assert_eq!(given, awaited && !gone);
+        if awaited && gone {
+            self.ledger.closed(self.reached, open);
+        } else if given {
             self.course.credentials += 1;
             self.ledger.provided(self.reached, open);
         }

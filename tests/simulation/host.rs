@@ -21,6 +21,7 @@ use crate::ledger::{Ledger, Notify, Outcome};
 use crate::manners::Manners;
 use crate::model::{self, Rules};
 use crate::network::{Network, SECOND};
+use crate::terms::{AskedTerms, Condition, Filter, PIDF_DIFF, Pace};
 use crate::verdict::{Asked, Done, Verdict};
 
 const CONTACT: &str = "sip:agent@h0.example.net";
@@ -285,6 +286,7 @@ impl Host {
             // Nobody gets more.
             expires: number(headers, "Expires").expect("a number").min(3600),
             flow: self.manners.flows.then(|| network.path(from)),
+            terms: terms_of(&method, &request),
         };
         let target = String::from_utf8(request.uri.to_bytes().to_vec()).expect("text");
         let view = RequestRef::new(&method, &target, fields(headers), request.body());
@@ -325,6 +327,7 @@ impl Host {
             (taken, agent.occupancy().jobs)
         };
         let (taken, jobs) = count(&self.agent);
+        let held = self.agent.occupancy().subscriptions;
         let outputs = self.agent.occupancy().outputs;
         let handed = ServerTransaction(transaction);
         if let Err(backlog) = self.agent.handle_request(now, handed, view, &context) {
@@ -342,6 +345,7 @@ impl Host {
         let done = Done {
             taken: count(&self.agent).0 > taken,
             deferred: count(&self.agent).1 > jobs,
+            removed: self.agent.occupancy().subscriptions < held,
         };
         let now = self.reached;
         let verdict = if view.method() == "SUBSCRIBE" {
@@ -384,6 +388,7 @@ impl Host {
             cseq: 1,
             expires: 3600,
             flow: None,
+            terms: AskedTerms::ORDINARY,
         };
         let body = Bytes::new();
         let view = RequestRef::new("SUBSCRIBE", &uri, headers, &body);
@@ -480,7 +485,7 @@ impl Host {
         assert_eq!(occupancy, expected);
         // Beside these: rounds that are due, and patience that ends on the next tick.
         let least = tally.live + publications + ledger.deferred.len();
-        let timers = least..=least + tally.patient + states.len();
+        let timers = least..=least + tally.patient + tally.paced + states.len();
         assert!(
             timers.contains(&occupancy.timers),
             "{occupancy:?} {timers:?}"
@@ -504,6 +509,9 @@ impl Host {
             assert!(statuses.contains(&status), "{status}: {pending:#?}");
         }
         *self.answers.entry(status).or_default() += 1;
+        if let Some(id) = pending.verdict.conditional {
+            self.ledger.answered(id, status == 204);
+        }
         if let Some(id) = pending.verdict.makes {
             self.ledger.begun(id, response.to_tag().expect("a tag"));
         }
@@ -541,6 +549,8 @@ impl Host {
             cseq: cseq.expect("a number"),
             state: value("Subscription-State"),
             with_credentials: common::field(request, "Authorization").is_some(),
+            content_type: common::field(request, "Content-Type"),
+            entity_tag: common::field(request, "SIP-ETag"),
             body: request.body(),
         };
         let (id, open) = self.ledger.notify(self.reached, &notify);
@@ -616,5 +626,21 @@ impl Host {
             counters.subscriptions_ended()
         );
         assert_eq!(counters.notifies_sent(), self.ledger.notifies);
+    }
+}
+
+/// What a SUBSCRIBE asks for beyond the ordinary.
+fn terms_of(method: &str, request: &Request) -> AskedTerms {
+    if method != "SUBSCRIBE" {
+        return AskedTerms::ORDINARY;
+    }
+    let headers = &request.headers;
+    let accept = field(headers, "Accept").expect("types");
+    let body = request.body();
+    AskedTerms {
+        partial: accept.contains(PIDF_DIFF),
+        filter: (!body.is_empty()).then(|| Filter::of_body(body)),
+        pace: Pace::of_event(field(headers, "Event").expect("a package")),
+        suppress: field(headers, "Suppress-If-Match").map(Condition::of_field),
     }
 }

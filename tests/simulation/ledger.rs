@@ -13,6 +13,7 @@ use crate::model::{Rule, Rules, Shown, State};
 use crate::network::SECOND;
 use crate::record::Record;
 use crate::tally::Tally;
+use crate::terms::Filter;
 use crate::verdict::Deferred;
 
 pub const INTERVAL: u64 = 5 * SECOND;
@@ -30,6 +31,8 @@ pub struct Notify<'a> {
     pub cseq: u32,
     pub state: &'a str,
     pub with_credentials: bool,
+    pub content_type: Option<&'a str>,
+    pub entity_tag: Option<&'a str>,
     pub body: &'a Bytes,
 }
 
@@ -44,6 +47,13 @@ pub enum Outcome {
     Unsent,
     /// The host never said.
     Forgotten,
+}
+
+/// Partial documents that were told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Partial {
+    pub full: u64,
+    pub changes: u64,
 }
 
 #[derive(Debug)]
@@ -76,8 +86,16 @@ pub struct Ledger {
     pub refused: BTreeMap<usize, u64>,
     /// Publications that wait for the application, by their server transaction.
     pub deferred: BTreeMap<u64, Deferred>,
-    /// Documents that were read before, by presentity, rule and whether they name it by pres.
-    read: BTreeMap<(usize, Rule, bool), (u64, Bytes)>,
+    /// Documents that were read before, by presentity, rule, filter, and whether they name it by pres.
+    pub read: BTreeMap<(usize, Rule, Filter, bool), (u64, Bytes)>,
+    /// What the document of an entity-tag shows.
+    pub tags: HashMap<String, Shown>,
+    pub partial: Partial,
+    /// SUBSCRIBEs that brought nothing.
+    pub spared: u64,
+    /// NOTIFYs without the document that the watcher said to have, and such as said the same again.
+    pub suppressed: u64,
+    pub repeated: u64,
     /// NOTIFYs that are open, in the order they left.
     opens: BTreeMap<u64, Open>,
     next_open: u64,
@@ -116,6 +134,11 @@ impl Ledger {
             refused: BTreeMap::new(),
             deferred: BTreeMap::new(),
             read: BTreeMap::new(),
+            tags: HashMap::new(),
+            partial: Partial::default(),
+            spared: 0,
+            suppressed: 0,
+            repeated: 0,
             opens: BTreeMap::new(),
             next_open: 0,
             asking: BTreeSet::new(),
@@ -317,7 +340,7 @@ impl Ledger {
             assert_eq!(record.ended, Some(reason), "{record:#?}");
             assert!(!record.end_told);
             record.end_told = true;
-            record.gone
+            record.gone && record.open.is_none()
         });
         if gone {
             self.forget(id);
@@ -345,7 +368,8 @@ impl Ledger {
                 record.live && now < record.expires_at,
                 "not live: {notify:?} to {record:#?}"
             );
-            assert_eq!(expires, ((record.expires_at - now) / SECOND).to_string());
+            let left = (record.expires_at - now) / SECOND;
+            assert_eq!(expires, format!("{left}{}", record.pace.text), "{record:#?}");
             let pending = notify.state.starts_with("pending");
             assert_eq!(
                 pending,
@@ -368,28 +392,17 @@ impl Ledger {
             record.last_word = Some(notify.body.clone());
             record.ends_with_state()
         };
-        assert_eq!(
-            with_state,
-            !notify.body.is_empty(),
-            "{notify:?} to {record:#?}"
-        );
-        let mut shown = None;
+        let mut told = None;
         if let Some(said) = now_or_then {
             assert_eq!(said, notify.body, "not the same again: {record:#?}");
         } else if with_state {
-            shown = Some(self.read(now, notify, &record));
+            told = self.told(now, notify, &mut record);
+        } else {
+            assert!(notify.body.is_empty(), "{notify:?} to {record:#?}");
         }
         if !record.owed {
             self.changes += 1;
-            let since = record.last_change.map(|last| now - last);
-            assert!(
-                since.is_none_or(|it| it >= INTERVAL),
-                "too fast: {notify:?} to {record:#?}"
-            );
-            assert!(
-                shown.is_none() || shown != record.taken,
-                "nothing new: {notify:?} to {record:#?}"
-            );
+            self.check_reason(now, notify, &record, told.as_ref());
             record.last_change = Some(now);
         }
         if !record.repeats {
@@ -403,36 +416,13 @@ impl Ledger {
         record.spoken = false;
         record.excused = false;
         record.held_until = None;
-        record.on_its_way = shown;
+        record.on_its_way = told;
+        record.claims_open = false;
+        record.last_sent = Some(now);
         self.tally.enter(&record);
         self.records.insert(id, record);
         self.touched.push(id);
         (id, self.next_open)
-    }
-
-    /// What a NOTIFY shows, which must be the newest state, unless nobody can say what that is.
-    fn read(&mut self, now: u64, notify: &Notify<'_>, record: &Record) -> Shown {
-        let state = &self.states[record.presentity];
-        let expected = state.shown(record.rule, self.rules.brief(record.presentity));
-        let by_pres = record.entity.starts_with("pres:");
-        let name = (record.presentity, record.rule, by_pres);
-        let known = self.read.get(&name).is_some_and(|(version, body)| {
-            *version == state.version && body.as_ptr() == notify.body.as_ptr()
-        });
-        if known {
-            return expected;
-        }
-        let read = Shown::read(notify.body, &record.entity);
-        if state.is_unsure(now) {
-            // Then it is what the watcher has, be it the newest or not.
-            return read;
-        }
-        assert_eq!(
-            read, expected,
-            "not the newest state: {notify:?} to {record:#?}"
-        );
-        self.read.insert(name, (state.version, notify.body.clone()));
-        read
     }
 
     // ---- what becomes of a NOTIFY -----------------------------------------------------------
@@ -440,7 +430,10 @@ impl Ledger {
     /// Whether an open one could be asked about for credentials.
     pub fn may_be_challenged(&self, open: u64) -> bool {
         let id = self.opens.get(&open).map(|open| open.id);
-        id.is_some_and(|id| self.records[&id].attempts < ATTEMPTS)
+        id.is_some_and(|id| {
+            let record = &self.records[&id];
+            record.attempts < ATTEMPTS && !record.gone
+        })
     }
 
     /// The host is asked for credentials.
@@ -452,6 +445,19 @@ impl Ledger {
     pub fn awaits_credentials(&self, open: u64) -> bool {
         let id = self.opens.get(&open).map(|open| open.id);
         id.is_some_and(|id| self.records[&id].challenged)
+    }
+
+    /// Whether its subscription is gone, so that nobody is left to give credentials for.
+    pub fn is_gone(&self, open: u64) -> bool {
+        let id = self.opens.get(&open).map(|open| open.id);
+        id.is_some_and(|id| self.records[&id].gone)
+    }
+
+    /// One is not waited for any more.
+    pub fn closed(&mut self, now: u64, open: u64) {
+        let Open { id, .. } = self.opens.remove(&open).expect("it is open");
+        self.change(id, |record| record.challenged = false);
+        self.settle(now, id, Outcome::Unsent);
     }
 
     pub fn provided(&mut self, now: u64, open: u64) {
@@ -514,11 +520,15 @@ impl Ledger {
     }
 
     fn settle(&mut self, now: u64, id: u64, outcome: Outcome) {
-        let farewell = self.change(id, |record| {
+        let (farewell, gone) = self.change(id, |record| {
             record.open = None;
             record.settled_at = now;
-            record.farewell
+            (record.farewell, record.gone && record.end_told)
         });
+        if gone {
+            self.forget(id);
+            return;
+        }
         if farewell {
             let record = &self.records[&id];
             // A place that it had in the queue may bring out the word to the watcher first.
@@ -531,9 +541,11 @@ impl Ledger {
         }
         let over = self.change(id, |record| {
             record.taken = None;
+            record.excused = core::mem::take(&mut record.claims_open);
             let unless_spoken = |reason| (!record.spoken).then_some(reason);
             let reason = match outcome {
                 Outcome::Answered(200..300, _) => {
+                    record.excused = false;
                     record.taken = record.on_its_way.take();
                     None
                 }
@@ -633,7 +645,8 @@ impl Ledger {
             !late || !lateness.is_late(now, record.expires_at),
             "outlived: {record:#?}"
         );
-        let waits = record.open.is_some() || late || record.held_until.is_some();
+        let is_open = record.open.is_some() || record.unanswered;
+        let waits = is_open || late || record.held_until.is_some();
         if record.owed && !waits && self.tally.open >= self.window {
             // Its turn comes when others have been answered.
             self.look_again(id, Some(now));
@@ -646,20 +659,27 @@ impl Ledger {
         let state = &self.states[record.presentity];
         let excused = record.excused && state.changed_at <= record.settled_at;
         let mut up_to_date_at = None;
-        if record.live && !waits && !excused && !state.is_unsure(now) {
+        let may_be_told = record.live && !waits && !self.is_spared_for_now(record, state);
+        if may_be_told && !excused && !state.is_unsure(now) {
             let since = state
                 .changed_at
                 .max(record.changed_at)
                 .max(record.settled_at);
-            if lateness.is_late(now, since + INTERVAL) {
-                let expected = state.shown(record.rule, self.rules.brief(record.presentity));
-                assert_eq!(record.taken, Some(expected), "behind: {record:#?}");
+            let paced = record.pace.shortest.zip(record.last_sent);
+            let paced = paced.map_or(0, |(shortest, last)| last + shortest);
+            let due = (since + INTERVAL).max(paced);
+            if lateness.is_late(now, due) {
+                assert!(self.is_up_to_date(record, state), "behind: {record:#?}");
             } else {
-                up_to_date_at = Some(since + INTERVAL);
+                up_to_date_at = Some(due);
             }
         }
+        let repeat_at = self.repeat_at(record).filter(|_| may_be_told);
+        if let Some(at) = repeat_at {
+            assert!(!lateness.is_late(now, at), "not told again: {record:#?}");
+        }
         let ends_at = record.live.then_some(record.expires_at);
-        let times = [ends_at, record.held_until, up_to_date_at];
+        let times = [ends_at, record.held_until, up_to_date_at, repeat_at];
         self.look_again(id, times.into_iter().flatten().min());
     }
 

@@ -4,13 +4,15 @@ use crate::from_environment;
 use crate::manners::Manners;
 use crate::network::{MILLI, SECOND, Weather};
 use crate::plan::{self, Ending, OPERATION, Setting};
+use crate::terms::Extensions;
 use crate::world::{Size, World};
 
-fn setting(weather: Weather, manners: Manners) -> Setting {
+fn setting(weather: Weather, manners: Manners, extensions: Extensions) -> Setting {
     Setting {
         weather,
         manners,
         streams: true,
+        extensions,
         network_seed: 36,
         ending: Ending::Farewell,
     }
@@ -31,7 +33,8 @@ fn nothing_goes_wrong(watchers: usize, changes: u64) {
         publishers: 4,
         presentities: 3,
     };
-    let mut world = World::new(&setting(Weather::CLEAR, Manners::default()), size);
+    let setting = setting(Weather::CLEAR, Manners::default(), Extensions::default());
+    let mut world = World::new(&setting, size);
     for watcher in &mut world.watchers {
         watcher.watch(0);
         watcher.expires = 3600;
@@ -77,7 +80,7 @@ fn a_million_notifies_leave_no_trace() {
 
 /// Operations of all kinds, until so much time has passed.
 fn coming_and_going(size: Size, hours: u64, manners: Manners, pace: u64) {
-    let mut world = World::new(&setting(ROUGH, manners), size);
+    let mut world = World::new(&setting(ROUGH, manners, Extensions::ALL), size);
     let begin = world.network.now;
     let end = begin + hours * 3_600 * SECOND;
     let vast = world.is_vast();

@@ -30,6 +30,8 @@ mod plan;
 mod publisher;
 mod record;
 mod tally;
+mod telling;
+mod terms;
 mod verdict;
 mod watcher;
 mod world;
@@ -86,6 +88,9 @@ fn everybody_comes_to_hold_the_newest_state_and_nothing_is_left() {
     ] {
         assert!(all.ends.contains_key(reason), "{all:?}");
     }
+    let told = all.changes_taken.min(all.spared).min(all.suppressed);
+    let told = told.min(all.repeated).min(all.told_changes);
+    assert!(told > count, "{all:?}");
     let host = &all.host;
     let jobs = host.jobs_done.min(host.jobs_over);
     assert!(

@@ -157,39 +157,79 @@ impl Policy for Rules {
     }
 }
 
+/// The parts of a document: the ids of their tuples, and what their notes say of them.
+const PARTS: [(&str, &str); 2] = [("desk", "public"), ("home", "private")];
+
+/// The basic status that a part has in the document of a mark.
+fn basic(mark: u64, kind: &str) -> &'static str {
+    let is_closed = if kind == "public" {
+        mark.is_multiple_of(3)
+    } else {
+        mark.is_multiple_of(2)
+    };
+    if is_closed { "closed" } else { "open" }
+}
+
 /// A document with a mark in each of its parts. Ids are the same in all, so that they clash.
 pub fn document(presentity: usize, mark: u64) -> String {
     let name = name(presentity);
-    let tuple = |id: &str, kind: &str| {
+    let tuples = PARTS.map(|(id, kind)| {
+        let basic = basic(mark, kind);
         format!(
-            "<tuple id=\"{id}\"><status><basic>open</basic></status>\
+            "<tuple id=\"{id}\"><status><basic>{basic}</basic></status>\
              <note>{mark} {kind}</note></tuple>"
         )
-    };
+    });
     format!(
-        "<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:{name}\">{}{}</presence>",
-        tuple("desk", "public"),
-        tuple("home", "private"),
+        "<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:{name}\">{}</presence>",
+        tuples.concat(),
     )
 }
 
-/// The mark of such a document.
+/// What has changed from the document of one mark to that of another (RFC 5262).
+#[allow(dead_code, reason = "only the watchers of the test simulation are sent it")]
+pub fn difference(presentity: usize, before: u64, mark: u64) -> String {
+    let name = name(presentity);
+    let mut changes = String::new();
+    for (id, kind) in PARTS {
+        let tuple = format!("presence/tuple[@id='{id}']");
+        let text = format!("{mark} {kind}");
+        changes.push_str(&format!(
+            "<d:replace sel=\"{tuple}/note/text()\">{text}</d:replace>"
+        ));
+        let basic_now = basic(mark, kind);
+        if basic_now != basic(before, kind) {
+            changes.push_str(&format!(
+                "<d:replace sel=\"{tuple}/status/basic/text()\">{basic_now}</d:replace>"
+            ));
+        }
+    }
+    format!(
+        "<d:pidf-diff xmlns=\"urn:ietf:params:xml:ns:pidf\" \
+         xmlns:d=\"urn:ietf:params:xml:ns:pidf-diff\" entity=\"sip:{name}\">{changes}</d:pidf-diff>"
+    )
+}
+
+/// The mark of such a document, or of such changes.
 pub fn mark_of(body: &[u8]) -> u64 {
     let text = str::from_utf8(body).expect("text");
-    let note = text.split_once("<note>").expect("a note").1;
-    let mark = note.split(' ').next().and_then(|it| it.parse().ok());
+    let (before, _) = text.split_once(" public").expect("a note");
+    let mark = before.rsplit('>').next().and_then(|it| it.parse().ok());
     mark.expect("a mark")
 }
 
 /// What a watcher sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
-    /// That it has to wait.
-    Waiting,
-    /// One closed tuple and nothing else.
-    Offline,
-    /// All notes, in order of their text.
-    Notes(Vec<String>),
+    /// There is no document.
+    #[allow(dead_code, reason = "only a filter leaves nothing")]
+    Nothing,
+    Parts {
+        /// The notes that are of no tuple.
+        notes: Vec<String>,
+        /// The basic status and the note of each tuple, in order of their text.
+        tuples: Vec<String>,
+    },
 }
 
 impl Shown {
@@ -201,26 +241,32 @@ impl Shown {
     /// What a document shows; it must be about `entity`.
     pub fn of(document: &Presence, entity: &str) -> Self {
         assert_eq!(document.entity, entity);
-        let closed = |tuple: &Tuple| tuple.status.basic() == Some(Basic::Closed);
-        if document.tuples.iter().any(closed) {
-            assert_eq!((document.tuples.len(), document.notes.len()), (1, 0));
-            return Self::Offline;
+        let tuple = |tuple: &Tuple| {
+            let mut text = match tuple.status.basic() {
+                Some(Basic::Open) => "open".to_owned(),
+                Some(Basic::Closed) => "closed".to_owned(),
+                other => panic!("{other:?}"),
+            };
+            for note in &tuple.notes {
+                text.push(' ');
+                text.push_str(&note.text);
+            }
+            text
+        };
+        let notes = document.notes.iter().map(|note| note.text.clone());
+        let mut tuples: Vec<String> = document.tuples.iter().map(tuple).collect();
+        tuples.sort();
+        Self::Parts {
+            notes: notes.collect(),
+            tuples,
         }
-        if let [note] = document.notes.as_slice() {
-            assert_eq!((document.tuples.len(), note.text.as_str()), (0, WAITING));
-            return Self::Waiting;
-        }
-        assert_eq!(document.notes.len(), 0);
-        let notes = document.tuples.iter().flat_map(|tuple| &tuple.notes);
-        let mut notes: Vec<String> = notes.map(|note| note.text.clone()).collect();
-        notes.sort();
-        assert_eq!(notes.len(), document.tuples.len());
-        Self::Notes(notes)
     }
 }
 
 #[derive(Debug)]
 pub struct Publication {
+    /// The server transaction of the PUBLISH that made it.
+    pub id: u64,
     /// The server transaction of the PUBLISH that made it or changed it last.
     pub by: u64,
     /// Nothing until the response to that has been seen.
@@ -252,22 +298,53 @@ impl State {
 
     /// What a watcher is to see; `brief` is what the brief view shows.
     pub fn shown(&self, rule: Rule, brief: &'static str) -> Shown {
-        let kinds: &[&str] = match rule {
-            Rule::Wait => return Shown::Waiting,
-            Rule::Block => return Shown::Offline,
-            Rule::Allow => &["public", "private"],
-            Rule::Brief => &[brief],
-            Rule::Refuse => panic!("nothing to see"),
+        let parts = |notes: &[&str], tuples: Vec<String>| Shown::Parts {
+            notes: notes.iter().map(|&note| note.to_owned()).collect(),
+            tuples,
         };
-        let mut marks: Vec<u64> = self.publications.iter().map(|it| it.mark).collect();
-        if marks.is_empty() {
-            marks.extend(self.set);
+        match rule {
+            Rule::Wait => return parts(&[WAITING], Vec::new()),
+            Rule::Block => return parts(&[], vec!["closed".to_owned()]),
+            _ => {}
         }
-        let notes = marks
-            .iter()
-            .flat_map(|mark| kinds.iter().map(move |kind| format!("{mark} {kind}")));
-        let mut notes: Vec<String> = notes.collect();
-        notes.sort();
-        Shown::Notes(notes)
+        let kinds = kinds(rule, brief);
+        let tuples = self.marks().flat_map(|(_, mark)| {
+            kinds
+                .iter()
+                .map(move |kind| format!("{} {mark} {kind}", basic(mark, kind)))
+        });
+        let mut tuples: Vec<String> = tuples.collect();
+        tuples.sort();
+        parts(&[], tuples)
+    }
+
+    /// What there is to compose, by who said it.
+    fn marks(&self) -> impl Iterator<Item = (u64, u64)> {
+        let set = self.set.filter(|_| self.publications.is_empty());
+        let publications = self.publications.iter().map(|it| (it.id, it.mark));
+        publications.chain(set.map(|mark| (0, mark)))
+    }
+
+    /// Every basic status that a watcher may see, by who said it.
+    #[allow(dead_code, reason = "only the test simulation has triggers")]
+    pub fn basics(&self, rule: Rule, brief: &'static str) -> Vec<(u64, &'static str)> {
+        if matches!(rule, Rule::Wait | Rule::Block) {
+            return Vec::from_iter((rule == Rule::Block).then_some((0, "closed")));
+        }
+        let of_mark =
+            |(id, mark)| kinds(rule, brief).into_iter().map(move |kind| (id, basic(mark, kind)));
+        let mut basics: Vec<_> = self.marks().flat_map(of_mark).collect();
+        // Of one, its parts keep their order.
+        basics.sort_by_key(|(id, _)| *id);
+        basics
+    }
+}
+
+/// The kinds of notes that a rule shows.
+fn kinds(rule: Rule, brief: &'static str) -> Vec<&'static str> {
+    match rule {
+        Rule::Allow => vec!["public", "private"],
+        Rule::Brief => vec![brief],
+        _ => panic!("nothing to see"),
     }
 }

@@ -7,6 +7,7 @@ use crate::ledger::TICK;
 use crate::manners::{Bounds, Manners};
 use crate::model::Rule;
 use crate::network::{MILLI, SECOND, Weather};
+use crate::terms::Extensions;
 use crate::watcher::Mood;
 
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,7 @@ pub struct Setting {
     pub manners: Manners,
     /// Every second one comes by a connection.
     pub streams: bool,
+    pub extensions: Extensions,
     pub network_seed: u64,
     pub ending: Ending,
 }
@@ -33,6 +35,8 @@ pub enum Ending {
 #[derive(Debug, Clone, Copy)]
 pub enum Act {
     Subscribe,
+    /// The same, and asks for something else from now on.
+    Ask,
     /// Asks for more time at the deadline, this much later.
     Edge(i64),
     Fetch,
@@ -42,8 +46,8 @@ pub enum Act {
     Expires(u32),
     Lapse,
     Vanish,
-    /// Comes back at once under a new Call-ID.
-    Return,
+    /// Comes back at once under a new Call-ID, with what it has or without.
+    Return(bool),
     Mood(Mood),
     Publish,
     Refresh,
@@ -179,6 +183,7 @@ fn setting_of(bytes: [u8; SETTING]) -> Setting {
         weather,
         manners,
         streams: way % 3 == 0,
+        extensions: Extensions::of(usize::from(way / 3)),
         network_seed,
         ending,
     }
@@ -191,6 +196,7 @@ pub fn operation(bytes: &[u8]) -> Operation {
     let at = usize::from(how);
     let tick = TICK as i64;
     let act = match kind % 63 {
+        0..=9 if at % 2 == 0 => Act::Ask,
         0..=9 => Act::Subscribe,
         10 => Act::Edge([-tick, -1, 0, 1, tick][at % 5]),
         11 => Act::Edge([-1, 0][at % 2]),
@@ -199,7 +205,7 @@ pub fn operation(bytes: &[u8]) -> Operation {
         16 => Act::Expires([60, 61, 90, 300, 30][at % 5]),
         17 => Act::Lapse,
         18 => Act::Vanish,
-        19 => Act::Return,
+        19 => Act::Return(at % 3 > 0),
         20 => Act::Mood(Mood::Slow(
             [200 * MILLI, 3 * SECOND, 20 * SECOND, 40 * SECOND][at % 4],
         )),

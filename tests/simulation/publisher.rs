@@ -5,8 +5,9 @@ use sipx_sip::Response;
 use sipx_sip::transaction::{Timer, TransactionKey};
 
 use crate::endpoint::{Endpoint, Incoming, field, number};
-use crate::model::{document, name, user};
+use crate::model::{difference, document, name, user};
 use crate::network::{Network, SECOND, Wake};
+use crate::terms::{PIDF, PIDF_DIFF};
 
 #[derive(Debug)]
 pub struct Publisher {
@@ -31,6 +32,12 @@ pub struct Publisher {
     /// What its credentials are for.
     nonce: Option<u32>,
     pub told_412: u64,
+    /// It tells what has changed, where it can.
+    pub partial: bool,
+    /// The mark that the entity-tag stands for, and the one that is being told.
+    held: u64,
+    telling: u64,
+    pub told_changes: u64,
 }
 
 impl Publisher {
@@ -52,6 +59,10 @@ impl Publisher {
             plan: 0,
             nonce: None,
             told_412: 0,
+            partial: false,
+            held: 0,
+            telling: 0,
+            told_changes: 0,
         }
     }
 
@@ -114,8 +125,16 @@ impl Publisher {
         let mut body = String::new();
         if with_body {
             self.marks += 1;
-            body = document(presentity, address as u64 * 1_000_000 + self.marks);
-            added.push_str("Content-Type: application/pidf+xml\r\n");
+            self.telling = address as u64 * 1_000_000 + self.marks;
+            let is_partial = self.partial && self.tag.is_some();
+            (body, added) = if is_partial {
+                self.told_changes += 1;
+                let body = difference(presentity, self.held, self.telling);
+                (body, format!("{added}Content-Type: {PIDF_DIFF}\r\n"))
+            } else {
+                let body = document(presentity, self.telling);
+                (body, format!("{added}Content-Type: {PIDF}\r\n"))
+            };
         }
         if let Some(nonce) = self.nonce {
             added.push_str(&format!("Authorization: {nonce}\r\n"));
@@ -189,6 +208,9 @@ impl Publisher {
             200 => {
                 let tag = field(&response.headers, "SIP-ETag");
                 self.tag = Some(tag.expect("an entity-tag").to_owned());
+                if self.told_new {
+                    self.held = self.telling;
+                }
                 if !self.wants {
                     self.send(network, false);
                 } else if self.again {

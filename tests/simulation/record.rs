@@ -2,8 +2,31 @@
 
 use bytes::Bytes;
 use presentity::event::{EndReason, Reason, SubscriptionKey};
+use presentity::pidf::partial::Reconstruction;
 
 use crate::model::{Rule, Shown};
+use crate::terms::{Condition, Filter, Pace};
+
+/// What a NOTIFY has told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub shown: Shown,
+    /// Every basic status before a filter was applied, where it is known, by who said it.
+    pub basics: Option<Vec<(u64, &'static str)>>,
+    /// The entity-tag.
+    pub tag: String,
+    /// The version of the presentity's state.
+    pub version: u64,
+}
+
+impl Told {
+    /// What the statuses are, whoever said them.
+    pub fn statuses(basics: &[(u64, &'static str)]) -> Vec<&'static str> {
+        let mut statuses: Vec<_> = basics.iter().map(|(_, basic)| *basic).collect();
+        statuses.sort_unstable();
+        statuses
+    }
+}
 
 #[derive(Debug)]
 pub struct Record {
@@ -50,9 +73,27 @@ pub struct Record {
     pub settled_at: u64,
     /// When the last NOTIFY left that nothing but a change was the reason for.
     pub last_change: Option<u64>,
-    pub on_its_way: Option<Shown>,
-    /// What the watcher said 200 to.
-    pub taken: Option<Shown>,
+    pub on_its_way: Option<Told>,
+    /// What the watcher said 200 to, or that it has.
+    pub taken: Option<Told>,
+    /// It takes partial documents.
+    pub partial: bool,
+    pub filter: Filter,
+    pub pace: Pace,
+    pub condition: Option<Condition>,
+    /// The answer to a SUBSCRIBE will tell whether a NOTIFY is owed.
+    pub unanswered: bool,
+    /// What its watcher is known to have when that is 204; nothing when another one is on its way.
+    pub claim: Option<Told>,
+    /// Its watcher has what is on its way, whatever becomes of that.
+    pub claims_open: bool,
+    /// When the pace was agreed on.
+    pub agreed_at: u64,
+    /// When the last NOTIFY left.
+    pub last_sent: Option<u64>,
+    /// The number of the last partial document, and what they come to.
+    pub number: u32,
+    pub copy: Reconstruction,
     /// The watcher refused the last one and gets the next change.
     pub excused: bool,
     /// When it is to be looked at again.

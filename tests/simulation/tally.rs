@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::Rule;
 use crate::record::Record;
+use crate::terms::Filter;
 
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -13,10 +14,12 @@ pub struct Tally {
     /// Watchers that asked for patience.
     pub patient: usize,
     pub open: usize,
+    /// Those that asked for a pace of their own.
+    pub paced: usize,
     watchers: Counts<usize>,
     flows: Counts<u64>,
     /// Who has been told the end counts no more among those who see something.
-    variants: Counts<(usize, Rule, bool)>,
+    variants: Counts<(usize, Rule, bool, Filter, bool)>,
     presentities: Counts<usize>,
 }
 
@@ -55,9 +58,6 @@ impl Tally {
     }
 
     fn count(&mut self, record: &Record, enters: bool) {
-        if record.gone {
-            return;
-        }
         let change = |count: &mut usize, holds: bool| {
             if holds && enters {
                 *count += 1;
@@ -65,18 +65,25 @@ impl Tally {
                 *count -= 1;
             }
         };
+        // What is on its way to one that has gone is still awaited.
+        change(&mut self.open, record.open.is_some());
+        if record.gone {
+            return;
+        }
+        change(&mut self.paced, record.live && !record.pace.is_none());
         change(&mut self.held, true);
         change(&mut self.live, record.live);
         change(&mut self.patient, record.held_until.is_some());
-        change(&mut self.open, record.open.is_some());
         self.watchers.add(record.watcher, enters);
         if let Some(flow) = record.flow {
             self.flows.add(flow, enters);
         }
         if !record.farewell {
             let by_pres = record.entity.starts_with("pres:");
-            let variant = (record.presentity, record.rule, by_pres);
-            self.variants.add(variant, enters);
+            for (filter, partial) in record.filter.documents(record.partial) {
+                let variant = (record.presentity, record.rule, by_pres, filter, partial);
+                self.variants.add(variant, enters);
+            }
             self.presentities.add(record.presentity, enters);
         }
     }

@@ -1,11 +1,13 @@
 //! What a SUBSCRIBE or a PUBLISH will be answered, and what it does to those that there are.
 
 use presentity::event::{EndReason, JobOutcome};
+use presentity::pidf::partial::Reconstruction;
 
 use crate::ledger::Ledger;
 use crate::model::{Publication, Rule};
 use crate::network::SECOND;
-use crate::record::Record;
+use crate::record::{Record, Told};
+use crate::terms::{AskedTerms, Condition, Filter};
 
 pub const LEAST_EXPIRES: u32 = 60;
 /// So long a request is remembered, to tell merged ones.
@@ -28,6 +30,7 @@ pub struct Asked {
     pub expires: u32,
     /// The connection that it came by.
     pub flow: Option<u64>,
+    pub terms: AskedTerms,
 }
 
 /// What the agent did with it, as far as its counters tell. The rules say whether it should have.
@@ -35,6 +38,8 @@ pub struct Asked {
 pub struct Done {
     pub taken: bool,
     pub deferred: bool,
+    /// A subscription is gone without a word.
+    pub removed: bool,
 }
 
 /// Statuses that may come; none when the application is asked first.
@@ -43,6 +48,8 @@ pub struct Verdict {
     pub statuses: Vec<u16>,
     /// The subscription that it makes.
     pub makes: Option<u64>,
+    /// The subscription that is owed a NOTIFY when the answer is 200.
+    pub conditional: Option<u64>,
 }
 
 impl Verdict {
@@ -50,7 +57,36 @@ impl Verdict {
         Self {
             statuses: vec![status],
             makes: None,
+            conditional: None,
         }
+    }
+}
+
+/// Whether a refresh brings no NOTIFY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spared {
+    No,
+    /// Documents that show the same may differ.
+    Perhaps,
+    Surely,
+}
+
+impl Record {
+    /// What it asks for from now on.
+    fn agree(&mut self, now: u64, terms: &AskedTerms) {
+        let filter: Filter = terms.filter.unwrap_or(self.filter);
+        if (filter, terms.partial) != (self.filter, self.partial) {
+            self.changed_at = now;
+            self.taken = None;
+            self.on_its_way = None;
+        }
+        self.filter = filter;
+        self.partial = terms.partial;
+        if self.pace != terms.pace {
+            self.agreed_at = now;
+        }
+        self.pace = terms.pace;
+        self.condition = terms.suppress.clone();
     }
 }
 
@@ -69,7 +105,7 @@ impl Ledger {
 
     pub fn subscribe(&mut self, now: u64, asked: Asked, done: Done) -> Verdict {
         let verdict = match &asked.tag {
-            Some(tag) => self.refresh(now, tag.clone(), &asked),
+            Some(tag) => self.refresh(now, tag.clone(), &asked, done),
             None => self.subscribe_anew(now, asked, done),
         };
         assert_eq!(verdict.makes.is_some(), done.taken, "{verdict:?}");
@@ -132,6 +168,17 @@ impl Ledger {
             on_its_way: None,
             taken: None,
             excused: false,
+            partial: asked.terms.partial,
+            filter: asked.terms.filter.unwrap_or_default(),
+            pace: asked.terms.pace,
+            condition: asked.terms.suppress,
+            unanswered: false,
+            claim: None,
+            claims_open: false,
+            agreed_at: now,
+            last_sent: None,
+            number: 0,
+            copy: Reconstruction::new(),
             look_at: None,
         };
         let makes = Some(self.enter(record));
@@ -172,7 +219,7 @@ impl Ledger {
             || self.live(Some(watcher), Some(presentity)).len() >= both
     }
 
-    fn refresh(&mut self, now: u64, tag: String, asked: &Asked) -> Verdict {
+    fn refresh(&mut self, now: u64, tag: String, asked: &Asked, done: Done) -> Verdict {
         let rule = self.rules.get(asked.from, asked.presentity);
         let Some(id) = self.by_tag.get(&tag).copied() else {
             return Verdict::of(481);
@@ -193,7 +240,7 @@ impl Ledger {
             }
             return Verdict {
                 statuses,
-                makes: None,
+                ..Verdict::of(481)
             };
         }
         if !asked.known {
@@ -202,6 +249,9 @@ impl Ledger {
         if out_of_order {
             return Verdict::of(500);
         }
+        let spared = self.is_spared(now, id, rule, asked);
+        assert!(!done.removed || spared != Spared::No, "{asked:?}");
+        let claim = self.claim(now, id, asked);
         let status = self.change(id, |record| {
             record.remote_cseq = asked.cseq;
             if 0 < asked.expires && asked.expires < LEAST_EXPIRES {
@@ -217,8 +267,19 @@ impl Ledger {
             }
             record.spoken = true;
             record.flow = asked.flow;
-            if asked.expires == 0 {
+            record.agree(now, &asked.terms);
+            let is_conditional = spared != Spared::No && !done.removed;
+            if done.removed {
+                record.drop(EndReason::Unsubscribed);
+                return 204;
+            } else if asked.expires == 0 {
                 record.end(EndReason::Unsubscribed);
+            } else if is_conditional {
+                let has_it = |told: &Told| record.condition == Some(Condition::Unless(told.tag.clone()));
+                record.claims_open = record.open.is_some() && record.on_its_way.as_ref().is_some_and(has_it);
+                record.claim = claim.filter(|_| record.open.is_none());
+                record.unanswered = true;
+                record.expires_at = now + u64::from(asked.expires) * SECOND;
             } else {
                 record.owed = true;
                 record.held_until = None;
@@ -226,7 +287,81 @@ impl Ledger {
             }
             200
         });
-        Verdict::of(status)
+        if status != 200 || asked.expires == 0 {
+            assert!(asked.expires > 0 || status == 204 || spared != Spared::Surely, "{asked:?}");
+            return Verdict::of(status);
+        }
+        let statuses = match spared {
+            Spared::No => return Verdict::of(200),
+            Spared::Perhaps => vec![200, 204],
+            Spared::Surely => vec![204],
+        };
+        Verdict {
+            statuses,
+            conditional: Some(id),
+            ..Verdict::of(200)
+        }
+    }
+
+    /// Whether a refresh is answered by 204: its watcher is to have what there is to see.
+    fn is_spared(&self, now: u64, id: u64, rule: Rule, asked: &Asked) -> Spared {
+        let record = &self.records[&id];
+        let Some(condition) = &asked.terms.suppress else {
+            return Spared::No;
+        };
+        if record.owed || rule != Rule::Wait && rule != record.rule {
+            return Spared::No;
+        }
+        // What its pace brings about may be owed already.
+        let perhaps_owed = !record.pace.is_none();
+        let Condition::Unless(tag) = condition else {
+            return if perhaps_owed { Spared::Perhaps } else { Spared::Surely };
+        };
+        let Some(shown) = self.tags.get(tag) else {
+            return Spared::No;
+        };
+        let state = &self.states[record.presentity];
+        let filter = asked.terms.filter.unwrap_or(record.filter);
+        let expected = filter.of(state.shown(record.rule, self.rules.brief(record.presentity)));
+        if state.is_unsure(now) {
+            return Spared::Perhaps;
+        }
+        if *shown != expected {
+            return Spared::No;
+        }
+        if record.open.is_some() {
+            return Spared::Perhaps;
+        }
+        match &record.taken {
+            // Something else has reached it since it said so.
+            Some(taken) if taken.tag != *tag => Spared::No,
+            Some(taken)
+                if taken.version == state.version
+                    && filter == record.filter
+                    && asked.terms.partial == record.partial
+                    && !perhaps_owed =>
+            {
+                Spared::Surely
+            }
+            _ => Spared::Perhaps,
+        }
+    }
+
+    /// What its watcher has, if what it says is so.
+    fn claim(&self, now: u64, id: u64, asked: &Asked) -> Option<Told> {
+        let Some(Condition::Unless(tag)) = &asked.terms.suppress else {
+            return None;
+        };
+        let record = &self.records[&id];
+        let state = &self.states[record.presentity];
+        let brief = self.rules.brief(record.presentity);
+        let is_sure = !state.is_unsure(now);
+        Some(Told {
+            shown: self.tags.get(tag)?.clone(),
+            basics: is_sure.then(|| state.basics(record.rule, brief)),
+            tag: tag.clone(),
+            version: state.version,
+        })
     }
 
     fn is_merged(&mut self, now: u64, asked: &Asked) -> bool {
@@ -262,6 +397,7 @@ impl Ledger {
         Verdict {
             statuses: Vec::from_iter(status),
             makes: None,
+            conditional: None,
         }
     }
 
@@ -316,6 +452,7 @@ impl Ledger {
                 return 503;
             }
             let publication = Publication {
+                id: by,
                 by,
                 tag: None,
                 mark: asked.mark.expect("a document"),

@@ -1,12 +1,17 @@
 //! A watcher's user agent: it keeps its dialog as RFC 6665 asks, and has its moods.
 
 use bytes::Bytes;
+use presentity::pidf::partial::{Reconstruction, Taken};
 use sipx_sip::transaction::{Timer, TransactionKey};
 use sipx_sip::{Request, Response};
 
 use crate::endpoint::{Endpoint, Incoming, answer, field, number, tag, uri};
 use crate::model::{name, user};
 use crate::network::{Network, SECOND, Wake};
+use crate::terms::{Extensions, Filter, PIDF, PIDF_DIFF, Pace, Suppress, Terms};
+
+/// Of those beyond, only some have a pace of their own.
+const MANY: usize = 64;
 
 /// How it deals with NOTIFYs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +39,16 @@ struct Dialog {
     fetch: bool,
     /// Its end was asked for.
     leaving: bool,
-    /// The newest document.
+    /// The newest document, and its entity-tag.
     document: Option<Bytes>,
+    entity_tag: Option<String>,
+    /// What partial documents come to.
+    copy: Reconstruction,
+    /// What it wants to be spared, as it said last.
+    condition: Option<String>,
+    /// The filter that is agreed on, and the one that was asked for last.
+    filter: Filter,
+    asked_filter: Filter,
     /// The wake-up that is still meant.
     plan: u64,
 }
@@ -65,6 +78,12 @@ pub struct Watcher {
     calls: u64,
     plans: u64,
     pub fetched: u64,
+    pub terms: Terms,
+    /// What it has from an earlier dialog, and its entity-tag.
+    kept: Option<(Option<Bytes>, String)>,
+    /// What it asked for and got, or was spared.
+    pub spared: u64,
+    pub changes_taken: u64,
 }
 
 impl Watcher {
@@ -89,6 +108,10 @@ impl Watcher {
             calls: 0,
             plans: 0,
             fetched: 0,
+            terms: Terms::ORDINARY,
+            kept: None,
+            spared: 0,
+            changes_taken: 0,
         }
     }
 
@@ -108,6 +131,28 @@ impl Watcher {
         self.dialog.as_ref()?.document.as_ref()
     }
 
+    /// Whether a NOTIFY has told it anything in this dialog, or it brought something along.
+    pub fn knows(&self) -> bool {
+        self.dialog.as_ref().is_some_and(|it| it.entity_tag.is_some())
+    }
+
+    /// It does not forget what it has, though it begins anew.
+    pub fn keep(&mut self) {
+        let dialog = self.dialog.as_ref();
+        self.kept = dialog.and_then(|it| Some((it.document.clone(), it.entity_tag.clone()?)));
+    }
+
+    /// It asks for something else from now on.
+    pub fn ask(&mut self, network: &mut Network, extensions: Extensions) {
+        self.terms = Terms::thrown(&mut network.dice, extensions);
+        if self.address > MANY && !self.address.is_multiple_of(32) {
+            // Else what is told again would be most of what is told.
+            self.terms.pace = Pace::NONE;
+        }
+        let terms = self.terms;
+        network.say(|| format!("{} asks for {terms:?}", self.address));
+    }
+
     pub fn entity(&self) -> &str {
         &self.entity
     }
@@ -125,7 +170,12 @@ impl Watcher {
             self.dialog = None;
         }
         if self.dialog.is_none() {
-            self.dialog = Some(self.call(false));
+            let mut dialog = self.call(false);
+            if let Some((document, tag)) = self.kept.take() {
+                dialog.document = document;
+                dialog.entity_tag = Some(tag);
+            }
+            self.dialog = Some(dialog);
         }
         self.send(network, self.expires);
     }
@@ -153,7 +203,7 @@ impl Watcher {
     }
 
     fn send_fetch(&mut self, network: &mut Network, mut dialog: Dialog) {
-        let text = self.text(network, &dialog, 0);
+        let text = self.text(network, &mut dialog, 0);
         dialog.cseq += 1;
         let call_id = dialog.call_id.clone();
         self.fetches.push(dialog);
@@ -208,11 +258,18 @@ impl Watcher {
             fetch,
             leaving: false,
             document: None,
+            entity_tag: None,
+            copy: Reconstruction::new(),
+            condition: None,
+            filter: Filter::None,
+            asked_filter: Filter::None,
             plan: self.plans,
         }
     }
 
-    fn text(&mut self, network: &Network, dialog: &Dialog, expires: u32) -> Vec<u8> {
+    fn text(&mut self, network: &mut Network, dialog: &mut Dialog, expires: u32) -> Vec<u8> {
+        let (added, body) = self.ask_for(network, dialog);
+        let (event, length) = (self.terms.pace.text, body.len());
         let Self {
             address, entity, ..
         } = self;
@@ -226,15 +283,41 @@ impl Watcher {
         format!(
             "SUBSCRIBE {target} SIP/2.0\r\n{via}Max-Forwards: 70\r\nFrom: <{identity}>;tag={tag}\r\n\
              To: <{entity}>{remote}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} SUBSCRIBE\r\n\
-             Contact: <sip:user{address}@h{address}.example.net>\r\nEvent: presence\r\n\
-             Accept: application/pidf+xml\r\nExpires: {expires}\r\n{nonce}Content-Length: 0\r\n\r\n"
+             Contact: <sip:user{address}@h{address}.example.net>\r\nEvent: presence{event}\r\n\
+             Expires: {expires}\r\n{nonce}{added}Content-Length: {length}\r\n\r\n{body}"
         )
         .into_bytes()
     }
 
+    /// The fields of a SUBSCRIBE by which it asks for more than the ordinary, and the body.
+    fn ask_for(&self, network: &mut Network, dialog: &mut Dialog) -> (String, String) {
+        let terms = &self.terms;
+        let mut added = format!("Accept: {PIDF}");
+        if terms.partial {
+            added.push_str(&format!(", {PIDF_DIFF}"));
+        }
+        added.push_str("\r\n");
+        dialog.condition = match terms.suppress {
+            Suppress::Nothing => None,
+            Suppress::Held => dialog.entity_tag.clone(),
+            Suppress::All => Some("*".to_owned()),
+        };
+        if let Some(tag) = &dialog.condition {
+            added.push_str(&format!("Suppress-If-Match: {tag}\r\n"));
+        }
+        dialog.asked_filter = terms.filter;
+        let mut body = String::new();
+        if terms.filter != dialog.filter || terms.filter != Filter::None && network.dice.chance(200)
+        {
+            body = terms.filter.body(network.dice.chance(500));
+            added.push_str("Content-Type: application/simple-filter+xml\r\n");
+        }
+        (added, body)
+    }
+
     fn send(&mut self, network: &mut Network, expires: u32) {
         let mut dialog = self.dialog.take().expect("a dialog");
-        let text = self.text(network, &dialog, expires);
+        let text = self.text(network, &mut dialog, expires);
         dialog.cseq += 1;
         self.dialog = Some(dialog);
         self.request = Some(self.endpoint.request(network, text));
@@ -324,6 +407,7 @@ impl Watcher {
         }
         if let Some(place) = self.fetching.iter().position(|(other, _)| other == key) {
             let (_, call_id) = self.fetching.remove(place);
+            assert_ne!(status, 204);
             if status == 401 {
                 self.repeat_fetch(network, &call_id);
             }
@@ -337,7 +421,13 @@ impl Watcher {
             return;
         };
         match status {
-            200 => {
+            204 if dialog.leaving => self.dialog = None,
+            200 | 204 => {
+                if status == 204 {
+                    assert!(dialog.remote_tag.is_some() && dialog.condition.is_some());
+                    self.spared += 1;
+                }
+                dialog.filter = dialog.asked_filter;
                 let remote_tag = tag(&response.headers, "To");
                 if dialog.remote_tag.is_some() {
                     assert_eq!(dialog.remote_tag, remote_tag);
@@ -431,10 +521,10 @@ impl Watcher {
             return 500;
         }
         dialog.remote_cseq = Some(cseq);
-        if !request.body().is_empty() {
-            dialog.document = Some(request.body().clone());
-        }
         let state = field(headers, "Subscription-State").expect("one");
+        if let Some(tag) = field(headers, "SIP-ETag") {
+            self.changes_taken += u64::from(dialog.learn(request, tag));
+        }
         if !state.starts_with("terminated") {
             return 200;
         }
@@ -454,5 +544,43 @@ impl Watcher {
         }
         self.request = None;
         200
+    }
+}
+
+impl Dialog {
+    /// Takes the document of a NOTIFY, or that there is none; whether it was one of changes.
+    fn learn(&mut self, request: &Request, tag: &str) -> bool {
+        let body = request.body();
+        if body.is_empty() {
+            match self.condition.as_deref() {
+                Some("*") => return false,
+                Some(known) if known == tag => {
+                    // What it said may have been overtaken by what is on its way.
+                    assert_eq!(self.entity_tag.as_deref(), Some(tag), "{self:#?}");
+                    return false;
+                }
+                _ => {
+                    self.document = None;
+                    self.copy.type_changed();
+                }
+            }
+        }
+        let mut has_changes = false;
+        match field(&request.headers, "Content-Type") {
+            None => assert!(body.is_empty()),
+            Some(PIDF) => {
+                self.document = Some(body.clone());
+                self.copy.type_changed();
+            }
+            Some(PIDF_DIFF) => {
+                let taken = self.copy.take(body).expect("the next one");
+                has_changes = taken == Taken::Changed;
+                assert!(has_changes || taken == Taken::Full);
+                self.document = Some(self.copy.presence_octets().expect("a document"));
+            }
+            Some(other) => panic!("{other}"),
+        }
+        self.entity_tag = Some(tag.to_owned());
+        has_changes
     }
 }

@@ -10,6 +10,7 @@ use crate::model::{Rule, Shown};
 use crate::network::{MILLI, Network, SECOND, Wake, What};
 use crate::plan::{Act, Ending, Operation, Setting, decode};
 use crate::publisher::Publisher;
+use crate::terms::{Extensions, Pace, Suppress};
 use crate::watcher::{Mood, Watcher};
 
 /// Addresses: the agent, the watchers, the publishers.
@@ -36,6 +37,14 @@ pub struct Course {
     pub notifies: u64,
     pub changes: u64,
     pub fetched: u64,
+    /// Partial documents, all of them and those of changes; SUBSCRIBEs that brought nothing, NOTIFYs
+    /// without the document, and such as told the same again; publications of changes.
+    pub partial: u64,
+    pub changes_taken: u64,
+    pub spared: u64,
+    pub suppressed: u64,
+    pub repeated: u64,
+    pub told_changes: u64,
     pub told_412: u64,
     pub subscriptions: u64,
     /// Watchers that hold a subscription when all is quiet.
@@ -53,6 +62,12 @@ impl Course {
         self.notifies += other.notifies;
         self.changes += other.changes;
         self.fetched += other.fetched;
+        self.partial += other.partial;
+        self.changes_taken += other.changes_taken;
+        self.spared += other.spared;
+        self.suppressed += other.suppressed;
+        self.repeated += other.repeated;
+        self.told_changes += other.told_changes;
         self.told_412 += other.told_412;
         self.subscriptions += other.subscriptions;
         self.settled += other.settled;
@@ -82,6 +97,7 @@ pub struct World {
     marks: u64,
     ending: Ending,
     crowd: usize,
+    extensions: Extensions,
     /// All comes to an end, and nobody comes back.
     is_over: bool,
 }
@@ -139,11 +155,21 @@ impl World {
         };
         let mut network = Network::new(setting.network_seed, setting.weather);
         network.streams = setting.streams;
+        let extensions = setting.extensions;
+        let mut watchers: Vec<Watcher> = (1..=size.watchers).map(watcher).collect();
+        for watcher in &mut watchers {
+            watcher.ask(&mut network, extensions);
+        }
+        let mut publishers: Vec<Publisher> = (0..size.publishers).map(publisher).collect();
+        for publisher in &mut publishers {
+            publisher.partial = extensions.publications && network.dice.chance(700);
+        }
         Self {
             network,
             host: Host::new(setting.manners, setting.network_seed, presentities),
-            watchers: (1..=size.watchers).map(watcher).collect(),
-            publishers: (0..size.publishers).map(publisher).collect(),
+            watchers,
+            publishers,
+            extensions,
             marks: 0,
             ending: setting.ending,
             crowd: 0,
@@ -277,6 +303,10 @@ impl World {
         }
         match act {
             Act::Subscribe => watcher.subscribe(network),
+            Act::Ask => {
+                watcher.ask(network, self.extensions);
+                watcher.subscribe(network);
+            }
             Act::Edge(offset) => {
                 let call = watcher
                     .dialog()
@@ -318,7 +348,10 @@ impl World {
                 watcher.subscribe(network);
             }
             Act::Vanish => watcher.vanish(),
-            Act::Return => {
+            Act::Return(keeps) => {
+                if keeps {
+                    watcher.keep();
+                }
                 watcher.vanish();
                 watcher.subscribe(network);
             }
@@ -417,6 +450,9 @@ impl World {
         for watcher in &mut self.watchers {
             watcher.mood = Mood::Honest;
             watcher.renews = true;
+            if watcher.terms.suppress == Suppress::All {
+                watcher.terms.suppress = Suppress::Held;
+            }
         }
         for publisher in &mut self.publishers {
             publisher.renews = true;
@@ -452,6 +488,9 @@ impl World {
             self.pass(8 * SECOND);
             settled = self.check_documents();
         }
+        // Those who asked for patience have what there is, too.
+        self.pass(Pace::LONGEST);
+        assert_eq!(settled, self.check_documents());
         settled
     }
 
@@ -484,11 +523,20 @@ impl World {
             };
             assert!(record.rule != Rule::Refuse && now < record.expires_at);
             let state = &ledger.states[record.presentity];
-            let document = watcher.document().expect("a document");
-            let shown = Shown::read(document, watcher.entity());
-            if !state.is_unsure(now) && state.changed_at + 7 * SECOND <= now {
+            assert!(watcher.knows(), "{watcher:#?}");
+            let shown = watcher.document().map_or(Shown::Nothing, |document| {
+                Shown::read(document, watcher.entity())
+            });
+            let patience = record.pace.shortest.map_or(7 * SECOND, |it| it + 2 * SECOND);
+            if !state.is_unsure(now) && state.changed_at + patience <= now {
                 let brief = ledger.rules.brief(record.presentity);
-                assert_eq!(shown, state.shown(record.rule, brief), "{watcher:#?}");
+                let expected = record.filter.of(state.shown(record.rule, brief));
+                if !record.filter.has_trigger() {
+                    assert_eq!(shown, expected, "{watcher:#?}");
+                } else if let Some(taken) = &record.taken {
+                    assert_eq!(shown, taken.shown, "{watcher:#?}");
+                    assert!(ledger.is_up_to_date(record, state), "{record:#?}");
+                }
             }
             settled += 1;
         }
@@ -535,6 +583,12 @@ impl World {
             notifies: self.host.ledger.notifies,
             changes: self.host.ledger.changes,
             fetched: self.watchers.iter().map(|it| it.fetched).sum(),
+            partial: self.host.ledger.partial.full + self.host.ledger.partial.changes,
+            changes_taken: self.watchers.iter().map(|it| it.changes_taken).sum(),
+            spared: self.watchers.iter().map(|it| it.spared).sum(),
+            suppressed: self.host.ledger.suppressed,
+            repeated: self.host.ledger.repeated,
+            told_changes: self.publishers.iter().map(|it| it.told_changes).sum(),
             told_412: self.publishers.iter().map(|it| it.told_412).sum(),
             subscriptions: self.host.agent.counters().subscriptions_started(),
             settled: 0,
