@@ -95,7 +95,11 @@ impl Watcher {
         octets: &[u8],
     ) -> Option<Presence> {
         let known = self.known.get_mut(&key)?;
-        let partial = known.partial.as_mut()?;
+        let Some(partial) = &mut known.partial else {
+            // Whole ones are under way.
+            known.notifier = None;
+            return None;
+        };
         let error = match partial.take(notifier, octets, &self.read) {
             Ok(Some(document)) => return Some(document),
             // A fault of the notifier's, though nothing is missing for it (RFC 5263 section 4.5).

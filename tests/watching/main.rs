@@ -24,4 +24,5 @@ mod outdated;
 mod partial;
 mod pressed;
 mod rates;
+mod spared;
 mod targets;

@@ -282,6 +282,10 @@ fn who_makes_mistakes_again_is_asked_for_whole_documents() {
         assert!(taken.unpatched().1);
         assert_asks(taken.request(), WHOLE);
         let asked = taken.request().clone();
+        // Who has not heard of it may send another.
+        let taken = phone.notify(&notifier.part(&full(8, TWO)));
+        assert_eq!((taken.status(), taken.events.len()), (200, 0));
+        assert!(!phone.is_current(key));
         phone.accept(&asked, "pa1", 3600);
         let taken = phone.notify(&notifier.tell("active", &document("open", "three")));
         assert_eq!(

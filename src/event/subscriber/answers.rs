@@ -314,6 +314,11 @@ impl Subscriber {
                     // No NOTIFY will come (RFC 6665 section 4.1.2.2).
                     dialog.notify_by = None;
                 }
+                if !dialog.again
+                    && let Some(subscription) = self.subscriptions.get_mut(open.subscription)
+                {
+                    subscription.media_types_before = &[];
+                }
                 self.body_is_taken(open);
                 // Where no condition was set it says nothing of the state.
                 let is_unchanged = status == 204 && open.condition.is_some();

@@ -103,6 +103,7 @@ impl Subscriber {
             rates: order.rates,
             granted_rates: None,
             media_types: order.media_types,
+            media_types_before: &[],
             conditions: Conditions {
                 held: held.map(Into::into),
                 is_resumable: order.is_resumable,

@@ -30,6 +30,8 @@ pub(super) struct Subscription {
     pub(super) granted_rates: Option<Rates>,
     /// The types that are asked for, best first, unless those of the profile are.
     pub(super) media_types: Option<&'static [&'static str]>,
+    /// Those that were asked for before, until a notifier has heard of it.
+    pub(super) media_types_before: &'static [&'static str],
     pub(super) conditions: Conditions,
     pub(super) wish: Wish,
     /// The seconds to ask for.

@@ -35,7 +35,7 @@ impl Subscriber {
     }
 
     /// Asks for bodies of these types, best first, of all notifiers of a subscription and at once. Nothing
-    /// stands for those of the profile. Bodies of others are refused from now on.
+    /// stands for those of the profile. Bodies of others are refused when a notifier has heard of it.
     ///
     /// # Errors
     /// [`SubscribeError::Unknown`] when there is no such subscription, or it is being ended.
@@ -46,9 +46,11 @@ impl Subscriber {
         media_types: Option<&'static [&'static str]>,
     ) -> Result<(), SubscribeError> {
         self.advance(now);
+        let before = self.media_types(key.0);
         let subscription = self.kept(key)?;
         if subscription.media_types != media_types {
             subscription.media_types = media_types;
+            subscription.media_types_before = before;
             self.tell_terms(key.0);
         }
         Ok(())
