@@ -9,7 +9,7 @@ use super::narrowing::Filter;
 use super::pace::{Bounds, Pace};
 use super::package::Package;
 use super::server::{Server, Timer};
-use super::subscription::{Phase, Subscription};
+use super::subscription::{Phase, Subscription, Variant};
 use crate::engine::slab::Key;
 use crate::sip::{Content, Event, HeaderName, Rates, ResponseRef};
 
@@ -209,7 +209,7 @@ impl<P: Package> Server<P> {
                 let is_known = condition == Some(Condition::Unless(document.fingerprint));
                 is_repeat && !is_known || self.has_news(key, document)
             }
-            None => true,
+            None => is_repeat || !self.waits_for_another(key),
         };
         if tells {
             self.owe(key);
@@ -241,6 +241,21 @@ impl<P: Package> Server<P> {
             return self.fires(variant, seen);
         }
         document.fingerprint != delivered
+    }
+
+    /// Whether no change there is can be one that this watcher wants to be told of: to know that its document
+    /// need not be made.
+    pub(super) fn waits_for_another(&mut self, key: Key) -> bool {
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return false;
+        };
+        let (delivered, variant) = (subscription.delivered, subscription.variant);
+        let seen = subscription.terms().map_or(0, |terms| terms.seen);
+        let has_triggers = self
+            .variants
+            .get(variant)
+            .is_some_and(Variant::has_triggers);
+        has_triggers && delivered != 0 && !self.fires(variant, seen)
     }
 
     /// Makes of a document what the terms of the subscription make of it, before it leaves.

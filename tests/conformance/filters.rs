@@ -904,6 +904,29 @@ fn one_who_claims_what_an_open_notify_takes_away_is_told_again() {
     scene.close();
 }
 
+/// Does the one job there is with a toy; the document of the NOTIFY that comes of it, answered.
+fn signed(scene: &mut Scene, outputs: &Outputs) -> Presence {
+    let jobs = outputs.all.iter().filter_map(|output| match output {
+        Output::Protect(job) => Some(job),
+        _ => None,
+    });
+    let jobs: Vec<_> = jobs.collect();
+    assert_eq!(jobs.len(), 1, "{outputs:?}");
+    let content = jobs[0].content.octets().to_vec();
+    let toy = Signature::new("application/x-toy", "sha-256", "toy").unwrap();
+    let made = Signed::write(&content, &toy, &mut seeded(3));
+    let now = scene.now;
+    assert!(scene.role.complete_protection(now, jobs[0].key, Ok(made)));
+    let outputs = scene.drain();
+    let notify = outputs.notify();
+    let content_type = field(notify, "Content-Type").unwrap();
+    let signed = Signed::read(content_type, notify.body()).unwrap();
+    let part = signed.part().unwrap();
+    let document = Presence::read(part.plain_body().unwrap()).unwrap();
+    scene.answer_all(&outputs);
+    document
+}
+
 // PA-14, PA-75
 #[test]
 fn what_is_protected_is_the_part() {
@@ -915,32 +938,36 @@ fn what_is_protected_is_the_part() {
         .with("Accept", "application/pidf+xml, multipart/signed");
     let outputs = scene.send(&bearing(message, &of_presence(statuses().when(opens()))));
     assert_eq!(outputs.responses()[0].status(), 200);
-    let sign = |scene: &mut Scene, outputs: &Outputs| {
-        let jobs = outputs.all.iter().filter_map(|output| match output {
-            Output::Protect(job) => Some(job),
-            _ => None,
-        });
-        let jobs: Vec<_> = jobs.collect();
-        assert_eq!(jobs.len(), 1, "{outputs:?}");
-        let content = jobs[0].content.octets().to_vec();
-        let toy = Signature::new("application/x-toy", "sha-256", "toy").unwrap();
-        let made = Signed::write(&content, &toy, &mut seeded(3));
-        let now = scene.now;
-        assert!(scene.role.complete_protection(now, jobs[0].key, Ok(made)));
-        let outputs = scene.drain();
-        let notify = outputs.notify();
-        let content_type = field(notify, "Content-Type").unwrap();
-        let signed = Signed::read(content_type, notify.body()).unwrap();
-        let part = signed.part().unwrap();
-        let document = Presence::read(part.plain_body().unwrap()).unwrap();
-        scene.answer_all(&outputs);
-        document
-    };
-    assert_eq!(sign(&mut scene, &outputs), statuses_of(Basic::Closed));
+    assert_eq!(signed(&mut scene, &outputs), statuses_of(Basic::Closed));
     scene.pass(6.0);
     let outputs = scene.set_devices(Basic::Open, "busy");
-    assert_eq!(sign(&mut scene, &outputs), statuses_of(Basic::Open));
+    assert_eq!(signed(&mut scene, &outputs), statuses_of(Basic::Open));
     scene.close();
+}
+
+// PA-14, PA-75: nothing is signed that is not to be told, be there a pace or not.
+#[test]
+fn what_does_not_fire_is_not_protected() {
+    for rates in ["", ";max-rate=0.02"] {
+        let mut scene = Scene::new();
+        scene.rules().protection = Protection::Signed;
+        scene.set_devices(Basic::Closed, "busy");
+        let message = scene
+            .subscribe(ANA, BOB)
+            .with("Event", &format!("presence{rates}"));
+        let message = message.with("Accept", "application/pidf+xml, multipart/signed");
+        let filter = of_presence(Filter::new("1").when(opens()));
+        let outputs = scene.send(&bearing(message, &filter));
+        assert_eq!(signed(&mut scene, &outputs), devices(Basic::Closed, "busy"));
+        scene.pass(10.0);
+        let mut outputs = scene.set_devices(Basic::Closed, "free");
+        outputs.all.extend(scene.pass(60.0).all);
+        assert!(outputs.all.is_empty(), "{rates}: {outputs:?}");
+        assert_eq!(scene.role.counters().protections(), 1);
+        let outputs = scene.set_devices(Basic::Open, "free");
+        assert_eq!(signed(&mut scene, &outputs), devices(Basic::Open, "free"));
+        scene.close();
+    }
 }
 
 // PA-13, PA-14: a filter that came signed or encrypted, and was opened.
