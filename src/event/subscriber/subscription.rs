@@ -26,6 +26,8 @@ pub(super) struct Subscription {
     /// A notifier does not take the body, and it is not asked again by itself.
     pub(super) body_is_refused: bool,
     pub(super) rates: Rates,
+    /// To the notifier an event with rates is another event.
+    pub(super) rates_have_failed: bool,
     /// What the notifier that was heard last says of them.
     pub(super) granted_rates: Option<Rates>,
     /// The types that are asked for, best first, unless those of the profile are.
