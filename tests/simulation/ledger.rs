@@ -369,7 +369,11 @@ impl Ledger {
                 "not live: {notify:?} to {record:#?}"
             );
             let left = (record.expires_at - now) / SECOND;
-            assert_eq!(expires, format!("{left}{}", record.pace.text), "{record:#?}");
+            assert_eq!(
+                expires,
+                format!("{left}{}", record.pace.text),
+                "{record:#?}"
+            );
             let pending = notify.state.starts_with("pending");
             assert_eq!(
                 pending,

@@ -275,8 +275,10 @@ impl Ledger {
             } else if asked.expires == 0 {
                 record.end(EndReason::Unsubscribed);
             } else if is_conditional {
-                let has_it = |told: &Told| record.condition == Some(Condition::Unless(told.tag.clone()));
-                record.claims_open = record.open.is_some() && record.on_its_way.as_ref().is_some_and(has_it);
+                let has_it =
+                    |told: &Told| record.condition == Some(Condition::Unless(told.tag.clone()));
+                record.claims_open =
+                    record.open.is_some() && record.on_its_way.as_ref().is_some_and(has_it);
                 record.claim = claim.filter(|_| record.open.is_none());
                 record.unanswered = true;
                 record.expires_at = now + u64::from(asked.expires) * SECOND;
@@ -288,7 +290,10 @@ impl Ledger {
             200
         });
         if status != 200 || asked.expires == 0 {
-            assert!(asked.expires > 0 || status == 204 || spared != Spared::Surely, "{asked:?}");
+            assert!(
+                asked.expires > 0 || status == 204 || spared != Spared::Surely,
+                "{asked:?}"
+            );
             return Verdict::of(status);
         }
         let statuses = match spared {
@@ -315,7 +320,11 @@ impl Ledger {
         // What its pace brings about may be owed already.
         let perhaps_owed = !record.pace.is_none();
         let Condition::Unless(tag) = condition else {
-            return if perhaps_owed { Spared::Perhaps } else { Spared::Surely };
+            return if perhaps_owed {
+                Spared::Perhaps
+            } else {
+                Spared::Surely
+            };
         };
         let Some(shown) = self.tags.get(tag) else {
             return Spared::No;

@@ -133,7 +133,9 @@ impl Watcher {
 
     /// Whether a NOTIFY has told it anything in this dialog, or it brought something along.
     pub fn knows(&self) -> bool {
-        self.dialog.as_ref().is_some_and(|it| it.entity_tag.is_some())
+        self.dialog
+            .as_ref()
+            .is_some_and(|it| it.entity_tag.is_some())
     }
 
     /// It does not forget what it has, though it begins anew.

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-<<<<<<< HEAD
-use presentity::event::{Failure, SubscribeError};
-=======
-use presentity::event::{SubscribeError, SubscribeFailure, SubscriptionEnd};
->>>>>>> exts
+use presentity::event::{Failure, SubscribeError, SubscribeFailure, SubscriptionEnd};
 use presentity::presence::WatchOrder;
 use presentity::sip::{Rate, Rates};
 
