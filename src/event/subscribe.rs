@@ -239,7 +239,7 @@ impl<P: Package> Server<P> {
         self.look_around(subscription);
         let mut vouched = Vouched::default();
         let brought = self.content(request, waited)?;
-        if brought == Brought::Nothing {
+        if let Brought::Nothing | Brought::Filter = brought {
             // Who carries it for the watcher is not the one to be judged.
             vouched.identity = self.check_sender(subscription, context.identity)?;
         } else {
