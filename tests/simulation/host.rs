@@ -498,6 +498,7 @@ impl Host {
 
     fn respond(&mut self, network: &mut Network, response: &Response, added: &str) {
         let transaction = response.transaction().0;
+        network.say(|| format!("{:?}", response.fields().collect::<Vec<_>>()));
         let pending = self.pending.remove(&transaction);
         let pending = pending.expect("one answer to one request");
         let status = response.status();

@@ -186,10 +186,22 @@ pub fn document(presentity: usize, mark: u64) -> String {
     )
 }
 
+/// The document of a mark as the first of a partial publication (RFC 5264 section 3.1).
+#[allow(
+    dead_code,
+    reason = "only the publishers of the test simulation send it"
+)]
+pub fn whole(presentity: usize, mark: u64) -> String {
+    let document = document(presentity, mark);
+    let document = document.replace("</presence>", "</d:pidf-full>");
+    let root = "<d:pidf-full xmlns:d=\"urn:ietf:params:xml:ns:pidf-diff\"";
+    document.replace("<presence", root)
+}
+
 /// What has changed from the document of one mark to that of another (RFC 5262).
 #[allow(
     dead_code,
-    reason = "only the watchers of the test simulation are sent it"
+    reason = "only the publishers of the test simulation send it"
 )]
 pub fn difference(presentity: usize, before: u64, mark: u64) -> String {
     let name = name(presentity);

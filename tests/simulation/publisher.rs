@@ -5,7 +5,7 @@ use sipx_sip::Response;
 use sipx_sip::transaction::{Timer, TransactionKey};
 
 use crate::endpoint::{Endpoint, Incoming, field, number};
-use crate::model::{difference, document, name, user};
+use crate::model::{difference, document, name, user, whole};
 use crate::network::{Network, SECOND, Wake};
 use crate::terms::{PIDF, PIDF_DIFF};
 
@@ -126,15 +126,16 @@ impl Publisher {
         if with_body {
             self.marks += 1;
             self.telling = address as u64 * 1_000_000 + self.marks;
-            let is_partial = self.partial && self.tag.is_some();
-            (body, added) = if is_partial {
-                self.told_changes += 1;
-                let body = difference(presentity, self.held, self.telling);
-                (body, format!("{added}Content-Type: {PIDF_DIFF}\r\n"))
-            } else {
-                let body = document(presentity, self.telling);
-                (body, format!("{added}Content-Type: {PIDF}\r\n"))
+            body = match &self.tag {
+                _ if !self.partial => document(presentity, self.telling),
+                None => whole(presentity, self.telling),
+                Some(_) => {
+                    self.told_changes += 1;
+                    difference(presentity, self.held, self.telling)
+                }
             };
+            let media_type = if self.partial { PIDF_DIFF } else { PIDF };
+            added.push_str(&format!("Content-Type: {media_type}\r\n"));
         }
         if let Some(nonce) = self.nonce {
             added.push_str(&format!("Authorization: {nonce}\r\n"));

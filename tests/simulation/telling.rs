@@ -162,10 +162,12 @@ impl Ledger {
             "too fast: {notify:?} to {record:#?}"
         );
         let is_news = match (told, &record.taken) {
-            (Some(told), Some(taken)) if record.filter.has_trigger() => {
-                told.basics.is_none() || taken.basics.is_none() || told.basics != taken.basics
+            (Some(told), Some(taken)) => {
+                // Without notes it cannot be seen whose status it is.
+                let is_sure = told.basics.is_some() && taken.basics.is_some();
+                let is_seen = !record.filter.has_trigger() && told.shown != taken.shown;
+                !is_sure || is_seen || told.basics != taken.basics
             }
-            (Some(told), Some(taken)) => told.shown != taken.shown,
             _ => true,
         };
         if is_news {
