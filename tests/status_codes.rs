@@ -155,7 +155,7 @@ fn rows() -> Vec<Row> {
                 .with("Content-Type", "text/plain")
                 .with_body("x"),
             415,
-            &[("Accept", "")],
+            &[("Accept", "application/simple-filter+xml")],
         ),
         (
             "a state of another type",

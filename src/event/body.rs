@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::authorization::Signature;
 use super::identity::{Identity, RequestContext};
-use super::opening::{accepted_types, is_encoded};
+use super::opening::is_encoded;
 use super::output::{Output, Verification, VerificationKey};
 use super::package::Package;
 use super::refusal::{Refusal, RefusalReason};
@@ -239,8 +239,7 @@ impl<P: Package> Server<P> {
             return Ok(Brought::Protected);
         }
         let filters = self.package.filter_types();
-        let known = [self.package.bodies().media_types(), filters].concat();
-        match self.body_type(request, &known) {
+        match self.body_type(request, &self.body_types(request.method())) {
             Ok(found) if filters.iter().any(|it| found.essence_eq(it)) => Ok(Brought::Filter),
             Ok(_) => Ok(Brought::Body),
             Err(refusal) if refusal.reason == RefusalReason::UnknownBody => {
@@ -275,7 +274,6 @@ impl<P: Package> Server<P> {
             signers: carried.waited.signers(),
             is_encrypted: carried.waited.is_encrypted(),
         };
-        let opens = self.config.opens_bodies;
         let Some(bodies) = self.package.bodies_mut() else {
             return Err(Refusal::new(415, RefusalReason::UnknownBody));
         };
@@ -293,7 +291,7 @@ impl<P: Package> Server<P> {
                 // RFC 3261 section 21.4.13.
                 415 => refusal.refusal().with(
                     HeaderName::Accept,
-                    accepted_types(bodies.media_types(), opens),
+                    self.accepted_types(&self.body_types(request.method())),
                 ),
                 _ => refusal.refusal(),
             }),

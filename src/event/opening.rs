@@ -100,7 +100,7 @@ impl<P: Package> Server<P> {
             Ok((opened, covers_header)) => waiting.unwrap_body(opened, covers_header),
             Err(error) => {
                 let request = waiting.request();
-                let accept = self.accepted_types(self.body_types(request.method()));
+                let accept = self.accepted_types(&self.body_types(request.method()));
                 let refusal = unopened(&error, accept);
                 if refusal.reason != RefusalReason::UnknownBody || !is_optional(&request) {
                     self.refuse(waiting.transaction, &request, refusal);
@@ -169,17 +169,21 @@ impl<P: Package> Server<P> {
             key: OpeningKey(key),
             content_type: content_type.to_owned(),
             body: request.body().clone(),
-            taken: self.body_types(request.method()).to_vec(),
+            taken: self.body_types(request.method()),
             deadline,
         }));
         Ok(())
     }
 
     /// The types of bodies that requests of this method may have.
-    fn body_types(&self, method: &str) -> &[&'static str] {
+    pub(super) fn body_types(&self, method: &str) -> Vec<&'static str> {
         match method {
-            "PUBLISH" => self.package.profile().publication_types,
-            _ => self.package.bodies().media_types(),
+            "PUBLISH" => self.package.profile().publication_types.to_vec(),
+            _ => [
+                self.package.bodies().media_types(),
+                self.package.filter_types(),
+            ]
+            .concat(),
         }
     }
 

@@ -442,7 +442,8 @@ fn without_a_filter_everything_is_shown() {
 // PA-14
 #[test]
 fn a_filter_is_for_the_presentity_that_it_names() {
-    let cases: [(fn(Filter) -> Filter, bool); 16] = [
+    type Aiming = fn(Filter) -> Filter;
+    let cases: [(Aiming, bool); 16] = [
         (|filter| filter, true),
         (|filter| filter.for_uri("sip:bob@example.com"), true),
         (|filter| filter.for_uri("sip:bob@EXAMPLE.com"), true),

@@ -88,7 +88,8 @@ fn each_failure_has_its_status() {
         assert_eq!(outputs.status(), status);
         let of = |name| response_field(outputs.response(), name);
         assert!(of("Warning").is_some());
-        let accept = "application/cpim-subscription, multipart/signed, application/pkcs7-mime";
+        let accept = "application/cpim-subscription, multipart/signed, \
+                      application/simple-filter+xml, application/pkcs7-mime";
         assert_eq!(of("Accept"), (status == 415).then_some(accept));
         assert_eq!(desk.agent().occupancy(), Default::default());
     }
@@ -107,7 +108,7 @@ fn each_failure_has_its_status() {
     let accept = response_field(outputs.response(), "Accept");
     assert_eq!(
         accept,
-        Some("application/cpim-subscription, multipart/signed")
+        Some("application/cpim-subscription, multipart/signed, application/simple-filter+xml")
     );
 }
 

@@ -145,7 +145,7 @@ pub fn odd(mut message: Message, oddity: Oddity, watcher: usize, event_id: &str)
             .with("Record-Route", "<sip:edge.example.com;lr>")
             .and("Record-Route", "<sip:core.example.com;lr>"),
         Oddity::OptionalBody => message
-            .with("Content-Type", "application/simple-filter+xml")
+            .with("Content-Type", "application/x-unheard-of")
             .with("Content-Disposition", "session;handling=optional")
             .with_body("<filter-set/>"),
         Oddity::OldType => message.with("Accept", "application/cpim-pidf+xml"),
@@ -159,7 +159,7 @@ pub fn odd(mut message: Message, oddity: Oddity, watcher: usize, event_id: &str)
         Oddity::UnknownAccept => message.with("Accept", "text/plain"),
         Oddity::Extension => message.with("Require", "eventlist"),
         Oddity::UnknownBody => message
-            .with("Content-Type", "application/simple-filter+xml")
+            .with("Content-Type", "application/x-unheard-of")
             .with_body("<filter-set/>"),
         Oddity::NoContact => message.without("Contact"),
         Oddity::TwoContacts => message.and("Contact", &format!("<{contact}>")),
