@@ -21,8 +21,9 @@ Usage: publish URI [open|closed] [OPTIONS]
                          server is reached by TCP
   --note TEXT            For people
   --activity NAME        As in RFC 4480: away, busy, meeting, on-the-phone, ...
-  --partial              Send what has changed only, where the server takes that
-                         (RFC 5264)
+  --partial              Send what has changed only (RFC 5264); where the server says
+                         that it does not take that, everything. Some say nothing and
+                         show nothing: use it where you know the server
   --expires SECONDS      How long it lasts unless refreshed [default: 3600]
   --proxy ADDR:PORT      Send everything there, by TCP with ;transport=tcp; a name
                          is looked up as an address

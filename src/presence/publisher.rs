@@ -108,7 +108,9 @@ impl Publisher {
     /// (`application/pidf-diff+xml`, RFC 5264), where that is shorter. It gets everything when the
     /// publication is made and whenever it is not certain what it has. One that does not know such
     /// publications is told whole documents in this one from then on
-    /// ([`PublisherEvent::PartialRefused`]).
+    /// ([`PublisherEvent::PartialRefused`]). There are servers that answer 200 and make nothing of it, such as
+    /// Kamailio 5.6, which takes any XML document: their watchers see nobody. So this is for servers of which
+    /// it is known.
     ///
     /// ```
     /// use presentity::engine::Timestamp;
