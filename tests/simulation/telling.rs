@@ -31,6 +31,7 @@ impl Ledger {
             basics: None,
             tag: tag.to_owned(),
             version: state.version,
+            members: state.members,
         };
         if !is_unsure {
             let brief = self.rules.brief(record.presentity);
@@ -43,7 +44,10 @@ impl Ledger {
                 return None;
             }
             Some(Condition::Unless(known)) if known == tag => {
-                assert!(notify.body.is_empty(), "it has it: {notify:?} to {record:#?}");
+                assert!(
+                    notify.body.is_empty(),
+                    "it has it: {notify:?} to {record:#?}"
+                );
                 let shown = self.tags.get(tag).expect("a tag that was told");
                 assert!(
                     is_unsure || *shown == self.expected(record),
@@ -120,7 +124,10 @@ impl Ledger {
         } else {
             self.partial.changes += 1;
             let is_asked_for = record.owed && record.spoken || record.repeats;
-            let has_one = record.taken.as_ref().is_some_and(|it| it.shown != Shown::Nothing);
+            let has_one = record
+                .taken
+                .as_ref()
+                .is_some_and(|it| it.shown != Shown::Nothing);
             assert!(
                 has_one && !is_asked_for,
                 "changes of nothing: {notify:?} to {record:#?}"
@@ -145,7 +152,11 @@ impl Ledger {
             "not left to rest: {notify:?} to {record:#?}"
         );
         let pace = record.pace;
-        let last = if pace.is_none() { record.last_change } else { record.last_sent };
+        let last = if pace.is_none() {
+            record.last_change
+        } else {
+            record.last_sent
+        };
         let since = last.map_or(u64::MAX, |last| now - last);
         assert!(
             since >= pace.shortest.unwrap_or(INTERVAL),
@@ -153,8 +164,9 @@ impl Ledger {
         );
         let is_news = match (told, &record.taken) {
             (Some(told), Some(taken)) => {
-                // Without notes it cannot be seen whose status it is.
-                let is_sure = told.basics.is_some() && taken.basics.is_some();
+                // Without notes it cannot be seen whose status it is. Ids may be others when some came
+                // and went.
+                let is_sure = told.basics.is_some() && told.members == taken.members;
                 let is_seen = !record.filter.has_trigger() && told.shown != taken.shown;
                 !is_sure || is_seen || told.basics != taken.basics
             }

@@ -107,7 +107,9 @@ impl Filter {
     /// What a body asks for.
     pub fn of_body(body: &[u8]) -> Self {
         let is_it = |filter: &Self| {
-            [false, true].into_iter().any(|removes| filter.body(removes).as_bytes() == body)
+            [false, true]
+                .into_iter()
+                .any(|removes| filter.body(removes).as_bytes() == body)
         };
         let found = Self::ALL.into_iter().find(is_it);
         found.expect("one of these filters")
@@ -129,7 +131,11 @@ impl Filter {
 
     /// What of a document is seen through it.
     pub fn of(self, shown: Shown) -> Shown {
-        let Shown::Parts { mut notes, mut tuples } = shown else {
+        let Shown::Parts {
+            mut notes,
+            mut tuples,
+        } = shown
+        else {
             return shown;
         };
         let without_notes = |tuple: &mut String| {

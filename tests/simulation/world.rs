@@ -527,7 +527,10 @@ impl World {
             let shown = watcher.document().map_or(Shown::Nothing, |document| {
                 Shown::read(document, watcher.entity())
             });
-            let patience = record.pace.shortest.map_or(7 * SECOND, |it| it + 2 * SECOND);
+            let patience = record
+                .pace
+                .shortest
+                .map_or(7 * SECOND, |it| it + 2 * SECOND);
             if !state.is_unsure(now) && state.changed_at + patience <= now {
                 let brief = ledger.rules.brief(record.presentity);
                 let expected = record.filter.of(state.shown(record.rule, brief));
