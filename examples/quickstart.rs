@@ -3,7 +3,12 @@
 //!
 //! ```text
 //! cargo run --example quickstart
+//! cargo run --example quickstart -- --extensions
 //! ```
+//!
+//! With `--extensions` it is another flow, `quickstart/extensions.rs`: changes in place of documents
+//! (RFC 5263, RFC 5264), a filter (RFC 4660), a rate (RFC 6446), and silence about what is known already
+//! (RFC 5839).
 //!
 //! The server is this crate's agent on the SIP stack `rsipstack`, joined by `adapter/`. The watcher,
 //! on TCP, and the publisher, on UDP, are scripted: they write and read messages as text. Every
@@ -13,6 +18,8 @@
 #[path = "adapter/mod.rs"]
 #[allow(dead_code, reason = "there is no console here and no authentication")]
 mod adapter;
+#[path = "quickstart/extensions.rs"]
+mod extensions;
 #[path = "quickstart/peer.rs"]
 mod peer;
 
@@ -101,8 +108,18 @@ impl Host<OpenHouse> for Bare {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let flow = match arguments[..] {
+        [] => Flow::Plain,
+        ["--extensions"] => Flow::Extensions,
+        _ => {
+            eprintln!("Usage: quickstart [--extensions]");
+            return ExitCode::from(2);
+        }
+    };
     let ladder = Rc::new(RefCell::new(Ladder::default()));
-    let outcome = match timeout(LIMIT, run(&ladder)).await {
+    let outcome = match timeout(LIMIT, run(flow, &ladder)).await {
         Ok(outcome) => outcome,
         Err(_) => Err("it took too long".into()),
     };
@@ -119,21 +136,34 @@ async fn main() -> ExitCode {
     }
 }
 
+/// What is shown.
+#[derive(Clone, Copy)]
+enum Flow {
+    Plain,
+    Extensions,
+}
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Runs the server, and beside it the script; when that has ended, ends the server.
-async fn run(ladder: &Rc<RefCell<Ladder>>) -> Outcome<()> {
+async fn run(flow: Flow, ladder: &Rc<RefCell<Ladder>>) -> Outcome<()> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let (stack, requests, bound) = Stack::start(&[any_port]).await?;
     let server = *bound.first().ok_or("no socket")?;
     let mut config = AgentConfig::default();
     config.domains = vec!["example.com".into()];
+    if let Flow::Extensions = flow {
+        config.server.notify_interval = extensions::PACE;
+    }
     let agent = Agent::new(config, OpenHouse, adapter::entropy()?);
     let adapter = Adapter::new(agent, Bare, stack);
     let (stop, stopped) = oneshot::channel::<()>();
     let serve = adapter.run(async { drop(stopped.await) }, requests);
     let script = async {
-        let outcome = script(server, ladder).await;
+        let outcome = match flow {
+            Flow::Plain => script(server, ladder).await,
+            Flow::Extensions => extensions::script(server, ladder).await,
+        };
         drop(stop);
         outcome
     };

@@ -164,7 +164,11 @@
 //! - [x] the CPIM Subscription Data Format (Internet-Draft, September 2002), served and carried to SIP
 //! - [x] RFC 3857 and 3858: watcher information, both sides, over any package and over itself
 //! - [x] RFC 4745 and 5025: presence rules, read, written and applied
-//! - [ ] RFC 4660, 5262, 5839, 6446
+//! - [x] RFC 5261: XML patch operations, applied and found
+//! - [x] RFC 5262, 5263, 5264: partial presence documents, notified and published, both sides
+//! - [x] RFC 4660 and 4661: filters of notifications, both sides
+//! - [x] RFC 6446: event rate control, both sides
+//! - [x] RFC 5839: conditional notification, both sides
 //!
 //! `tests/conformance/table.txt` goes requirement by requirement.
 //!

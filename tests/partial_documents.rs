@@ -6,7 +6,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[allow(dead_code, unreachable_pub)]
 #[path = "../benches/common/documents.rs"]
 mod bench_documents;
 mod corpus;

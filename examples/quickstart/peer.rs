@@ -49,8 +49,11 @@ impl Ladder {
 
 impl fmt::Display for Ladder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const GAP: &str = "                      ";
-        writeln!(f, "    nora                 server                  ivo")?;
+        let labels = self.rungs.iter().enumerate();
+        let labels = labels.map(|(index, rung)| format!("F{} {}", index + 1, rung.what).len());
+        let width = labels.chain([21]).max().unwrap_or_default() + 1;
+        let (line, gap) = ("-".repeat(width - 1), " ".repeat(width));
+        writeln!(f, "    nora{0:1$}server{0:2$}ivo", "", width - 5, width - 4)?;
         for (
             index,
             Rung {
@@ -61,17 +64,18 @@ impl fmt::Display for Ladder {
         ) in self.rungs.iter().enumerate()
         {
             let label = format!("F{} {what}", index + 1);
+            let label = format!(" {label:<0$}", width - 1);
             // The watcher stands to the left of the server.
             let left = *peer == "nora";
             let arrow = if left == *to_server {
-                "--------------------->"
+                format!("{line}>")
             } else {
-                "<---------------------"
+                format!("<{line}")
             };
             if left {
-                writeln!(f, "      | {label:<21}|{GAP}|\n      |{arrow}|{GAP}|")?;
+                writeln!(f, "      |{label}|{gap}|\n      |{arrow}|{gap}|")?;
             } else {
-                writeln!(f, "      |{GAP}| {label:<21}|\n      |{GAP}|{arrow}|")?;
+                writeln!(f, "      |{gap}|{label}|\n      |{gap}|{arrow}|")?;
             }
         }
         Ok(())
@@ -124,6 +128,8 @@ pub(crate) struct Peer {
     to: Option<String>,
     /// The server's Contact, once in a dialog.
     pub(crate) remote_target: String,
+    /// Counts what is in a Call-ID.
+    call: u32,
     cseq: u32,
     ladder: Rc<RefCell<Ladder>>,
     /// What came while something else was waited for.
@@ -175,6 +181,7 @@ impl Peer {
             local,
             to: None,
             remote_target,
+            call: 1,
             cseq: 0,
             ladder,
             early: Vec::new(),
@@ -194,6 +201,7 @@ impl Peer {
             name,
             uri: own,
             local,
+            call,
             cseq,
             ..
         } = self;
@@ -206,9 +214,9 @@ impl Peer {
             "{method} {uri} SIP/2.0\r\n\
              Via: SIP/2.0/{transport} {local};branch=z9hG4bK-{name}-{cseq};rport\r\n\
              Max-Forwards: 70\r\n\
-             From: <{own}>;tag={name}-1\r\n\
+             From: <{own}>;tag={name}-{call}\r\n\
              To: {to}\r\n\
-             Call-ID: {name}-1@{local}\r\n\
+             Call-ID: {name}-{call}@{local}\r\n\
              CSeq: {cseq} {method}\r\n"
         );
         if method == "SUBSCRIBE" {
@@ -239,6 +247,12 @@ impl Peer {
         let contact = contact.and_then(|contact| contact.strip_suffix('>'));
         self.remote_target = contact.ok_or("the response has no Contact")?.to_owned();
         Ok(())
+    }
+
+    /// The next request begins anew.
+    pub(crate) fn leave_dialog(&mut self) {
+        self.to = None;
+        self.call += 1;
     }
 
     /// Waits for a NOTIFY and answers it.

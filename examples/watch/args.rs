@@ -27,6 +27,8 @@ Usage: watch URI... [OPTIONS]
                          for one in 10 s
   --filter FILE          Be told only what this filter lets through
                          (application/simple-filter+xml)
+  --partial              Take what has changed in a document instead of all of it,
+                         where the server sends that
   --resume FILE          Begin with what the run before has left there, which is not
                          sent again unless it has changed, and leave there what is
                          known in the end; when it is not there it is made
@@ -71,6 +73,8 @@ pub(crate) struct Args {
     pub(crate) rates: Rates,
     /// What to be told.
     pub(crate) filter: Option<PathBuf>,
+    /// Changes may come instead of documents.
+    pub(crate) partial: bool,
     /// What one run leaves to the next.
     pub(crate) resume: Option<PathBuf>,
     pub(crate) from: String,
@@ -96,6 +100,7 @@ pub(crate) fn parse(
     let mut expires = None;
     let mut rates = Rates::NONE;
     let mut filter = None;
+    let mut partial = false;
     let mut resume = None;
     let mut from = None;
     let mut proxy = None;
@@ -119,6 +124,7 @@ pub(crate) fn parse(
             Long("expires") => expires = Some(parser.value()?.parse()?),
             Long("max-rate") => rates = Rates::at_most(parser.value()?.parse_with(parse_rate)?),
             Long("filter") => filter = Some(PathBuf::from(parser.value()?)),
+            Long("partial") => partial = true,
             Long("resume") => resume = Some(PathBuf::from(parser.value()?)),
             Long("from") => from = Some(parser.value()?.parse_with(parse_from)?),
             Long("proxy") => proxy = Some(parser.value()?.parse_with(uris::proxy)?),
@@ -163,8 +169,8 @@ pub(crate) fn parse(
             return Err("who watches is told without S/MIME: leave out its options".into());
         }
     }
-    if winfo && (!rates.is_none() || filter.is_some() || resume.is_some()) {
-        return Err("--max-rate, --filter and --resume do not go with --winfo".into());
+    if winfo && (!rates.is_none() || filter.is_some() || partial || resume.is_some()) {
+        return Err("--max-rate, --filter, --partial and --resume do not go with --winfo".into());
     }
     if decide.is_some() && (!winfo || fetch) {
         return Err("--decide goes with --winfo, and not with --fetch".into());
@@ -192,6 +198,7 @@ pub(crate) fn parse(
         expires,
         rates,
         filter,
+        partial,
         resume,
         from,
         proxy,

@@ -13,7 +13,7 @@ use presentity::sip::Rates;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report<'a> {
     pub(crate) uri: &'a str,
-    /// `presence`, `resumed`, `confirmed`, `state`, `unreadable`, `outdated`, `refused`, `refused-body`, `failed`, `ended` or
+    /// `presence`, `resumed`, `confirmed`, `state`, `unreadable`, `unpatched`, `outdated`, `refused`, `refused-body`, `failed`, `ended` or
     /// `over`.
     pub(crate) event: &'static str,
     /// The state of the subscription now.

@@ -100,6 +100,7 @@ pub(crate) async fn run(
         let mut order = WatchOrder::new(&account, uri);
         order.expires = args.expires;
         order.rates = args.rates;
+        order.partial = Some(args.partial);
         order.body = filter.clone().map(|filter| (FILTER, filter.into()));
         order.resume = kept.as_ref().and_then(|kept| kept.of(uri)).cloned();
         let presence = order.resume.as_ref().map(|it| Summary::of(it.presence()));
@@ -222,6 +223,9 @@ impl Watching {
             }
             WatcherEvent::Unreadable { key, error } => {
                 self.report(*key, "unreadable", Some(error.to_string()), None);
+            }
+            WatcherEvent::Unpatched { key, error, .. } => {
+                self.report(*key, "unpatched", Some(error.to_string()), None);
             }
             WatcherEvent::Outdated { key, outdated } => {
                 self.report(*key, "outdated", Some(outdated.to_string()), None);

@@ -131,13 +131,24 @@ fuzz_target!(|data: &[u8]| {
         calls += 1;
         let mut next = || usize::from(bytes.next().unwrap_or(0));
         let document = |note: usize| {
-            Presence::new("sip:dora@example.com")
-                .with_tuple(Tuple::open("t").with_note(note.to_string()))
+            // Large enough for a difference to be shorter.
+            ["a", "b", "c", "d"].into_iter().map(Tuple::open).fold(
+                Presence::new("sip:dora@example.com")
+                    .with_tuple(Tuple::open("t").with_note(note.to_string())),
+                Presence::with_tuple,
+            )
         };
         let now = scene.now;
         match call % 12 {
             0 => {
-                let key = scene.publisher.publish(now, &account, document(next()));
+                let note = next();
+                // Half of them tell what has changed only.
+                let key = match note % 2 {
+                    0 => scene.publisher.publish(now, &account, document(note)),
+                    _ => scene
+                        .publisher
+                        .publish_partially(now, &account, document(note)),
+                };
                 scene.keys.push(key.expect("a right document"));
             }
             1 | 2 => {

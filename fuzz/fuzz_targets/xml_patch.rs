@@ -44,7 +44,10 @@ fn selector(data: &[u8]) {
     };
     let declarations = [("", "urn:example:x"), ("y", "urn:example:y")];
     if let Ok(selector) = Selector::read(text, &declarations) {
-        let prefixes = SelectorPrefixes::new("urn:example:y").with("x", "urn:example:x");
+        // Attributes need a prefix of the default namespace.
+        let prefixes = SelectorPrefixes::new("urn:example:y")
+            .with("x", "urn:example:x")
+            .with("z", "urn:example:y");
         let written = selector
             .write(&prefixes)
             .expect("what was read can be written");

@@ -108,11 +108,13 @@ impl<P: Package> Server<P> {
         if document.is_none_or(|document| !condition.holds_for(document.fingerprint)) {
             return false;
         }
+        let mut held = 0;
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             if is_open {
                 if subscription.delivered != known {
-                    // Another one is on its way, and this one has to follow it.
+                    // Another one is on its way, and this one has to follow it, whatever it changes.
                     subscription.behind = true;
+                    subscription.delivered = 0;
                     subscription
                         .rare_mut()
                         .terms
@@ -121,9 +123,13 @@ impl<P: Package> Server<P> {
                 }
                 return true;
             }
-            subscription.delivered = known;
+            // What has come by another way than the numbers is followed by everything.
+            if core::mem::replace(&mut subscription.delivered, known) == known {
+                held = subscription.terms().map_or(0, |terms| terms.held);
+            }
         }
-        self.hold_document(key, known);
+        self.hold_document(key, held);
+        self.hold_seen(key, true);
         true
     }
 }

@@ -127,7 +127,7 @@ impl<P: Package> Server<P> {
             narrowing: narrowing.as_ref(),
         });
         // What the old one remembers for it is of no use any more.
-        self.hold_document(key, 0);
+        self.hold_nothing(key);
         self.leave_variant(old);
         self.unseal(new);
         if let Some(subscription) = self.subscriptions.get_mut(key) {
@@ -249,7 +249,7 @@ impl<P: Package> Server<P> {
             return;
         };
         if subscription.terms().is_some() {
-            self.hold_document(key, 0);
+            self.hold_nothing(key);
         }
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;

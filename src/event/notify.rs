@@ -624,6 +624,12 @@ impl<P: Package> Server<P> {
             }
             let seen = self.variants.get(variant);
             let is_plain = seen.is_none_or(|it| it.name.protection == Protection::None);
+            if !is_plain && has_terms {
+                *budget = budget.saturating_sub(WORK_OF_TERMS);
+                if self.waits_for_another(one_key) {
+                    continue;
+                }
+            }
             if !is_plain && let Err(wait) = self.await_protection(variant) {
                 match self.wait_in_round(key, one_key, variant, wait) {
                     WaitInRound::GoOn => continue,

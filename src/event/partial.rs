@@ -259,24 +259,52 @@ impl<P: Package> Server<P> {
         Some((document.fingerprint, document.content.body().clone()))
     }
 
-    /// From now on a watcher has the document of this fingerprint, which is the current one of its variant;
-    /// 0 is none.
+    /// From now on a watcher has the document of this fingerprint, which is the current one of its variant, by
+    /// the numbers; 0 is none.
     pub(super) fn hold_document(&mut self, key: Key, fingerprint: u64) {
         let Some(subscription) = self.subscriptions.get(key) else {
             return;
         };
-        let variant_key = subscription.variant;
-        let Some(terms) = subscription.terms() else {
+        let variant = subscription.variant;
+        let Some(held) = subscription.terms().map(|terms| terms.held) else {
             return;
         };
-        let (held, seen) = (terms.held, terms.seen);
-        let Some(variant) = self.variants.get(variant_key) else {
+        let limit = self.config.limits.history;
+        let is_partial = self.is_partial(key);
+        let Some(variant) = self.variants.get_mut(variant).filter(|_| is_partial) else {
             return;
         };
-        let has_triggers = variant.has_triggers();
-        let is_partial = self.is_partial_type(variant.name.media_type);
         let body = variant.content.as_ref().map(|it| it.body().clone());
-        let raw = match has_triggers && fingerprint != 0 {
+        let documents = &mut variant.memory().documents;
+        let mut holds = 0;
+        // First the one that comes: what stays is not forgotten in between.
+        if let Some(body) = body.filter(|_| fingerprint != 0) {
+            documents.enter(fingerprint, &body, limit);
+            holds = fingerprint;
+        }
+        documents.leave(held);
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(terms) = subscription.terms_mut()
+        {
+            terms.held = holds;
+        }
+    }
+
+    /// From now on changes are compared with the current document, where a watcher waits for some; or with
+    /// none.
+    pub(super) fn hold_seen(&mut self, key: Key, is_told: bool) {
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return;
+        };
+        let variant_key = subscription.variant;
+        let Some(seen) = subscription.terms().map(|terms| terms.seen) else {
+            return;
+        };
+        let variant = self.variants.get(variant_key);
+        if !variant.is_some_and(Variant::has_triggers) {
+            return;
+        }
+        let raw = match is_told {
             true => self.raw(variant_key),
             false => None,
         };
@@ -284,27 +312,24 @@ impl<P: Package> Server<P> {
         let Some(variant) = self.variants.get_mut(variant_key) else {
             return;
         };
-        let (mut holds, mut sees) = (0, 0);
-        if is_partial || has_triggers {
-            let memory = variant.memory();
-            // First those that come: what stays is not forgotten in between.
-            if let Some(body) = body.filter(|_| is_partial && fingerprint != 0) {
-                memory.documents.enter(fingerprint, &body, limit);
-                holds = fingerprint;
-            }
-            if let Some((fingerprint, raw)) = &raw {
-                memory.raws.enter(*fingerprint, raw, limit);
-                sees = *fingerprint;
-            }
-            memory.documents.leave(held);
-            memory.raws.leave(seen);
+        let raws = &mut variant.memory().raws;
+        let mut sees = 0;
+        if let Some((fingerprint, raw)) = &raw {
+            raws.enter(*fingerprint, raw, limit);
+            sees = *fingerprint;
         }
+        raws.leave(seen);
         if let Some(subscription) = self.subscriptions.get_mut(key)
             && let Some(terms) = subscription.terms_mut()
         {
-            terms.held = holds;
             terms.seen = sees;
         }
+    }
+
+    /// Nothing is remembered for a watcher any more.
+    pub(super) fn hold_nothing(&mut self, key: Key) {
+        self.hold_document(key, 0);
+        self.hold_seen(key, false);
     }
 }
 

@@ -9,7 +9,7 @@ use super::narrowing::Filter;
 use super::pace::{Bounds, Pace};
 use super::package::Package;
 use super::server::{Server, Timer};
-use super::subscription::{Phase, Subscription};
+use super::subscription::{Phase, Subscription, Variant};
 use crate::engine::slab::Key;
 use crate::sip::{Content, Event, HeaderName, Rates, ResponseRef};
 
@@ -21,7 +21,7 @@ pub(super) struct Terms {
     pub(super) filter: Option<Filter>,
     /// Partial documents that have left, and the number of the last.
     pub(super) number: u32,
-    /// The fingerprint of the document that the variant remembers for it; 0 is none.
+    /// The fingerprint of the document that the variant remembers for it, told by the last number; 0 is none.
     pub(super) held: u64,
     /// The same of the document before it was narrowed, where changes are told by triggers.
     pub(super) seen: u64,
@@ -212,7 +212,7 @@ impl<P: Package> Server<P> {
                 let is_known = condition == Some(Condition::Unless(document.fingerprint));
                 is_repeat && !is_known || self.has_news(key, document)
             }
-            None => true,
+            None => is_repeat || !self.waits_for_another(key),
         };
         if tells {
             self.owe(key);
@@ -246,6 +246,21 @@ impl<P: Package> Server<P> {
         document.fingerprint != delivered
     }
 
+    /// Whether no change there is can be one that this watcher wants to be told of: to know that its document
+    /// need not be made.
+    pub(super) fn waits_for_another(&mut self, key: Key) -> bool {
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return false;
+        };
+        let (delivered, variant) = (subscription.delivered, subscription.variant);
+        let seen = subscription.terms().map_or(0, |terms| terms.seen);
+        let has_triggers = self
+            .variants
+            .get(variant)
+            .is_some_and(Variant::has_triggers);
+        has_triggers && delivered != 0 && !self.fires(variant, seen)
+    }
+
     /// Makes of a document what the terms of the subscription make of it, before it leaves.
     #[inline(never)]
     pub(super) fn apply_terms(&mut self, key: Key, document: &mut Document, is_repetition: bool) {
@@ -271,11 +286,16 @@ impl<P: Package> Server<P> {
             false => terms.held,
         };
         let mut held = document.fingerprint;
+        let mut is_told = true;
         match terms.condition.filter(|_| tells) {
             Some(condition) if condition.holds_for(document.fingerprint) => {
                 document.content = self.without_body(document.fingerprint);
-                if condition == Condition::Always {
+                if before != document.fingerprint {
+                    // It has come by another way than the numbers.
                     held = 0;
+                }
+                if condition == Condition::Always {
+                    (held, is_told) = (0, false);
                     document.fingerprint = 0;
                 }
             }
@@ -296,12 +316,13 @@ impl<P: Package> Server<P> {
             }
         }
         if is_last {
-            held = 0;
+            (held, is_told) = (0, false);
         } else {
             self.set_pace_timer(key);
         }
         if tells {
             self.hold_document(key, held);
+            self.hold_seen(key, is_told);
         }
     }
 

@@ -21,6 +21,7 @@ mod watcher_config;
 mod watcher_documents;
 mod watcher_events;
 mod watcher_order;
+mod watcher_partial;
 mod watcher_resumption;
 mod watcher_terms;
 

@@ -131,6 +131,7 @@ pub(super) fn read_filter(
         FilterTarget::Subscribed => true,
         FilterTarget::Uri(uri) => is_it(uri),
         FilterTarget::Domain(domain) => {
+            let domain = domain.strip_suffix('.').unwrap_or(domain);
             let domain = domain.to_ascii_lowercase();
             let host = query.resource.rsplit_once('@').map(|(_, host)| host);
             let is_its = host == Some(&*domain) || host_of(query.resource) == domain;

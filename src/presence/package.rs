@@ -388,14 +388,9 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
             charset: body.media_type.param("charset").map(Cow::into_owned),
             ..ReadOptions::default()
         };
-        let read = Presence::read_with(body.octets, &options);
-        let (mut document, _) = read.map_err(|error| Unreadable::new(error.to_string()))?;
-        // Whatever could be read is passed on; what no document may have is put right.
-        document.repair();
-        fit(&mut document);
         let as_signed = body.as_signed;
         Ok(Published {
-            document,
+            document: read_published(body.octets, &options)?,
             since: body.now,
             as_signed: as_signed.map(|(name, octets)| Box::new((name.to_owned(), octets.clone()))),
             written: None,
@@ -529,6 +524,15 @@ impl<P: Policy, B: SubscribeBodies> Package for PresencePackage<P, B> {
     fn is_lasting(&self, state: &PresenceState) -> bool {
         state.lasting.is_some() || !state.sources.is_empty()
     }
+}
+
+/// Whatever can be read is passed on; what no document may have is put right.
+pub(super) fn read_published(octets: &[u8], options: &ReadOptions) -> Result<Presence, Unreadable> {
+    let read = Presence::read_with(octets, options);
+    let (mut document, _) = read.map_err(|error| Unreadable::new(error.to_string()))?;
+    document.repair();
+    fit(&mut document);
+    Ok(document)
 }
 
 /// The host's note may have what no document can.

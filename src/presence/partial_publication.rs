@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::package::fit;
+use super::package::read_published;
 use crate::event::{PartialFormat, PublishedBody, Unreadable};
 use crate::pidf::partial::{MEDIA_TYPE, Numbered, PartialError, Reconstruction};
 use crate::pidf::{Presence, ReadOptions};
@@ -24,8 +24,8 @@ pub(super) struct Patched {
 /// Reads the body of a partial publication beside what its publisher wrote before. Versions are not
 /// looked at (RFC 5264 section 3.2).
 ///
-/// Whatever is wrong with the body is 400, the whole document included: section 4.3.1 has 500 for that,
-/// which is what publishers repeat.
+/// A body that is wrong is 400, a whole document too: section 4.3.1 has 500 for any error there, but then
+/// its publisher would send it again and again.
 pub(super) fn read(
     body: &PublishedBody<'_>,
     before: Option<&Bytes>,
@@ -41,11 +41,12 @@ pub(super) fn read(
     let written = held.root().map(|root| root.write_as(Layout::Kept));
     let written = written.ok_or_else(|| Unreadable::fault("nothing was taken"))?;
     let written = written.map_err(|error| Unreadable::new(error.to_string()))?;
-    let read = Presence::read_with(&written, &ReadOptions::default());
-    let (mut document, _) = read.map_err(|error| Unreadable::new(error.to_string()))?;
-    document.repair();
-    fit(&mut document);
-    Ok(Patched { document, written })
+    let document = read_published(&written, &ReadOptions::default())?;
+    Ok(Patched {
+        document,
+        // In no more room than it needs: there are many, and they stay.
+        written: Bytes::copy_from_slice(&written),
+    })
 }
 
 /// How a body that does not fit is answered (RFC 5264 section 4.3.2, RFC 5261 section 5).

@@ -137,7 +137,7 @@ impl Publisher {
     ///
     /// publisher.update(now, key, state("boat"))?;
     /// let Some(PublisherOutput::Send(second)) = publisher.poll_output() else { unreachable!() };
-    /// assert!(second.body().len() < first.body().len() / 2);
+    /// assert!(second.body().len() < first.body().len());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -28,6 +28,12 @@ use crate::sip::{Reason, RequestRef, ResponseRef};
 /// alive and made anew by the rules of RFC 6665, and its document, the one of the newest NOTIFY that had
 /// one. Before the first nothing is known, which is not the same as closed.
 ///
+/// What is known is not asked for again: a notifier that names its documents by entity-tags (RFC 5839)
+/// sends them only when they have changed, over losses of a subscription and, with what
+/// [`resumption`](Self::resumption) gives, over those of the program. It can be asked to send changes
+/// alone ([`WatchOrder::partial`]), no more often than that ([`WatchOrder::rates`]), and nothing for a while
+/// ([`set_quiet`](Self::set_quiet)).
+///
 /// What a NOTIFY brings is taken when [`poll_output`](Self::poll_output) comes to it.
 ///
 /// ```
@@ -60,6 +66,7 @@ pub struct Watcher {
     pub(super) protection: Protection,
     pub(super) max_signature_age: Option<Duration>,
     pub(super) read: ReadOptions,
+    pub(super) partial: bool,
     /// Never walked through.
     pub(super) known: HashMap<OwnSubscriptionKey, Known>,
     /// Tells documents that came before by their octets, so that nobody can make two of them alike.
@@ -82,6 +89,7 @@ impl Watcher {
             protection: config.protection,
             max_signature_age: config.max_signature_age,
             read: config.read,
+            partial: config.partial,
             known: HashMap::new(),
             fingerprints: RandomState::new(),
             clock: WallClock::default(),
@@ -131,8 +139,9 @@ impl Watcher {
     ) -> Result<OwnSubscriptionKey, SubscribeError> {
         let guard = self.guard(&order);
         let resume = order.resume.clone();
+        let is_partial = self.is_partial(&order);
         let subscribe = self.choose(&order)?;
-        let known = Known::of(subscribe.resource, guard, resume.as_ref());
+        let known = Known::of(subscribe.resource, guard, resume.as_ref(), is_partial);
         let key = ask(&mut self.subscriber, subscribe)?;
         self.known.insert(key, known);
         Ok(key)

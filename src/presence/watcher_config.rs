@@ -18,6 +18,11 @@ pub struct WatcherConfig {
     pub read: ReadOptions,
     /// What becomes of outdated documents.
     pub outdated: OutdatedDocuments,
+    /// Whether notifiers may send what has changed in a document instead of all of it (RFC 5263), where an
+    /// order does not say. Default: no. It saves octets on the way of large documents that change often, and
+    /// costs a copy of each document as it was written. Where notifiers make mistakes of it whole documents
+    /// are asked for again.
+    pub partial: bool,
     /// How documents have to be protected, where an order does not say; what is less is told as
     /// [`WatcherEvent::Unprotected`](super::WatcherEvent::Unprotected) and left aside. With anything but [`Protection::None`] the host opens
     /// bodies, be [`opens_bodies`](SubscriberConfig::opens_bodies) set or not.

@@ -7,10 +7,12 @@ use super::protection::{Guard, Refused, authority_of};
 use super::watcher::Watcher;
 use super::watcher_config::OutdatedDocuments;
 use super::watcher_events::{PresenceChange, WatcherEvent};
+use super::watcher_partial::Partial;
 use super::watcher_resumption::Resumption;
 use crate::event::{
     Identity, NotifiedBody, NotifiedState, NotifierKey, OwnSubscriptionInfo, OwnSubscriptionKey,
 };
+use crate::pidf::partial::MEDIA_TYPE;
 use crate::pidf::{Presence, Staleness};
 
 /// What is known of a presentity.
@@ -30,6 +32,8 @@ pub(super) struct Known {
     pub(super) told_by: Option<NotifierKey>,
     /// The entity-tag of the document that is known, as a whole.
     pub(super) entity_tag: Option<Box<str>>,
+    /// What partial documents lead to, where they are asked for.
+    pub(super) partial: Option<Box<Partial>>,
     /// Notifiers were told that no document is wanted for now.
     pub(super) is_quiet: bool,
     pub(super) guard: Guard,
@@ -50,8 +54,14 @@ pub struct WatchInfo<'a> {
 }
 
 impl Known {
-    pub(super) fn of(resource: &str, guard: Guard, resume: Option<&Resumption>) -> Self {
+    pub(super) fn of(
+        resource: &str,
+        guard: Guard,
+        resume: Option<&Resumption>,
+        is_partial: bool,
+    ) -> Self {
         Self {
+            partial: is_partial.then(|| Box::new(Partial::new())),
             resource: resource.into(),
             guard,
             document: resume.map(Resumption::shared),
@@ -74,6 +84,7 @@ impl Watcher {
         {
             known.notifier = None;
             known.fingerprint = None;
+            known.forget_partial();
             known.entity_tag = None;
             self.subscriber.hold(self.now, key, None, None);
             self.more.push_back(WatcherEvent::Changed(PresenceChange {
@@ -113,9 +124,14 @@ impl Watcher {
                 return;
             }
         };
+        let is_partial = body.media_type == MEDIA_TYPE;
+        if !is_partial {
+            known.type_changed(notifier);
+        }
         let is_strict = known.guard.is_strict();
         let fingerprint = self.fingerprints.hash_one((&body.bytes[..], &body.charset));
-        if known.document.is_some() && known.fingerprint == Some(fingerprint) && !is_strict {
+        let is_repeated = known.document.is_some() && known.fingerprint == Some(fingerprint);
+        if is_repeated && !is_strict {
             known.notifier = notifier;
             self.has_state(key, notifier, entity_tag);
             self.still(key, was_current);
@@ -130,12 +146,22 @@ impl Watcher {
             entity.clear();
             entity.push_str(&known.resource);
         }
-        let mut document = match Presence::read_with(&body.bytes, &self.read) {
-            Ok((document, _)) => document,
-            Err(error) => {
-                self.more.push_back(WatcherEvent::Unreadable { key, error });
-                return;
+        let mut document = if is_partial {
+            match self.put_together(key, notifier, &body.bytes) {
+                Some(document) => document,
+                None => return,
             }
+        } else {
+            match Presence::read_with(&body.bytes, &self.read) {
+                Ok((document, _)) => document,
+                Err(error) => {
+                    self.more.push_back(WatcherEvent::Unreadable { key, error });
+                    return;
+                }
+            }
+        };
+        let Some(known) = self.known.get_mut(&key) else {
+            return;
         };
         let mut is_whole = true;
         if is_strict {
@@ -169,7 +195,7 @@ impl Watcher {
             }
         }
         // What was left aside is taken when the notifier says it again, as it is asked to.
-        known.fingerprint = is_whole.then_some(fingerprint);
+        known.fingerprint = (is_whole && !is_partial).then_some(fingerprint);
         if is_whole {
             known.notifier = notifier;
         } else if !is_strict {

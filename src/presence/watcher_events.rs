@@ -11,6 +11,7 @@ use crate::event::{
     SubscribeFailure, SubscriptionEnd,
 };
 use crate::mime::Signer;
+use crate::pidf::partial::PartialError;
 use crate::pidf::{Difference, Outdated, Presence, ReadError};
 use crate::sip::{OutgoingRequest, Response};
 
@@ -58,6 +59,16 @@ pub enum WatcherEvent {
         key: OwnSubscriptionKey,
         /// What is wrong with it.
         error: ReadError,
+    },
+    /// A partial document could not be used (RFC 5263 section 4.5): what was known stays, and the notifier
+    /// is asked for all of it.
+    Unpatched {
+        /// Which subscription.
+        key: OwnSubscriptionKey,
+        /// What is wrong with it.
+        error: PartialError,
+        /// Whether it was not the first, so that whole documents are asked for from now on.
+        is_given_up: bool,
     },
     /// A document is older than what is known; it was left aside.
     Outdated {
@@ -164,6 +175,7 @@ impl fmt::Display for WatcherEvent {
             Self::Confirmed { key } => write!(f, "presence of {key} is as it was"),
             Self::State { key, state } => write!(f, "subscription {key} is {state:?}"),
             Self::Unreadable { key, error } => write!(f, "document of {key}: {error}"),
+            Self::Unpatched { key, error, .. } => write!(f, "changes of {key}: {error}"),
             Self::Outdated { key, outdated } => write!(f, "document of {key}: {outdated}"),
             Self::Unprotected { key, why } => write!(f, "document of {key}: {why}"),
             Self::BodyRefused { key, body } => write!(f, "subscription {key}: {body:?}"),

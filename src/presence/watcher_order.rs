@@ -6,6 +6,7 @@ use super::protection::Guard;
 use super::signer::Names;
 use super::watcher::Watcher;
 use super::watcher_config::UriPreference;
+use super::watcher_partial::MEDIA_TYPES;
 use super::watcher_resumption::Resumption;
 use crate::event::{Account, Protection, SubscribeError, SubscribeOrder};
 use crate::sip::{Rates, Uri};
@@ -30,6 +31,9 @@ pub struct WatchOrder<'a> {
     /// it is known from the start, though it may be out of date, and not sent again if it is not (RFC
     /// 5839 sections 5.4 and 5.5). Where documents have to be protected it is sent again all the same.
     pub resume: Option<Resumption>,
+    /// Whether notifiers may send what has changed in a document instead of all of it (RFC 5263); nothing
+    /// leaves it to the settings.
+    pub partial: Option<bool>,
     /// How documents have to be protected; nothing leaves it to the settings. The host has to
     /// [open bodies](crate::event::SubscriberConfig::opens_bodies) for any to come that are.
     pub protection: Option<Protection>,
@@ -44,6 +48,7 @@ impl<'a> WatchOrder<'a> {
             also: None,
             expires: None,
             body: None,
+            partial: None,
             protection: None,
             rates: Rates::NONE,
             resume: None,
@@ -57,6 +62,11 @@ impl Watcher {
         let protection = order.protection.unwrap_or(self.protection);
         let uris = [Some(order.uri), order.also];
         Guard::new(protection, Names::of(uris.into_iter().flatten()))
+    }
+
+    /// Whether changes may come instead of documents.
+    pub(super) fn is_partial(&self, order: &WatchOrder<'_>) -> bool {
+        order.partial.unwrap_or(self.partial)
     }
 
     /// One URI of several, by the preference (RFC 3856 section 5).
@@ -83,6 +93,7 @@ impl Watcher {
         subscribe.expires = order.expires;
         subscribe.body.clone_from(&order.body);
         subscribe.rates = order.rates;
+        subscribe.media_types = self.is_partial(order).then_some(MEDIA_TYPES);
         subscribe.is_resumable = order.protection.unwrap_or(self.protection) == Protection::None;
         if let Some(resume) = &order.resume {
             if resume.resource() != uri {

@@ -69,7 +69,7 @@ fn a_watcher_that_takes_no_document_there_is_gets_406() {
         "text/plain",
         "text/*",
         "application/xpidf+xml",
-        "application/pidf-diff+xml",
+        "application/pidf-diff+xml;q=0",
         "application/pidf+xml;q=0",
         "application/*;q=0",
         "*/*;q=0.0",

@@ -499,10 +499,10 @@ fn what_is_written_differently_is_no_change() {
     scene.close();
 }
 
-// PA-39: nobody asked for anything else than whole documents.
+// PA-39: that a watcher could do with changes is not that they are told.
 #[test]
 fn documents_are_whole_whatever_the_watcher_supports() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::configured(|config| config.partial_notifications = false);
     scene.set("one");
     let message = scene.subscribe(ANA, BOB).with(
         "Accept",

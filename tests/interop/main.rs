@@ -8,7 +8,7 @@
 //!
 //! These tests run only when `PRESENTITY_INTEROP` says so: `1` for all, or a list of `sipp`, `baresip`,
 //! `linphone`, `pjsua2`, `kamailio`, `kamailio-presence`, `tls`, `smime`, `signed`, `publish`, `watch`, `rules`,
-//! `devices`, `operations`, `winfo`, `sdf` and `padlock`, of which the last eight need no other program; a
+//! `devices`, `operations`, `winfo`, `extensions`, `sdf` and `padlock`, of which the last nine need no other program; a
 //! test that needs two of them runs when both are named. They need the programs on the path (Debian:
 //! `sip-tester`, `baresip-core`, `linphone-cli`, `kamailio`, `kamailio-presence-modules`, `openssl`), use
 //! 127.0.0.1 only, and end what they start. These variables say where else to
@@ -41,6 +41,7 @@ mod baresip;
 mod certificates;
 mod devices;
 mod example;
+mod extensions;
 mod fetch;
 mod hostile_notifier;
 mod hostile_publications;
@@ -67,6 +68,7 @@ mod smime;
 #[cfg(feature = "smime")]
 #[path = "../smime/authority.rs"]
 mod smime_authority;
+mod tap;
 mod tls;
 mod watch;
 mod winfo;

@@ -372,7 +372,11 @@ fn a_difference_is_about_what_the_publisher_wrote() {
     // The note comes first, an id is there twice, there is a comment, white space and an attribute of nobody.
     let odd = "<note>first</note>\n <!-- mine --><tuple id='a' x='1'><status><basic>open</basic></status></tuple>\n \
         <tuple id='a'><status><basic>open</basic></status></tuple>";
-    let tag = desk.taken(&full(odd), None);
+    desk.watch(EMIL, PIDF);
+    let outputs = desk.send(&full(odd), None);
+    let tag = tag_of(&outputs);
+    let shown = Presence::read(outputs.notify().body()).unwrap();
+    assert_ne!(shown.tuples[0].id, shown.tuples[1].id);
     let operations = "<p:replace sel='*/tuple[2]/status/basic/text()'>closed</p:replace>\
         <p:remove sel='*/comment()'/><p:remove sel='*/note[.=\"first\"]' ws='after'/>\
         <p:replace sel=\"*/tuple[@x='1']/@id\">b</p:replace>";

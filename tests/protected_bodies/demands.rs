@@ -188,7 +188,8 @@ fn what_is_not_protected_enough_is_left_aside_and_told() {
     assert_eq!(lacks(&desk.phone.notify(&plain)), &Unprotected::NotSigned);
     assert!(!desk.phone.watcher.presentity(desk.key).unwrap().is_current);
     assert_eq!(desk.tuples(), ["a"]);
-    assert!(desk.signed(&Pen::of(DOMAIN), &document).events.is_empty());
+    let taken = desk.signed(&Pen::of(DOMAIN), &document);
+    assert_eq!(taken.events, [WatcherEvent::Confirmed { key: desk.key }]);
     assert!(desk.phone.watcher.presentity(desk.key).unwrap().is_current);
 }
 

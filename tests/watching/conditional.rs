@@ -5,6 +5,7 @@ use std::time::Duration;
 use presentity::event::{
     OwnSubscriptionKey, OwnSubscriptionPhase, SubscribeError, SubscribeFailure, SubscriptionEnd,
 };
+use presentity::mime::Opened;
 use presentity::presence::{
     InvalidResumption, Protection, Resumption, WatchOrder, WatcherConfig, WatcherEvent,
 };
@@ -60,10 +61,6 @@ impl Phone {
         self.notify(&lost).request().clone()
     }
 
-    fn is_current(&self, key: OwnSubscriptionKey) -> bool {
-        self.watcher.presentity(key).unwrap().is_current
-    }
-
     fn watch_from(&mut self, resume: Resumption) -> (OwnSubscriptionKey, OutgoingRequest) {
         let account = account();
         let mut order = WatchOrder::new(&account, BOB);
@@ -93,6 +90,14 @@ fn a_refresh_without_news_is_two_messages() {
             Some(phone.now + SECOND * 3560)
         );
     }
+    // What was asked for is granted where nothing else is said.
+    let refresh = phone.refresh();
+    assert!(phone.answer(&refresh, 204, &[]).nothing());
+    let info = phone.watcher.presentity(key).unwrap();
+    assert_eq!(
+        info.subscription.expires_at,
+        Some(phone.now + SECOND * 3600)
+    );
     // The newest counts.
     phone.notify(&notifier.name("active", "t2", "two"));
     assert_eq!(condition(&phone.refresh()), Some("t2"));
@@ -240,6 +245,13 @@ fn an_end_without_news_is_two_messages() {
     let taken = phone.unchanged(&leave, 0);
     assert_eq!(taken.over(), Some(true));
     assert!(phone.is_empty(), "{:?}", phone.watcher.occupancy());
+
+    // Nobody wants the state any more, though it was asked for.
+    let mut phone = Phone::new();
+    let (key, _) = phone.holding();
+    assert!(phone.watcher.request_state(phone.now, key));
+    phone.watcher.end(phone.now, key).unwrap();
+    assert_eq!(condition(phone.take().request()), Some("t1"));
 
     // With news it ends by its last NOTIFY.
     let mut phone = Phone::new();
@@ -404,6 +416,9 @@ fn a_quiet_watcher_is_told_of_no_presence() {
     assert!(!phone.is_current(key));
     assert!(phone.watcher.set_quiet(phone.now, key, true));
     assert!(phone.take().nothing());
+    // What comes all the same may be followed by more that does not.
+    phone.notify(&notifier.name("active;expires=3600", "t1", "one"));
+    assert!(!phone.is_current(key));
     // It stays so.
     let refresh = phone.refresh();
     assert_eq!(condition(&refresh), Some("*"));
@@ -602,5 +617,68 @@ fn silence_proves_nothing_where_documents_are_to_be_protected() {
     assert!(!phone.is_current(key));
     // What was not believed is not held.
     phone.notify(&notifier.name("active;expires=3600", "t2", "two"));
+    assert_eq!(condition(&phone.refresh()), None);
+}
+
+// PA-71
+#[test]
+fn what_was_protected_is_not_confirmed_by_what_is_not() {
+    let mut config = WatcherConfig::default();
+    config.protection = Protection::Encrypted;
+    let mut phone = Phone::with(config);
+    let (key, subscribe) = phone.watch();
+    let mut notifier = Notifier::of(&subscribe, "pa1");
+    phone.accept(&subscribe, "pa1", 3600);
+    let sealed = notifier
+        .notify("active;expires=3600")
+        .with("SIP-ETag", "t1");
+    let sealed = sealed.with("Content-Type", "application/pkcs7-mime");
+    let opening = phone.notify(&sealed.with_body("sealed")).opening().key;
+    let mut opened = Opened::new("application/pidf+xml", document("open", "one"));
+    opened.is_encrypted = true;
+    assert!(phone.opened(opening, Ok(opened)).change().is_some());
+    assert!(phone.is_current(key));
+    // Within the dialog it is asked for on a condition.
+    phone.notify(&notifier.name("active", "t2", "open to all"));
+    assert!(!phone.is_current(key));
+    let refresh = phone.refresh();
+    assert_eq!(condition(&refresh), Some("t1"));
+    assert!(phone.unchanged(&refresh, 3600).nothing());
+    assert!(!phone.is_current(key));
+    // A new one has to prove itself.
+    assert_eq!(condition(&phone.lose(&mut notifier)), None);
+}
+
+// PA-71
+#[test]
+fn a_document_that_was_taken_in_part_is_not_held() {
+    let times = |tuples: &[(&str, u32)]| {
+        let tuples = tuples.iter().map(|(id, second)| {
+            format!(
+                "<tuple id='{id}'><status><basic>open</basic></status>\
+                 <timestamp>2026-03-01T12:00:{second:02}Z</timestamp></tuple>"
+            )
+        });
+        let tuples: String = tuples.collect();
+        format!("<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='{BOB}'>{tuples}</presence>")
+    };
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch();
+    let mut notifier = Notifier::of(&subscribe, "pa1");
+    phone.accept(&subscribe, "pa1", 3600);
+    let before = notifier.tell("active;expires=3600", &times(&[("desk", 20), ("cell", 30)]));
+    phone.notify(&before.with("SIP-ETag", "t1"));
+    let subscribe = phone.lose(&mut notifier);
+    let mut notifier = Notifier::of(&subscribe, "pa2");
+    phone.accept(&subscribe, "pa2", 3600);
+    let mixed = notifier.tell("active;expires=3600", &times(&[("desk", 30), ("cell", 20)]));
+    let taken = phone.notify(&mixed.with("SIP-ETag", "t2"));
+    assert_eq!(condition(taken.request()), None);
+    assert!(phone.watcher.resumption(key).is_none());
+    assert!(!phone.is_current(key));
+    // Nothing is held after it either.
+    let asked = taken.request().clone();
+    phone.accept(&asked, "pa2", 3600);
+    phone.notify(&notifier.notify("active;expires=3600"));
     assert_eq!(condition(&phone.refresh()), None);
 }

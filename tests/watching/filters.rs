@@ -128,6 +128,25 @@ fn a_filter_that_is_refused_leaves_the_subscription_as_it_was() {
 }
 
 #[test]
+fn a_filter_that_is_refused_takes_no_newer_one_away() {
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch_through("a");
+    let mut notifier = Notifier::of(&subscribe, "pa1");
+    phone.accept(&subscribe, "pa1", 3600);
+    phone.notify(&notifier.tell("active;expires=3600", &document("open", "all")));
+    phone.set_filter(key, "b");
+    let change = phone.take().request().clone();
+    phone.set_filter(key, "c");
+    let taken = phone.answer(&change, 488, &[]);
+    assert_eq!(taken.failure().0, SubscribeFailure::Body { status: 488 });
+    assert_filter(taken.request(), Some("c"));
+    // It is what new dialogs begin with, answered or not.
+    let taken = phone.pass_until_something(SECOND * 33);
+    assert_filter(taken.request(), Some("c"));
+    assert_eq!(taken.request().uri(), BOB);
+}
+
+#[test]
 fn a_filter_that_could_not_be_told_goes_with_the_next_refresh() {
     for status in [None, Some(500), Some(423)] {
         let mut phone = Phone::new();
@@ -193,6 +212,31 @@ fn who_was_refused_for_a_filter_asks_again_with_another() {
     phone.set_filter(key, "b");
     assert!(phone.take().nothing());
     assert_eq!(phone.phase(key), OwnSubscriptionPhase::Refused);
+}
+
+// PA-71
+#[test]
+fn what_came_through_another_filter_is_not_held() {
+    let mut phone = Phone::new();
+    let (key, subscribe) = phone.watch_through("a");
+    let mut notifier = Notifier::of(&subscribe, "pa1");
+    phone.accept(&subscribe, "pa1", 3600);
+    let all = notifier.tell("active;expires=3600", &document("open", "all"));
+    phone.notify(&all.with("SIP-ETag", "t1"));
+    assert!(phone.watcher.resumption(key).is_some());
+    phone.set_filter(key, "b");
+    assert!(phone.watcher.resumption(key).is_none());
+    let change = phone.take().request().clone();
+    assert_eq!(field(&change, "Suppress-If-Match"), None);
+    phone.accept(&change, "pa1", 3600);
+    let taken = phone.notify(
+        &notifier
+            .notify("active;expires=3600")
+            .with("SIP-ETag", "t1"),
+    );
+    assert!(taken.events.is_empty(), "{taken:?}");
+    let refresh = phone.pass_until_something(SECOND * 3600);
+    assert_eq!(field(refresh.request(), "Suppress-If-Match"), None);
 }
 
 #[test]

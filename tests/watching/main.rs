@@ -21,6 +21,8 @@ mod filters;
 mod life;
 mod notifies;
 mod outdated;
+mod partial;
 mod pressed;
 mod rates;
+mod spared;
 mod targets;

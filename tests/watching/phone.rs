@@ -317,6 +317,10 @@ impl Phone {
         self.watcher.presentity(key).unwrap().subscription.phase
     }
 
+    pub fn is_current(&self, key: OwnSubscriptionKey) -> bool {
+        self.watcher.presentity(key).unwrap().is_current
+    }
+
     /// The note of the first tuple that is known.
     pub fn note(&self, key: OwnSubscriptionKey) -> Option<String> {
         let document = self.watcher.presence(key)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use presentity::event::SubscribeError;
+use presentity::event::{Failure, SubscribeError, SubscribeFailure, SubscriptionEnd};
 use presentity::presence::WatchOrder;
 use presentity::sip::{Rate, Rates};
 
@@ -63,6 +63,14 @@ fn what_is_granted_is_what_the_last_notify_says() {
     phone.notify(&notifier.notify("active;expires=3600;max-rate=0.1"));
     phone.notify(&notifier.notify("active;expires=3600"));
     assert_eq!(granted(&phone), None);
+    // Whoever has ended the subscription holds to nothing.
+    phone.notify(&notifier.notify("active;expires=3600;max-rate=0.1"));
+    let mut lost = Phone::new();
+    let (key, mut other) = lost.watching();
+    lost.notify(&other.notify("active;expires=3600;max-rate=0.1"));
+    lost.notify(&other.notify("terminated;reason=rejected"));
+    let info = lost.watcher.presentity(key).unwrap();
+    assert_eq!(info.subscription.rates, None);
     // The same again is no news.
     phone.watcher.set_rates(phone.now, key, wanted).unwrap();
     assert!(phone.take().nothing());
@@ -94,6 +102,102 @@ fn rates_that_come_while_a_subscribe_is_under_way_follow_it() {
     let taken = phone.accept(&first, "pa1", 3600);
     let event = Some("presence;max-rate=1;min-rate=0.1");
     assert_eq!(field(taken.request(), "Event"), event);
+}
+
+// PA-70, PA-71
+#[test]
+fn what_is_granted_is_told_though_the_state_is_held() {
+    let mut phone = Phone::new();
+    let (key, mut notifier) = phone.watching();
+    let named = notifier.tell("active;expires=3600", &document("open", "here"));
+    phone.notify(&named.with("SIP-ETag", "t1"));
+    assert!(phone.watcher.resumption(key).is_some());
+    let wanted = Rates::at_most(rate("0.5"));
+    phone.watcher.set_rates(phone.now, key, wanted).unwrap();
+    let refresh = phone.take().request().clone();
+    assert_eq!(field(&refresh, "Suppress-If-Match"), None);
+    // Nor is it forgotten when that has failed.
+    phone.fail(&refresh, Failure::Timeout);
+    let again = phone.pass_until_something(SECOND * 60).request().clone();
+    assert_eq!(field(&again, "Suppress-If-Match"), None);
+    phone.accept(&again, "pa1", 3600);
+    phone.notify(&notifier.notify("active;expires=3600;max-rate=0.5"));
+    let refresh = phone.pass_until_something(SECOND * 3600);
+    assert_eq!(field(refresh.request(), "Suppress-If-Match"), Some("t1"));
+}
+
+// PA-70
+#[test]
+fn whoever_takes_rates_for_another_event_is_asked_without() {
+    let mut phone = Phone::new();
+    let account = account();
+    let mut order = WatchOrder::new(&account, BOB);
+    order.rates = Rates::at_most(rate("0.2"));
+    let key = phone.watcher.watch(phone.now, order).unwrap();
+    let subscribe = phone.take().request().clone();
+    let taken = phone.answer(&subscribe, 489, &[]);
+    let again = taken.request().clone();
+    for name in ["Call-ID", "From", "Expires"] {
+        assert_eq!(field(&again, name), field(&subscribe, name));
+    }
+    assert_eq!(field(&again, "CSeq"), Some("2 SUBSCRIBE"));
+    assert_eq!(field(&again, "Event"), Some("presence"));
+    let notifier = &mut Notifier::of(&again, "pa1");
+    phone.accept(&again, "pa1", 3600);
+    phone.notify(&notifier.tell("active;expires=3600", &document("open", "here")));
+    // There is no point in others.
+    let others = Rates::at_most(rate("0.5"));
+    phone.watcher.set_rates(phone.now, key, others).unwrap();
+    assert!(phone.take().nothing());
+    let refresh = phone.pass_until_something(SECOND * 3600).request().clone();
+    assert_eq!(field(&refresh, "Event"), Some("presence"));
+    // It is no more than an answer as ever now.
+    let taken = phone.answer(&refresh, 489, &[]);
+    assert_eq!(taken.end().0, SubscriptionEnd::Unknown { status: 489 });
+}
+
+// PA-70
+#[test]
+fn rates_that_come_later_cost_no_subscription() {
+    let mut phone = Phone::new();
+    let (key, mut notifier) = phone.watching();
+    let wanted = Rates::at_most(rate("0.5"));
+    phone.watcher.set_rates(phone.now, key, wanted).unwrap();
+    let refresh = phone.take().request().clone();
+    let again = phone.answer(&refresh, 489, &[]).request().clone();
+    assert_eq!(field(&again, "To"), field(&refresh, "To"));
+    assert_eq!(field(&again, "Event"), Some("presence"));
+    phone.accept(&again, "pa1", 3600);
+    phone.notify(&notifier.tell("active;expires=3600", &document("closed", "gone")));
+    assert_eq!(phone.note(key).as_deref(), Some("gone"));
+    // The end is repeated as well, and once.
+    let mut phone = Phone::new();
+    let (key, _) = phone.watching();
+    phone.watcher.set_rates(phone.now, key, wanted).unwrap();
+    let refresh = phone.take().request().clone();
+    phone.watcher.end(phone.now, key).unwrap();
+    let end = phone.answer(&refresh, 489, &[]).request().clone();
+    assert_eq!(field(&end, "Expires"), Some("0"));
+    assert_eq!(field(&end, "Event"), Some("presence"));
+    assert!(phone.answer(&end, 489, &[]).over().is_some());
+    assert!(phone.is_empty());
+}
+
+// PA-70
+#[test]
+fn a_package_that_nobody_knows_is_asked_for_once() {
+    let mut phone = Phone::new();
+    let (_, subscribe) = phone.watch();
+    let failure = phone.answer(&subscribe, 489, &[]).failure();
+    assert_eq!(failure.0, SubscribeFailure::Refused { status: 489 });
+    let account = account();
+    let mut order = WatchOrder::new(&account, BOB);
+    order.rates = Rates::at_most(rate("0.2"));
+    phone.watcher.watch(phone.now, order).unwrap();
+    let subscribe = phone.take().request().clone();
+    let again = phone.answer(&subscribe, 489, &[]).request().clone();
+    let failure = phone.answer(&again, 489, &[]).failure();
+    assert_eq!(failure.0, SubscribeFailure::Refused { status: 489 });
 }
 
 // PA-70

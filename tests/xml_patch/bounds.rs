@@ -149,6 +149,11 @@ fn documents_do_not_outgrow_their_bounds() {
             "<c>0123456789012345678901234567890123456789</c>".repeat(24)
         ),
         deep.clone(),
+        format!("<add sel='a' type='@{}'/>", "k".repeat(257)),
+        format!(
+            "<add sel='a' type='namespace::{}'>urn:example:x</add>",
+            "k".repeat(257)
+        ),
         format!(
             "<replace sel='a'>{}{}</replace>",
             "<c>".repeat(11),
@@ -293,4 +298,27 @@ fn operations_made_by_hand_are_held_to_the_rules() {
         );
     }
     assert!(read_operations(&whole("<diff/>"), "").unwrap().is_empty());
+}
+
+#[test]
+fn what_is_passed_over_counts_too() {
+    let document = format!("<a>{}<b/></a>", "<!---->".repeat(100_000));
+    let mut root = whole(&document);
+    for operation in [
+        "<add sel='a'>x</add>",
+        "<add sel='a/b'/>",
+        "<add sel='a' type='@k'>x</add><remove sel='a/@k'/>",
+        "<add sel=\"a[c='']\"/>",
+        "<add sel='a/text()' pos='after'/>",
+        "<add sel='a/processing-instruction()' pos='after'/>",
+    ] {
+        let many = operations(&operation.repeat(20_000)).unwrap();
+        let mut steps = Steps::default();
+        let _ = apply(&mut root, &many, &mut steps);
+        let _ = text_of(&root);
+        assert!(
+            operation.contains("@k") || steps.left() < Steps::DEFAULT,
+            "{operation}"
+        );
+    }
 }

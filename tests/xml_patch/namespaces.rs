@@ -249,3 +249,26 @@ fn declarations_that_cannot_be() {
     let replace = "<replace sel='a/namespace::p'>urn:example:y</replace>";
     assert_eq!(refused(twice, replace), Kind::InvalidNamespaceUri);
 }
+
+#[test]
+fn values_keep_the_meaning_of_their_prefixes() {
+    let mut root = whole("<a xmlns:k='urn:example:other'/>");
+    let patch = whole(
+        "<d xmlns:k='urn:example:kinds' xmlns:u='urn:example:unused'><add sel='a'><b t='k:one'/>\
+         <c xmlns:k='urn:example:own' t='k:two'/><e>u-: no <f>u: yes</f></e></add></d>",
+    );
+    let operations = read_operations(&patch, "").unwrap();
+    apply(&mut root, &operations, &mut Steps::default()).unwrap();
+    let read = whole(&text_of(&root));
+    let declared = |local: &str| {
+        let element = read.first("", local).unwrap();
+        let all: Vec<_> = element
+            .declarations()
+            .map(|(prefix, ns)| format!("{prefix}={ns}"))
+            .collect();
+        all.join(" ")
+    };
+    assert_eq!(declared("b"), "k=urn:example:kinds");
+    assert_eq!(declared("c"), "k=urn:example:own");
+    assert_eq!(declared("e"), "u=urn:example:unused");
+}

@@ -63,6 +63,16 @@ fn selectors_are_short_where_the_document_lets_them() {
     assert!(text.contains("pidf:tuple[@id='a']/presence:mood"), "{text}");
 }
 
+#[test]
+fn the_prefix_of_xml_is_always_there() {
+    let operations = [removal(
+        "a/xml:b[@xml:lang='en']/@xml:id",
+        &[("", "urn:example:x")],
+    )];
+    let (text, read) = written(Element::new("urn:example:x", "d"), &operations);
+    assert_eq!(read, operations, "{text}");
+}
+
 // PIDF-51
 #[test]
 fn names_in_no_namespace_need_a_document_without_default() {

@@ -229,6 +229,7 @@ impl Subscriber {
             {
                 self.queue(key);
             }
+            (_, Phase::Trying) if self.gives_rates_up(key, status) => self.queue(key),
             (423, Phase::Trying) if open.asked > 0 && self.ask_for_more(key, response) => {
                 self.queue(key);
             }
@@ -314,6 +315,11 @@ impl Subscriber {
                     // No NOTIFY will come (RFC 6665 section 4.1.2.2).
                     dialog.notify_by = None;
                 }
+                if !dialog.again
+                    && let Some(subscription) = self.subscriptions.get_mut(open.subscription)
+                {
+                    subscription.media_types_before = &[];
+                }
                 self.body_is_taken(open);
                 // Where no condition was set it says nothing of the state.
                 let is_unchanged = status == 204 && open.condition.is_some();
@@ -348,6 +354,14 @@ impl Subscriber {
             }
             _ if retry_after(response).is_none() && self.gives_conditions_up(open, status) => {
                 self.end_timer_n(key);
+                self.queue_dialog(key);
+            }
+            _ if !is_for_duration(open) && self.gives_rates_up(open.subscription, status) => {
+                self.end_timer_n(key);
+                if let Some(dialog) = self.dialogs.get_mut(key) {
+                    dialog.ask_again(open);
+                }
+                self.order_again(open, key);
                 self.queue_dialog(key);
             }
             _ if ends_subscription(status) => {

@@ -51,9 +51,9 @@ pub(super) struct Conditions {
 
 impl Subscriber {
     /// Says which state of the resource the application has: that of the NOTIFY with this entity-tag, or
-    /// none that has one. It is told after each body that came
-    /// ([`SubscriberEvent::Notified`]), whether that was taken or not: what is held is what was taken
-    /// last.
+    /// none that has one. To be called with what
+    /// [`SubscriberEvent::Notified`] tells after each body that was taken; one that was not changes
+    /// nothing.
     ///
     /// From then on SUBSCRIBEs carry it as their condition, and the state is not sent again while it
     /// stays the same (RFC 5839 section 5.6); [`SubscriberEvent::Confirmed`] tells that it is. Where
@@ -264,7 +264,7 @@ impl Subscriber {
             }
             // A refresh brings it as well.
             Turn::Queued => dialog.unconditional = true,
-            Turn::Open(_) if dialog.condition.is_none() => {}
+            Turn::Open(_) if dialog.condition.is_none() && dialog.notify_by.is_some() => {}
             Turn::Open(_) => {
                 dialog.state_only |= !dialog.again && dialog.ordered.is_none();
                 dialog.unconditional = true;

@@ -342,7 +342,7 @@ impl Subscriber {
         subscription.first_no = None;
         subscription.accepted_by = None;
         let has_moved = core::mem::take(&mut subscription.has_moved);
-        let news = core::mem::take(&mut subscription.news);
+        let news = subscription.news;
         self.set_alarm(key, None);
         self.grant(dialog, asked);
         if has_moved {
@@ -575,7 +575,10 @@ impl Subscriber {
         let Ok(media_type) = MediaType::parse(written) else {
             return Err(self.foreign(subscription, written));
         };
-        let known = types.iter().find(|known| media_type.essence_eq(known));
+        let before = self.subscriptions.get(subscription);
+        let before = before.map_or(&[][..], |it| it.media_types_before);
+        let mut types = types.iter().chain(before);
+        let known = types.find(|known| media_type.essence_eq(known));
         let Some(known) = known else {
             return Err(self.foreign(subscription, written));
         };

@@ -26,7 +26,9 @@ pub struct SubscribeOrder<'a> {
     /// Media type and octets of a body, such as a filter (RFC 4660). It is sent with requests that
     /// make a dialog, not with refreshes.
     pub body: Option<(&'a str, Bytes)>,
-    /// How often NOTIFYs are to come (RFC 6446); [`set_rates`](Subscriber::set_rates) changes it.
+    /// How often NOTIFYs are to come (RFC 6446); [`set_rates`](Subscriber::set_rates) changes it. Where
+    /// they are answered by 489, which some servers say to any parameter of Event that they do not know,
+    /// the subscription goes on without.
     pub rates: Rates,
     /// Types of the bodies of NOTIFYs that are taken, best first: Accept gives them falling `q` values.
     /// Nothing leaves it to the profile.
@@ -101,8 +103,10 @@ impl Subscriber {
             content_before: None,
             body_is_refused: false,
             rates: order.rates,
+            rates_have_failed: false,
             granted_rates: None,
             media_types: order.media_types,
+            media_types_before: &[],
             conditions: Conditions {
                 held: held.map(Into::into),
                 is_resumable: order.is_resumable,

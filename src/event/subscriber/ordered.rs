@@ -88,6 +88,7 @@ impl Subscriber {
         body: Option<(&str, Bytes)>,
     ) -> Result<(), SubscribeError> {
         self.advance(now);
+        let now = self.now;
         let content = self.content(body)?;
         let subscription = self.kept(key)?;
         let is_some = content.is_some();
@@ -95,7 +96,7 @@ impl Subscriber {
         let before = (subscription.content_before.take()).unwrap_or(before);
         subscription.content_before = is_some.then_some(before);
         subscription.conditions.held = None;
-        subscription.news.body = is_some && subscription.phase == Phase::Trying;
+        subscription.news.body = is_some && subscription.may_make_dialogs(now);
         let was_refused = core::mem::take(&mut subscription.body_is_refused);
         let ordered = subscription.ordered();
         if was_refused && subscription.phase == Phase::Refused {
@@ -116,9 +117,9 @@ impl Subscriber {
 
     /// A notifier has taken what was sent.
     pub(super) fn body_is_taken(&mut self, open: &OpenSubscribe) {
-        let sent = open.ordered.as_ref();
         if let Some(subscription) = self.subscriptions.get_mut(open.subscription)
-            && sent.is_none_or(|sent| subscription.has_content(sent))
+            && let Some(sent) = &open.ordered
+            && subscription.has_content(sent)
         {
             subscription.content_before = None;
         }

@@ -255,8 +255,9 @@ fn lines(profile: &super::Profile, subscription: &Subscription, accept: &str) ->
         lines.push_str(";id=");
         lines.push_str(id);
     }
-    if !subscription.rates.is_none() {
-        lines.push_str(&subscription.rates.to_string());
+    let rates = subscription.asked_rates();
+    if !rates.is_none() {
+        lines.push_str(&rates.to_string());
     }
     for part in ["\r\nAccept: ", accept, "\r\n"] {
         lines.push_str(part);

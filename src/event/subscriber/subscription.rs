@@ -26,10 +26,14 @@ pub(super) struct Subscription {
     /// A notifier does not take the body, and it is not asked again by itself.
     pub(super) body_is_refused: bool,
     pub(super) rates: Rates,
+    /// To the notifier an event with rates is another event.
+    pub(super) rates_have_failed: bool,
     /// What the notifier that was heard last says of them.
     pub(super) granted_rates: Option<Rates>,
     /// The types that are asked for, best first, unless those of the profile are.
     pub(super) media_types: Option<&'static [&'static str]>,
+    /// Those that were asked for before, until a notifier has heard of it.
+    pub(super) media_types_before: &'static [&'static str],
     pub(super) conditions: Conditions,
     pub(super) wish: Wish,
     /// The seconds to ask for.
@@ -289,6 +293,12 @@ impl Subscription {
             Wish::Watch | Wish::Leave { was_fetch: false } => self.expires,
             Wish::Fetch | Wish::Leave { was_fetch: true } => 0,
         }
+    }
+
+    /// Whether NOTIFYs may still make dialogs of the SUBSCRIBE that has left.
+    pub(super) fn may_make_dialogs(&self, now: Timestamp) -> bool {
+        let attempt = self.attempt;
+        self.phase == Phase::Trying || attempt.is_some_and(|attempt| now < attempt.until)
     }
 
     pub(super) fn is_leaving(&self) -> bool {

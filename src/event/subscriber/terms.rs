@@ -1,6 +1,6 @@
 //! What notifiers are asked for beside the state: rates (RFC 6446) and types of bodies.
 
-use super::subscription::{News, Phase, Subscription};
+use super::subscription::{News, Subscription};
 use super::{OwnSubscriptionKey, SubscribeError, Subscriber};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
@@ -13,7 +13,8 @@ const LEAST: usize = 1;
 impl Subscriber {
     /// Asks for other rates, of all notifiers of a subscription and at once (RFC 6446 sections 5.1, 6.1
     /// and 7.1); [`Rates::NONE`] leaves them to the notifier again. What becomes of it is told by
-    /// [`OwnSubscriptionInfo::rates`](super::OwnSubscriptionInfo::rates) after the next NOTIFY.
+    /// [`OwnSubscriptionInfo::rates`](super::OwnSubscriptionInfo::rates) after the next NOTIFY. Nothing
+    /// is asked for once a notifier has answered rates by 489.
     ///
     /// # Errors
     /// [`SubscribeError::Rates`] when they contradict each other, and [`SubscribeError::Unknown`] when
@@ -29,13 +30,15 @@ impl Subscriber {
         let subscription = self.kept(key)?;
         if subscription.rates != rates {
             subscription.rates = rates;
-            self.tell_terms(key.0);
+            if !subscription.rates_have_failed {
+                self.tell_terms(key.0);
+            }
         }
         Ok(())
     }
 
     /// Asks for bodies of these types, best first, of all notifiers of a subscription and at once. Nothing
-    /// stands for those of the profile. Bodies of others are refused from now on.
+    /// stands for those of the profile. Bodies of others are refused when a notifier has heard of it.
     ///
     /// # Errors
     /// [`SubscribeError::Unknown`] when there is no such subscription, or it is being ended.
@@ -46,9 +49,11 @@ impl Subscriber {
         media_types: Option<&'static [&'static str]>,
     ) -> Result<(), SubscribeError> {
         self.advance(now);
+        let before = self.media_types(key.0);
         let subscription = self.kept(key)?;
         if subscription.media_types != media_types {
             subscription.media_types = media_types;
+            subscription.media_types_before = before;
             self.tell_terms(key.0);
         }
         Ok(())
@@ -64,13 +69,26 @@ impl Subscriber {
         subscription.ok_or(SubscribeError::Unknown)
     }
 
+    /// Whether a refused SUBSCRIBE is sent again without rates: Kamailio 5.6, for one, takes an event with
+    /// a parameter that it does not know for an event that it does not know. There are no more rates for
+    /// this subscription then.
+    pub(super) fn gives_rates_up(&mut self, key: Key, status: u16) -> bool {
+        let subscription = self.subscriptions.get_mut(key);
+        let asked = subscription.filter(|it| !it.asked_rates().is_none());
+        let Some(subscription) = asked.filter(|_| status == 489) else {
+            return false;
+        };
+        subscription.rates_have_failed = true;
+        true
+    }
+
     /// Notifiers are told by a refresh, and say in turn what they grant, since it has no condition.
     fn tell_terms(&mut self, key: Key) {
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
         // Told when there is a dialog to tell it in.
-        subscription.news.terms = subscription.phase == Phase::Trying;
+        subscription.news.terms = subscription.may_make_dialogs(self.now);
         for dialog_key in self.dialogs_of(key) {
             if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
                 dialog.unconditional = true;
@@ -128,6 +146,16 @@ impl Subscriber {
             accept.push_str(&protected);
         }
         accept
+    }
+}
+
+impl Subscription {
+    /// The rates that SUBSCRIBEs ask for.
+    pub(super) fn asked_rates(&self) -> Rates {
+        match self.rates_have_failed {
+            true => Rates::NONE,
+            false => self.rates,
+        }
     }
 }
 

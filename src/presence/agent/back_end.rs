@@ -328,6 +328,7 @@ impl<P: Policy, B: SubscribeBodies> Agent<P, B> {
             }
             WatcherEvent::State { .. }
             | WatcherEvent::Unreadable { .. }
+            | WatcherEvent::Unpatched { .. }
             | WatcherEvent::Outdated { .. }
             | WatcherEvent::Unprotected { .. }
             | WatcherEvent::BodyRefused { .. }

@@ -15,9 +15,9 @@ use crate::xml::{Attribute, Element, Name, Node, is_blank, is_nc_name, is_xml_ch
 /// Applies the operations to a document, one after the other, each to what those before left. All of them or
 /// none: after an error the document is as it was.
 ///
-/// Names are compared and added as expanded names, so that every name means what it meant in the patch;
-/// which prefixes a document is written with is the writer's business (RFC 5261 section 4.2.3 leaves
-/// it more choice only in prefixes). Ids that `id()` finds are attributes `xml:id`;
+/// Names are compared and added as expanded names, so that every name means what it meant in the patch.
+/// Prefixes are given when the document is written: the rules of RFC 5261 section 4.2.3 for choosing one of
+/// several prefixes of a namespace have no place here. Ids that `id()` finds are attributes `xml:id`;
 /// [`apply_with_ids`] knows more.
 ///
 /// Directives about white space, and selectors that count texts, comments or instructions, need a document
@@ -155,8 +155,11 @@ impl Patching<'_> {
         let (path, place) = match position {
             Position::Prepend => (at.path, 0),
             Position::Append => {
-                let element = element_at(self.root, &at.path);
-                let end = element.map_or(0, |element| element.children().count());
+                let end = match element_at(self.root, &at.path).map(Element::parts) {
+                    Some((Some(_), _)) => 1,
+                    Some((None, nodes)) => nodes.len(),
+                    None => 0,
+                };
                 (at.path, end)
             }
             Position::Before | Position::After => {
@@ -289,6 +292,7 @@ impl Patching<'_> {
         value: &str,
     ) -> Applied {
         check_attribute(name, value)?;
+        self.check_length(name.local())?;
         let most = self.steps.limits().attributes;
         let element = self.element(&at.path, target)?;
         let known = element.attributes.len();
@@ -351,6 +355,7 @@ impl Patching<'_> {
                 "that prefix cannot be declared",
             );
         }
+        self.check_length(prefix)?;
         self.check_namespace(namespace)?;
         let most = self.steps.limits().namespaces;
         let element = self.element(&at.path, target)?;
@@ -427,6 +432,13 @@ impl Patching<'_> {
                 PatchErrorKind::InvalidNamespacePrefix,
                 "names are written with that prefix",
             );
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, name: &str) -> Applied {
+        if name.len() > self.steps.limits().name {
+            return fail(PatchErrorKind::TooLarge, "the name is too long");
         }
         Ok(())
     }

@@ -206,8 +206,11 @@ impl Search<'_> {
         name: Option<&Name>,
         value: &str,
     ) -> Result<bool, PatchError> {
-        for child in element.elements() {
+        for node in element.nodes() {
             self.steps.take(1)?;
+            let Node::Element(child) = node else {
+                continue;
+            };
             if name.is_none_or(|name| child.name() == name) && self.has_value(child, value)? {
                 return Ok(true);
             }

@@ -169,7 +169,9 @@ impl Walk<'_> {
         }
         for child in element.elements_mut() {
             if child.has_declarations() {
-                self.steps.take(child.declarations().count())?;
+                let others = around.others.len();
+                self.steps
+                    .take(child.declarations().count().saturating_add(others))?;
                 let inner = around.inside(child, self.declared);
                 self.names_of(child, &inner)?;
             } else {

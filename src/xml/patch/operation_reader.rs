@@ -3,7 +3,7 @@
 use super::error::{PatchError, PatchErrorKind, fail};
 use super::operation::{Change, Operation, Position, Selector, Space, Target};
 use super::selector_reader::read_type;
-use crate::xml::{Element, Node, NodeRef, excerpt, is_blank};
+use crate::xml::{Element, Node, NodeRef, excerpt, is_blank, trim};
 
 /// Prefixes and namespaces, the innermost last.
 type Declarations<'e> = Vec<(&'e str, &'e str)>;
@@ -11,7 +11,8 @@ type Declarations<'e> = Vec<(&'e str, &'e str)>;
 /// Reads the operations in a patch document: the children of its root `root`, which are `add`, `replace`
 /// and `remove` in `namespace`. Prefixes in selectors mean what the root and the operation declare.
 ///
-/// White space, comments and instructions that an operation adds are there if the document was read with
+/// A value or text in what is added may begin with a prefix, as `xsi:type` does: the element then takes the
+/// declaration along. White space, comments and instructions that an operation adds are there if the document was read with
 /// [`Element::read_whole`].
 ///
 /// ```
@@ -129,7 +130,7 @@ fn read(element: &Element, declarations: &[(&str, &str)]) -> Result<Operation, P
     let selector = Selector::read(selector, declarations)?;
     let change = match element.local() {
         "add" => addition(element, &selector, declarations)?,
-        "replace" => replacement(element, &selector)?,
+        "replace" => replacement(element, &selector, declarations)?,
         _ => removal(element, &selector)?,
     };
     Ok(Operation { selector, change })
@@ -154,7 +155,8 @@ fn addition(
         Some(other) => return unknown_value("pos", other),
     };
     let Some(what) = element.attribute("type") else {
-        let nodes = element.children().map(Node::from).collect();
+        let mut nodes: Vec<Node> = element.children().map(Node::from).collect();
+        rely_on_prefixes(&mut nodes, declarations);
         return Ok(Change::Add { position, nodes });
     };
     match read_type(what, declarations)? {
@@ -176,7 +178,11 @@ fn addition(
     }
 }
 
-fn replacement(element: &Element, selector: &Selector) -> Result<Change, PatchError> {
+fn replacement(
+    element: &Element,
+    selector: &Selector,
+    declarations: &[(&str, &str)],
+) -> Result<Change, PatchError> {
     if let Target::Attribute(_) | Target::Namespace(_) = selector.target {
         return match text_of(element) {
             Some(value) => Ok(Change::ReplaceValue { value }),
@@ -186,7 +192,7 @@ fn replacement(element: &Element, selector: &Selector) -> Result<Change, PatchEr
             ),
         };
     }
-    let nodes: Vec<Node> = if let Target::Text(_) = selector.target {
+    let mut nodes: Vec<Node> = if let Target::Text(_) = selector.target {
         element.children().map(Node::from).collect()
     } else {
         let is_blank = |node: &NodeRef<'_>| matches!(node, NodeRef::Text(text) if is_blank(text));
@@ -194,7 +200,44 @@ fn replacement(element: &Element, selector: &Selector) -> Result<Change, PatchEr
         nodes.map(Node::from).collect()
     };
     check_replacement(&selector.target, &nodes)?;
+    rely_on_prefixes(&mut nodes, declarations);
     Ok(Change::Replace { nodes })
+}
+
+/// Declares on elements the prefixes of the patch that values and texts in them begin with, as qualified
+/// names do: they leave the patch.
+fn rely_on_prefixes(nodes: &mut [Node], declarations: &[(&str, &str)]) {
+    for node in nodes {
+        let Node::Element(top) = node else {
+            continue;
+        };
+        let mut relied_on: Vec<(&str, &str)> = Vec::new();
+        let mut open = vec![&*top];
+        while let Some(element) = open.pop() {
+            let values = element.attributes.iter().map(|it| it.value.as_str());
+            let texts = element.children().filter_map(|node| match node {
+                NodeRef::Text(text) => Some(text),
+                _ => None,
+            });
+            for content in values.chain(texts) {
+                let prefix = trim(content).split_once(':').map(|(prefix, _)| prefix);
+                let Some(prefix) = prefix.filter(|prefix| !prefix.is_empty()) else {
+                    continue;
+                };
+                let mut known = declarations.iter().rev();
+                if let Some(found) = known.find(|(known, _)| *known == prefix)
+                    && !relied_on.contains(found)
+                    && top.declarations().all(|(own, _)| own != prefix)
+                {
+                    relied_on.push(*found);
+                }
+            }
+            open.extend(element.elements());
+        }
+        for (prefix, namespace) in relied_on {
+            top.declare(prefix, namespace);
+        }
+    }
 }
 
 /// Whether these can take the place of what is meant (section 4.4).

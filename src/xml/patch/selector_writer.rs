@@ -131,6 +131,9 @@ impl SelectorPrefixes {
         if name.namespace() == self.default {
             return local(out, name);
         }
+        if name.namespace() == namespace::XML {
+            return self.write_attribute(out, name);
+        }
         self.write_prefixed(out, name)
     }
 

@@ -36,8 +36,9 @@ impl Steps {
     }
 
     /// The same, where the patched document has to stay within these bounds: its depth, its elements
-    /// and attributes, those of one element, the length of a text or a value, and about as many bytes. By
-    /// default they are those of [`XmlLimits::default`].
+    /// and attributes, those of one element, the length of a text, a value or a name, and about as many
+    /// bytes. By default they are those of [`XmlLimits::default`]. How many namespaces there are in all is
+    /// not counted.
     #[must_use]
     pub fn within(mut self, limits: XmlLimits) -> Self {
         self.limits = limits;
