@@ -433,6 +433,8 @@ impl<P: Package> Server<P> {
             self.drop_silently(key, EndReason::Unsubscribed);
         } else if is_spared {
             self.arm_expiry(key, wish.expires);
+            // What would have come too late comes in time now.
+            self.set_pace_timer(key);
         } else if wish.expires == 0 {
             self.end(key, EndReason::Unsubscribed, LAST_WORD);
         } else {

@@ -392,3 +392,31 @@ fn an_adaptive_floor_repeats_no_sooner_than_others() {
     assert!(times[0] >= 10, "{times:?}");
     scene.close();
 }
+
+// PA-70, PA-71: a change that could not be told before the end is, when a refresh puts the end off.
+#[test]
+fn a_refresh_that_brings_nothing_leaves_time_for_a_change_that_waits() {
+    let mut scene = Scene::new();
+    scene.set("one");
+    let refresh = |watch: &mut Watch, rates: &str| {
+        let message = watch.refresh().with("Expires", "60");
+        message.with("Event", &format!("presence{rates}"))
+    };
+    let rates = ";max-rate=0.05;min-rate=0.02";
+    let message = scene.subscribe(ANA, BOB).with("Expires", "60");
+    let mut watch = scene.watch_by(message.with("Event", &format!("presence{rates}")));
+    let outputs = scene.pass(50.2);
+    assert_eq!(outputs.requests().len(), 1);
+    let tag = tag_of(outputs.notify());
+    scene.answer_all(&outputs);
+    assert!(scene.set("two").requests().is_empty());
+    assert!(scene.set("one").requests().is_empty());
+    let message = refresh(&mut watch, rates);
+    let outputs = scene.send(&message.with("Suppress-If-Match", &tag));
+    assert_eq!(outputs.status(), 204);
+    assert!(scene.set("three").requests().is_empty());
+    let outputs = scene.pass(20.2);
+    assert_eq!(notes(outputs.notify()), ["three"]);
+    scene.answer_all(&outputs);
+    scene.close();
+}
