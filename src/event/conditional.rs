@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::package::Package;
 use super::refusal::Refusal;
 use super::server::Server;
+use super::subscription::Subscription;
 use crate::engine::slab::Key;
 use crate::sip::{HeaderName, RequestRef, parse_entity_tag};
 
@@ -24,6 +25,17 @@ impl Condition {
         match self {
             Self::Always => true,
             Self::Unless(known) => known == fingerprint && known != 0,
+        }
+    }
+}
+
+impl Subscription {
+    /// Whether a watcher that says to have one document was sent another one: it may have got that after it
+    /// spoke. What it has then is not what it said.
+    pub(super) fn has_overtaken(&self, condition: Option<Condition>) -> bool {
+        match condition {
+            Some(Condition::Unless(known)) => self.delivered != 0 && self.delivered != known,
+            Some(Condition::Always) | None => false,
         }
     }
 }
@@ -65,7 +77,14 @@ impl<P: Package> Server<P> {
 
     /// Whether a refresh is answered by 204: what its watcher says to have is what there is to tell
     /// (RFC 5839 section 6.3).
-    pub(super) fn suppresses_notify(&mut self, key: Key, condition: Option<Condition>) -> bool {
+    ///
+    /// `is_overtaken` tells that something else was sent to it, and has reached it perhaps after it said so.
+    pub(super) fn suppresses_notify(
+        &mut self,
+        key: Key,
+        condition: Option<Condition>,
+        is_overtaken: bool,
+    ) -> bool {
         let Some(condition) = condition else {
             return false;
         };
@@ -79,6 +98,7 @@ impl<P: Package> Server<P> {
         let (variant, is_open) = (subscription.variant, subscription.open.is_some());
         let known = match condition {
             Condition::Always => return true,
+            Condition::Unless(_) if is_overtaken && !is_open => return false,
             Condition::Unless(known) => known,
         };
         let document = match self.is_protected(variant) {

@@ -27,7 +27,10 @@ pub(super) struct Bounds {
 pub(super) struct Pace {
     granted: Rates,
     shortest: Duration,
+    shortest_repeat: Duration,
     sent: Option<Timestamp>,
+    /// When it was due to say again what the watcher wants to be spared.
+    spared: Option<Timestamp>,
     adaptive: Option<Box<Adaptive>>,
     /// A change waits for its time.
     pub(super) is_late: bool,
@@ -55,7 +58,9 @@ impl Pace {
         Self {
             granted,
             shortest: bounds.shortest,
+            shortest_repeat: bounds.shortest_repeat,
             sent: None,
+            spared: None,
             adaptive: None,
             is_late: false,
             timer: None,
@@ -69,6 +74,7 @@ impl Pace {
         let adaptive = self.adaptive.take().filter(|_| keeps_history);
         *self = Self {
             sent: self.sent,
+            spared: self.spared,
             is_late: self.is_late,
             timer: self.timer,
             adaptive,
@@ -88,10 +94,11 @@ impl Pace {
 
     /// When the state is told without a change.
     pub(super) fn repeat_at(&self) -> Option<Timestamp> {
-        let sent = self.sent?;
+        let sent = self.sent.max(self.spared)?;
         let min = self.granted.min.map(Rate::interval);
         let adaptive = self.adaptive.as_ref().map(|it| it.timeout());
         let least = self.granted.max.map_or(self.shortest, Rate::interval);
+        let least = least.max(self.shortest_repeat);
         let adaptive = adaptive.map(|timeout| timeout.max(least));
         let interval = min.into_iter().chain(adaptive).min()?;
         Some(sent + interval)
@@ -101,6 +108,21 @@ impl Pace {
     pub(super) fn next(&self) -> Option<Timestamp> {
         let late = self.is_late.then(|| self.earliest());
         late.into_iter().chain(self.repeat_at()).min()
+    }
+
+    /// It is in force from now on: the watcher has been told, if not at this pace.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.sent.get_or_insert(now);
+        if let Some(rate) = self.granted.adaptive_min {
+            self.adaptive
+                .get_or_insert_with(|| Box::new(Adaptive::new(rate, now)));
+        }
+    }
+
+    /// It is time to tell the same again, and the watcher wants to be spared that.
+    pub(super) fn spare(&mut self, now: Timestamp) {
+        self.spared = Some(now);
+        self.is_late = false;
     }
 
     /// A notification leaves.

@@ -120,11 +120,13 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    fn remember<T>(list: &mut VecDeque<T>, value: T) {
+    /// Keeps what was found of two documents, and nothing of any that is over.
+    fn remember<T>(list: &mut VecDeque<(u64, u64, T)>, from: u64, to: u64, found: T) {
+        list.retain(|(_, known, _)| *known == to);
         if list.len() >= MOST_HELD {
             list.pop_front();
         }
-        list.push_back(value);
+        list.push_back((from, to, found));
     }
 }
 
@@ -216,8 +218,8 @@ impl<P: Package> Server<P> {
         let held = memory.documents.get(before)?.clone();
         let difference = self.package.difference(&held, body);
         let difference = difference.filter(|it| it.len() < body.len());
-        let found = (before, fingerprint, difference.clone());
-        Memory::remember(&mut variant.memory().differences, found);
+        let known = &mut variant.memory().differences;
+        Memory::remember(known, before, fingerprint, difference.clone());
         difference
     }
 
@@ -245,7 +247,7 @@ impl<P: Package> Server<P> {
             return true;
         };
         let fires = self.package.fires(&narrowing, &before, &body);
-        Memory::remember(&mut variant.memory().fires, (seen, fingerprint, fires));
+        Memory::remember(&mut variant.memory().fires, seen, fingerprint, fires);
         fires
     }
 

@@ -394,6 +394,7 @@ impl<P: Package> Server<P> {
             }
         };
         // Nothing is refused from here on.
+        let is_overtaken = subscription.has_overtaken(wish.condition);
         subscription.spoken = true;
         subscription.signature = signature;
         if wish.brought == Brought::Body {
@@ -411,11 +412,12 @@ impl<P: Package> Server<P> {
         self.move_to_variant(key, None, Some(asked));
         let asked = AskedTerms {
             rates: wish.rates,
-            condition: wish.condition,
+            condition: wish.condition.filter(|_| !is_overtaken),
             filter,
         };
         self.agree(key, asked, wish.expires);
-        let is_spared = decision == current && self.suppresses_notify(key, wish.condition);
+        let is_spared =
+            decision == current && self.suppresses_notify(key, wish.condition, is_overtaken);
         let status = match is_spared {
             true => 204,
             false => self.success(&decision),
@@ -431,6 +433,8 @@ impl<P: Package> Server<P> {
             self.drop_silently(key, EndReason::Unsubscribed);
         } else if is_spared {
             self.arm_expiry(key, wish.expires);
+            // What would have come too late comes in time now.
+            self.set_pace_timer(key);
         } else if wish.expires == 0 {
             self.end(key, EndReason::Unsubscribed, LAST_WORD);
         } else {

@@ -62,6 +62,7 @@ impl<P: Package> Server<P> {
     pub(super) fn agree(&mut self, key: Key, asked: AskedTerms, expires: u32) {
         let bounds = self.pace_bounds(expires);
         let is_partial = self.is_partial(key);
+        let now = self.now;
         let Some(subscription) = self.subscriptions.get_mut(key) else {
             return;
         };
@@ -75,6 +76,9 @@ impl<P: Package> Server<P> {
             Some(pace) => pace.regrant(asked.rates, bounds),
             None if asked.rates.is_none() => {}
             None => terms.pace = Some(Pace::grant(asked.rates, bounds)),
+        }
+        if let Some(pace) = &mut terms.pace {
+            pace.begin(now);
         }
         self.set_pace_timer(key);
     }
@@ -115,11 +119,10 @@ impl<P: Package> Server<P> {
             let terms = subscription.rare_mut().terms.get_or_insert_default();
             match &mut terms.pace {
                 Some(pace) => pace.regrant(rates, bounds),
-                None => {
-                    let mut pace = Pace::grant(rates, bounds);
-                    pace.sent(now);
-                    terms.pace = Some(pace);
-                }
+                None => terms.pace = Some(Pace::grant(rates, bounds)),
+            }
+            if let Some(pace) = &mut terms.pace {
+                pace.begin(now);
             }
         }
         self.set_pace_timer(key);
@@ -219,8 +222,8 @@ impl<P: Package> Server<P> {
             && let Some(subscription) = self.subscriptions.get_mut(key)
             && let Some(pace) = subscription.terms_mut().and_then(|it| it.pace.as_mut())
         {
-            // It counts as told, by not being told.
-            pace.sent(now);
+            // It counts as told, by not being told; a change does not wait for that.
+            pace.spare(now);
         }
         self.set_pace_timer(key);
     }

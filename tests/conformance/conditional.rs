@@ -306,3 +306,40 @@ fn an_agent_may_tell_no_tags() {
     }
     scene.close();
 }
+
+// PA-71: what it said may be older than what has reached it since.
+#[test]
+fn one_whose_claim_was_overtaken_is_told() {
+    let mut scene = Scene::new();
+    scene.set("one");
+    let (mut watch, tag) = begin(&mut scene);
+    scene.pass(6.0);
+    let outputs = scene.set("two");
+    scene.answer_all(&outputs);
+    scene.pass(1.0);
+    assert!(scene.set("one").requests().is_empty());
+    let outputs = scene.send(&suppressing(&mut watch, &tag));
+    assert_eq!(outputs.status(), 200);
+    assert_eq!(notes(outputs.notify()), ["one"]);
+    scene.answer_all(&outputs);
+    scene.close();
+}
+
+// PA-71: the same with one that is on its way, and a state that comes back.
+#[test]
+fn one_whose_claim_is_overtaken_by_an_open_notify_is_told_what_comes_back() {
+    let mut scene = Scene::new();
+    scene.set("one");
+    let (mut watch, tag) = begin(&mut scene);
+    scene.pass(6.0);
+    let open = scene.set("two");
+    assert_eq!(open.requests().len(), 1);
+    let outputs = scene.send(&suppressing(&mut watch, &tag));
+    assert_eq!(outputs.status(), 200);
+    assert!(outputs.requests().is_empty());
+    scene.set("one");
+    let outputs = scene.answer_all(&open);
+    assert_eq!(notes(outputs.notify()), ["one"]);
+    scene.answer_all(&outputs);
+    scene.close();
+}

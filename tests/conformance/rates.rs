@@ -309,3 +309,114 @@ fn an_end_leaves_no_timer_behind() {
     scene.answer_all(&outputs);
     scene.empty();
 }
+
+fn tag_of(notify: &OutgoingRequest) -> String {
+    field(notify, "SIP-ETag").expect("a tag").to_owned()
+}
+
+// PA-70, PA-71: a pace that comes with a condition begins at once, without a NOTIFY.
+#[test]
+fn a_pace_begins_with_a_refresh_that_brings_nothing() {
+    for (rates, first) in [
+        ("min-rate=0.05", 20..=21),
+        ("adaptive-min-rate=0.05", 10..=24),
+    ] {
+        let mut scene = Scene::new();
+        scene.set("here");
+        let mut watch = watch(&mut scene, "");
+        let tag = tag_of(&watch.notify);
+        scene.pass(100.0);
+        let refresh = watch.refresh().with("Event", &format!("presence;{rates}"));
+        let outputs = scene.send(&refresh.with("Suppress-If-Match", "*"));
+        assert_eq!(outputs.status(), 204);
+        let refresh = watch.refresh().with("Event", &format!("presence;{rates}"));
+        let outputs = scene.send(&refresh.with("Suppress-If-Match", &tag));
+        assert_eq!(outputs.status(), 204);
+        // It is spared the same, and told what is new.
+        assert_eq!(told_within(&mut scene, 60), []);
+        let outputs = scene.set("there");
+        assert_eq!(notes(outputs.notify()), ["there"], "{rates}");
+        scene.answer_all(&outputs);
+        let times = told_within(&mut scene, 30);
+        assert!(first.contains(&times[0]), "{times:?}");
+        scene.close();
+    }
+    let mut scene = Scene::new();
+    let mut watch = watch(&mut scene, "");
+    let tag = tag_of(&watch.notify);
+    let refresh = watch.refresh().with("Event", "presence;max-rate=0.05");
+    let outputs = scene.send(&refresh.with("Suppress-If-Match", &tag));
+    assert_eq!(outputs.status(), 204);
+    scene.pass(6.0);
+    assert!(scene.set("one").requests().is_empty());
+    let outputs = scene.pass(14.2);
+    assert_eq!(notes(outputs.notify()), ["one"]);
+    scene.answer_all(&outputs);
+    scene.close();
+}
+
+// PA-70, PA-71: a repetition that its watcher was spared does not hold up a change.
+#[test]
+fn what_was_not_repeated_holds_up_nothing() {
+    let mut scene = Scene::new();
+    scene.set("one");
+    let rates = ";max-rate=0.05;min-rate=0.02";
+    let mut watch = watch(&mut scene, rates);
+    let tag = tag_of(&watch.notify);
+    let refresh = watch.refresh().with("Event", &format!("presence{rates}"));
+    let outputs = scene.send(&refresh.with("Suppress-If-Match", &tag));
+    assert_eq!(outputs.status(), 204);
+    assert_eq!(told_within(&mut scene, 52), []);
+    let outputs = scene.set("two");
+    assert_eq!(notes(outputs.notify()), ["two"]);
+    scene.answer_all(&outputs);
+    scene.close();
+}
+
+// PA-70: nor does an adaptive floor that has rested long tell the same too often.
+#[test]
+fn an_adaptive_floor_repeats_no_sooner_than_others() {
+    let mut scene = Scene::new();
+    scene.set("one");
+    let rates = ";adaptive-min-rate=0.05";
+    let mut watch = watch(&mut scene, rates);
+    let refresh = watch.refresh().with("Event", &format!("presence{rates}"));
+    let outputs = scene.send(&refresh.with("Suppress-If-Match", "*"));
+    assert_eq!(outputs.status(), 204);
+    scene.pass(400.0);
+    let refresh = watch.refresh().with("Event", &format!("presence{rates}"));
+    let outputs = scene.send(&refresh);
+    assert_eq!(outputs.requests().len(), 1);
+    scene.answer_all(&outputs);
+    let times = told_within(&mut scene, 30);
+    assert!(times[0] >= 10, "{times:?}");
+    scene.close();
+}
+
+// PA-70, PA-71: a change that could not be told before the end is, when a refresh puts the end off.
+#[test]
+fn a_refresh_that_brings_nothing_leaves_time_for_a_change_that_waits() {
+    let mut scene = Scene::new();
+    scene.set("one");
+    let refresh = |watch: &mut Watch, rates: &str| {
+        let message = watch.refresh().with("Expires", "60");
+        message.with("Event", &format!("presence{rates}"))
+    };
+    let rates = ";max-rate=0.05;min-rate=0.02";
+    let message = scene.subscribe(ANA, BOB).with("Expires", "60");
+    let mut watch = scene.watch_by(message.with("Event", &format!("presence{rates}")));
+    let outputs = scene.pass(50.2);
+    assert_eq!(outputs.requests().len(), 1);
+    let tag = tag_of(outputs.notify());
+    scene.answer_all(&outputs);
+    assert!(scene.set("two").requests().is_empty());
+    assert!(scene.set("one").requests().is_empty());
+    let message = refresh(&mut watch, rates);
+    let outputs = scene.send(&message.with("Suppress-If-Match", &tag));
+    assert_eq!(outputs.status(), 204);
+    assert!(scene.set("three").requests().is_empty());
+    let outputs = scene.pass(20.2);
+    assert_eq!(notes(outputs.notify()), ["three"]);
+    scene.answer_all(&outputs);
+    scene.close();
+}

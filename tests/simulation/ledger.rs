@@ -299,6 +299,7 @@ impl Ledger {
         let first =
             (0..state.publications.len()).min_by_key(|it| state.publications[*it].expires_at);
         let publication = state.publications.remove(first.expect("a publication"));
+        state.members += 1;
         let at = publication.expires_at;
         assert!(
             at <= now && !self.lateness.is_late(now, at),
@@ -670,7 +671,7 @@ impl Ledger {
                 .max(record.changed_at)
                 .max(record.settled_at);
             let paced = record.pace.shortest.zip(record.last_sent);
-            let paced = paced.map_or(0, |(shortest, last)| last + shortest);
+            let paced = paced.map_or(0, |(shortest, last)| last.max(record.agreed_at) + shortest);
             let due = (since + INTERVAL).max(paced);
             if lateness.is_late(now, due) {
                 assert!(self.is_up_to_date(record, state), "behind: {record:#?}");

@@ -213,7 +213,10 @@ pub fn document(presentity: usize, mark: u64) -> String {
 }
 
 /// What has changed from the document of one mark to that of another (RFC 5262).
-#[allow(dead_code, reason = "only the watchers of the test simulation are sent it")]
+#[allow(
+    dead_code,
+    reason = "only the watchers of the test simulation are sent it"
+)]
 pub fn difference(presentity: usize, before: u64, mark: u64) -> String {
     let name = name(presentity);
     let mut changes = String::new();
@@ -311,6 +314,8 @@ pub struct State {
     pub publications: Vec<Publication>,
     /// Counts the changes.
     pub version: u64,
+    /// Counts the publications that came and went.
+    pub members: u64,
     pub changed_at: u64,
 }
 
@@ -360,8 +365,11 @@ impl State {
         if matches!(rule, Rule::Wait | Rule::Block) {
             return Vec::from_iter((rule == Rule::Block).then_some((0, "closed")));
         }
-        let of_mark =
-            |(id, mark)| kinds(rule, brief).into_iter().map(move |kind| (id, basic(mark, kind)));
+        let of_mark = |(id, mark)| {
+            kinds(rule, brief)
+                .into_iter()
+                .map(move |kind| (id, basic(mark, kind)))
+        };
         let mut basics: Vec<_> = self.marks().flat_map(of_mark).collect();
         // Of one, its parts keep their order.
         basics.sort_by_key(|(id, _)| *id);

@@ -15,8 +15,9 @@ pub struct Told {
     pub basics: Option<Vec<(u64, &'static str)>>,
     /// The entity-tag.
     pub tag: String,
-    /// The version of the presentity's state.
+    /// The version of the presentity's state, and how many publications had come and gone.
     pub version: u64,
+    pub members: u64,
 }
 
 impl Told {

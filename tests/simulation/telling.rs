@@ -31,6 +31,7 @@ impl Ledger {
             basics: None,
             tag: tag.to_owned(),
             version: state.version,
+            members: state.members,
         };
         if !is_unsure {
             let brief = self.rules.brief(record.presentity);
@@ -163,8 +164,9 @@ impl Ledger {
         );
         let is_news = match (told, &record.taken) {
             (Some(told), Some(taken)) => {
-                // Without notes it cannot be seen whose status it is.
-                let is_sure = told.basics.is_some() && taken.basics.is_some();
+                // Without notes it cannot be seen whose status it is. Ids may be others when some came
+                // and went.
+                let is_sure = told.basics.is_some() && told.members == taken.members;
                 let is_seen = !record.filter.has_trigger() && told.shown != taken.shown;
                 !is_sure || is_seen || told.basics != taken.basics
             }

@@ -74,6 +74,15 @@ enum Spared {
 impl Record {
     /// What it asks for from now on.
     fn agree(&mut self, now: u64, terms: &AskedTerms) {
+        let last = if self.open.is_some() {
+            &self.on_its_way
+        } else {
+            &self.taken
+        };
+        let was_told = |tag: &String| last.as_ref().is_some_and(|it| it.tag != *tag);
+        // What it said may be of before the last NOTIFY reached it.
+        let is_overtaken = matches!(&terms.suppress, Some(Condition::Unless(tag)) if was_told(tag));
+        self.condition = terms.suppress.clone().filter(|_| !is_overtaken);
         let filter: Filter = terms.filter.unwrap_or(self.filter);
         if (filter, terms.partial) != (self.filter, self.partial) {
             self.changed_at = now;
@@ -86,7 +95,6 @@ impl Record {
             self.agreed_at = now;
         }
         self.pace = terms.pace;
-        self.condition = terms.suppress.clone();
     }
 }
 
@@ -370,6 +378,7 @@ impl Ledger {
             basics: is_sure.then(|| state.basics(record.rule, brief)),
             tag: tag.clone(),
             version: state.version,
+            members: state.members,
         })
     }
 
@@ -468,6 +477,7 @@ impl Ledger {
                 expires_at,
             };
             self.states[asked.presentity].publications.push(publication);
+            self.states[asked.presentity].members += 1;
             self.state_changed(now, asked.presentity);
             return 200;
         }
@@ -477,6 +487,7 @@ impl Ledger {
         let publications = &mut self.states[asked.presentity].publications;
         if asked.expires == 0 {
             publications.remove(place);
+            self.states[asked.presentity].members += 1;
             self.state_changed(now, asked.presentity);
             return 200;
         }

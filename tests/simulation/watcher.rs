@@ -46,6 +46,8 @@ struct Dialog {
     copy: Reconstruction,
     /// What it wants to be spared, as it said last.
     condition: Option<String>,
+    /// Its last SUBSCRIBE said so.
+    asked_condition: bool,
     /// The filter that is agreed on, and the one that was asked for last.
     filter: Filter,
     asked_filter: Filter,
@@ -263,6 +265,7 @@ impl Watcher {
             entity_tag: None,
             copy: Reconstruction::new(),
             condition: None,
+            asked_condition: false,
             filter: Filter::None,
             asked_filter: Filter::None,
             plan: self.plans,
@@ -304,6 +307,7 @@ impl Watcher {
             Suppress::Held => dialog.entity_tag.clone(),
             Suppress::All => Some("*".to_owned()),
         };
+        dialog.asked_condition = dialog.condition.is_some();
         if let Some(tag) = &dialog.condition {
             added.push_str(&format!("Suppress-If-Match: {tag}\r\n"));
         }
@@ -426,7 +430,7 @@ impl Watcher {
             204 if dialog.leaving => self.dialog = None,
             200 | 204 => {
                 if status == 204 {
-                    assert!(dialog.remote_tag.is_some() && dialog.condition.is_some());
+                    assert!(dialog.remote_tag.is_some() && dialog.asked_condition);
                     self.spared += 1;
                 }
                 dialog.filter = dialog.asked_filter;
@@ -583,6 +587,8 @@ impl Dialog {
             Some(other) => panic!("{other}"),
         }
         self.entity_tag = Some(tag.to_owned());
+        // What was to be spared is over with the first that is told.
+        self.condition = self.condition.take().filter(|it| it == "*");
         has_changes
     }
 }

@@ -200,7 +200,16 @@ pub enum Oddity {
     OptionalBody,
     OldType,
     BothTypes,
+    /// It takes what has changed, and would rather have all.
+    UnwantedParts,
+    /// It says to have what nobody has.
+    NobodysTag,
+    /// A filter that is not in force.
+    IdleFilter,
     // Wrong.
+    NoRate,
+    TwoConditions,
+    BrokenFilter,
     NoEvent,
     OtherEvent,
     WatcherInfo,
@@ -233,7 +242,7 @@ pub enum Oddity {
     Ack,
 }
 
-const ODDITIES: [Oddity; 36] = [
+const ODDITIES: [Oddity; 42] = [
     Oddity::None,
     Oddity::EventId,
     Oddity::CompactNames,
@@ -270,12 +279,18 @@ const ODDITIES: [Oddity; 36] = [
     Oddity::Cancel,
     Oddity::Options,
     Oddity::Ack,
+    Oddity::UnwantedParts,
+    Oddity::NobodysTag,
+    Oddity::IdleFilter,
+    Oddity::NoRate,
+    Oddity::TwoConditions,
+    Oddity::BrokenFilter,
 ];
 
 impl Oddity {
     fn read(byte: u8) -> Self {
         // Most requests are in order.
-        let place = usize::from(byte.saturating_sub(255 - 2 * 35) / 2);
+        let place = usize::from(byte.saturating_sub(255 - 2 * 41) / 2);
         ODDITIES.get(place).copied().unwrap_or(Self::None)
     }
 }

@@ -41,7 +41,10 @@ pub fn fault(oddity: Oddity, in_dialog: bool) -> Option<(Stage, u16)> {
         | Oddity::RecordRoute
         | Oddity::OptionalBody
         | Oddity::OldType
-        | Oddity::BothTypes => return None,
+        | Oddity::BothTypes
+        | Oddity::UnwantedParts
+        | Oddity::NobodysTag
+        | Oddity::IdleFilter => return None,
         // Ids, repetitions and what concerns dialogs are dealt with by the caller.
         Oddity::EventId
         | Oddity::Repeated
@@ -52,6 +55,8 @@ pub fn fault(oddity: Oddity, in_dialog: bool) -> Option<(Stage, u16)> {
         Oddity::UnknownAccept => (Stage::Head, 406),
         Oddity::Extension => (Stage::Head, 420),
         Oddity::UnknownBody => (Stage::Head, 415),
+        Oddity::NoRate | Oddity::TwoConditions => (Stage::Head, 400),
+        Oddity::BrokenFilter => (Stage::Room, 488),
         Oddity::NoContact if in_dialog => return None,
         Oddity::NoContact | Oddity::TwoContacts => (Stage::Contact, 400),
         Oddity::HugeContact => (Stage::Room, 513),
@@ -145,9 +150,9 @@ pub fn odd(mut message: Message, oddity: Oddity, watcher: usize, event_id: &str)
             .with("Record-Route", "<sip:edge.example.com;lr>")
             .and("Record-Route", "<sip:core.example.com;lr>"),
         Oddity::OptionalBody => message
-            .with("Content-Type", "application/x-unheard-of")
+            .with("Content-Type", "application/vnd.example+xml")
             .with("Content-Disposition", "session;handling=optional")
-            .with_body("<filter-set/>"),
+            .with_body("<example/>"),
         Oddity::OldType => message.with("Accept", "application/cpim-pidf+xml"),
         Oddity::BothTypes => message.with(
             "Accept",
@@ -159,7 +164,25 @@ pub fn odd(mut message: Message, oddity: Oddity, watcher: usize, event_id: &str)
         Oddity::UnknownAccept => message.with("Accept", "text/plain"),
         Oddity::Extension => message.with("Require", "eventlist"),
         Oddity::UnknownBody => message
-            .with("Content-Type", "application/x-unheard-of")
+            .with("Content-Type", "application/vnd.example+xml")
+            .with_body("<example/>"),
+        Oddity::UnwantedParts => message.with(
+            "Accept",
+            "application/pidf+xml, application/pidf-diff+xml;q=0.5",
+        ),
+        Oddity::NobodysTag => message.with("Suppress-If-Match", "nobodys"),
+        Oddity::IdleFilter => message
+            .with("Content-Type", "application/simple-filter+xml")
+            .with_body(
+                "<filter-set xmlns=\"urn:ietf:params:xml:ns:simple-filter\">\
+                 <filter id=\"one\" enabled=\"false\"/></filter-set>",
+            ),
+        Oddity::NoRate => message.with("Event", "presence;max-rate=0"),
+        Oddity::TwoConditions => message
+            .with("Suppress-If-Match", "one")
+            .and("Suppress-If-Match", "*"),
+        Oddity::BrokenFilter => message
+            .with("Content-Type", "application/simple-filter+xml")
             .with_body("<filter-set/>"),
         Oddity::NoContact => message.without("Contact"),
         Oddity::TwoContacts => message.and("Contact", &format!("<{contact}>")),
