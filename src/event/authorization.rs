@@ -267,6 +267,8 @@ pub enum Reason {
     NoResource,
     /// The state will not change: keep it and do not come back.
     Invariant,
+    /// The filter that it brought is not applied any more: do not come back with it (RFC 4660 section 5.4).
+    BadFilter,
 }
 
 impl Reason {
@@ -280,6 +282,7 @@ impl Reason {
             Self::GiveUp => "giveup",
             Self::NoResource => "noresource",
             Self::Invariant => "invariant",
+            Self::BadFilter => "badfilter",
         }
     }
 
@@ -293,6 +296,7 @@ impl Reason {
             Self::GiveUp,
             Self::NoResource,
             Self::Invariant,
+            Self::BadFilter,
         ]
         .into_iter()
         .find(|reason| reason.as_str().eq_ignore_ascii_case(value))

@@ -1,7 +1,7 @@
 //! Watchers that say what they want to see, and when (RFC 4660).
 
 use bytes::Bytes;
-use presentity::event::{Decision, Output, Protection};
+use presentity::event::{Decision, Output, Protection, Reason};
 use presentity::filter::{Changed, Filter, FilterSet, Trigger};
 use presentity::mime::{Opened, Signature, Signed};
 use presentity::pidf::partial::Reconstruction;
@@ -1080,5 +1080,19 @@ fn what_is_not_remembered_is_told_once_too_often() {
     assert_eq!(scene.tells(devices(Basic::Open, "free")), 1);
     // The same state is none.
     assert_eq!(scene.tells(devices(Basic::Open, "free")), 0);
+    scene.close();
+}
+
+// PA-14: what was taken at first may be found unbearable later.
+#[test]
+fn a_subscription_may_end_for_its_filter() {
+    let mut scene = Scene::new();
+    scene.set_devices(Basic::Open, "busy");
+    scene.watch_through(statuses());
+    let outputs = scene.terminate(Reason::BadFilter);
+    let notify = outputs.notify();
+    assert_eq!(state_of(notify), "terminated;reason=badfilter");
+    assert!(notify.body().is_empty());
+    scene.answer_all(&outputs);
     scene.close();
 }

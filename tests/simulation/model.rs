@@ -170,32 +170,6 @@ fn basic(mark: u64, kind: &str) -> &'static str {
     if is_closed { "closed" } else { "open" }
 }
 
-/// The parts of a document: the ids of their tuples, and what their notes say of them.
-const PARTS: [(&str, &str); 2] = [("desk", "public"), ("home", "private")];
-
-/// The basic status that a part has in the document of a mark.
-fn basic(mark: u64, kind: &str) -> &'static str {
-    let is_closed = if kind == "public" {
-        mark.is_multiple_of(3)
-    } else {
-        mark.is_multiple_of(2)
-    };
-    if is_closed { "closed" } else { "open" }
-}
-
-/// The parts of a document: the ids of their tuples, and what their notes say of them.
-const PARTS: [(&str, &str); 2] = [("desk", "public"), ("home", "private")];
-
-/// The basic status that a part has in the document of a mark.
-fn basic(mark: u64, kind: &str) -> &'static str {
-    let is_closed = if kind == "public" {
-        mark.is_multiple_of(3)
-    } else {
-        mark.is_multiple_of(2)
-    };
-    if is_closed { "closed" } else { "open" }
-}
-
 /// A document with a mark in each of its parts. Ids are the same in all, so that they clash.
 pub fn document(presentity: usize, mark: u64) -> String {
     let name = name(presentity);
@@ -212,10 +186,22 @@ pub fn document(presentity: usize, mark: u64) -> String {
     )
 }
 
+/// The document of a mark as the first of a partial publication (RFC 5264 section 3.1).
+#[allow(
+    dead_code,
+    reason = "only the publishers of the test simulation send it"
+)]
+pub fn whole(presentity: usize, mark: u64) -> String {
+    let document = document(presentity, mark);
+    let document = document.replace("</presence>", "</d:pidf-full>");
+    let root = "<d:pidf-full xmlns:d=\"urn:ietf:params:xml:ns:pidf-diff\"";
+    document.replace("<presence", root)
+}
+
 /// What has changed from the document of one mark to that of another (RFC 5262).
 #[allow(
     dead_code,
-    reason = "only the watchers of the test simulation are sent it"
+    reason = "only the publishers of the test simulation send it"
 )]
 pub fn difference(presentity: usize, before: u64, mark: u64) -> String {
     let name = name(presentity);
@@ -251,6 +237,7 @@ pub fn mark_of(body: &[u8]) -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
     /// There is no document.
+    #[allow(dead_code, reason = "only a filter leaves nothing")]
     Nothing,
     Parts {
         /// The notes that are of no tuple.
@@ -293,10 +280,6 @@ impl Shown {
 
 #[derive(Debug)]
 pub struct Publication {
-    /// The server transaction of the PUBLISH that made it.
-    pub id: u64,
-    /// The server transaction of the PUBLISH that made it.
-    pub id: u64,
     /// The server transaction of the PUBLISH that made it.
     pub id: u64,
     /// The server transaction of the PUBLISH that made it or changed it last.

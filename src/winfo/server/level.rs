@@ -441,7 +441,7 @@ fn event_of(reason: EndReason) -> WatcherEvent {
         EndReason::Terminated(Reason::Probation) => WatcherEvent::Probation,
         EndReason::Terminated(Reason::GiveUp) => WatcherEvent::GiveUp,
         EndReason::Terminated(Reason::NoResource) => WatcherEvent::NoResource,
-        EndReason::Terminated(Reason::Timeout | Reason::Invariant)
+        EndReason::Terminated(Reason::Timeout | Reason::Invariant | Reason::BadFilter)
         | EndReason::Unsubscribed
         | EndReason::Fetched
         | EndReason::Expired

@@ -542,7 +542,7 @@ fn duration(choice: u8, more: u8) -> Duration {
 }
 
 fn end(byte: u8) -> End {
-    const REASONS: [Reason; 7] = [
+    const REASONS: [Reason; 8] = [
         Reason::Deactivated,
         Reason::Probation,
         Reason::Rejected,
@@ -550,6 +550,7 @@ fn end(byte: u8) -> End {
         Reason::GiveUp,
         Reason::NoResource,
         Reason::Invariant,
+        Reason::BadFilter,
     ];
     let reason = REASONS[usize::from(byte) % REASONS.len()];
     (reason, (byte >= 128).then_some(u32::from(byte)))
