@@ -13,9 +13,9 @@ use presentity::event::{
 };
 use presentity::pidf::Presence;
 use presentity::presence::{
-    Publisher, WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput,
+    Publisher, Resumption, WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput,
 };
-use presentity::sip::{OutgoingRequest, RequestRef, Response, ResponseRef};
+use presentity::sip::{OutgoingRequest, Rate, Rates, RequestRef, Response, ResponseRef};
 use sipx_sip::Request;
 use sipx_sip::transaction::{Timer, TransactionKey};
 use time::OffsetDateTime;
@@ -26,6 +26,9 @@ use crate::endpoint::{Endpoint, Incoming, field, fields, number, tag, uri};
 use crate::model::{self, Rule};
 use crate::network::{Network, SECOND};
 use crate::pace::Pace;
+
+/// Those who want to be told less often are told no faster.
+const LEAST_APART: Duration = Duration::from_secs(8);
 
 /// How a device is set up.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +113,8 @@ pub struct Device {
     /// By presentity.
     pub watches: BTreeMap<usize, Watch>,
     fetches: BTreeMap<OwnSubscriptionKey, String>,
+    /// What it had of a presentity when it forgot the subscription.
+    left: BTreeMap<usize, Resumption>,
     pub publication: Option<Publication>,
     /// Its user changes what it publishes again and again until then.
     pub restless_until: u64,
@@ -158,6 +163,7 @@ impl Device {
             ],
             watches: BTreeMap::new(),
             fetches: BTreeMap::new(),
+            left: BTreeMap::new(),
             publication: None,
             restless_until: 0,
             removing: Vec::new(),
@@ -267,8 +273,17 @@ impl Device {
         let scheme = if self.habits.by_pres { "pres" } else { "sip" };
         let uri = format!("{scheme}:{}", model::name(presentity));
         let now = self.at(network);
-        let order = WatchOrder::new(&self.accounts[0], &uri);
+        let mut order = WatchOrder::new(&self.accounts[0], &uri);
+        // Some begin where they left off, take changes, or want to be told less often.
+        order.resume = self.left.remove(&presentity);
+        order.partial = Some((self.address + presentity).is_multiple_of(2));
+        if (self.address + presentity).is_multiple_of(3) {
+            order.rates = Rates::at_most(Rate::per(LEAST_APART));
+        }
         let key = self.watcher.watch(now, order).expect("an order");
+        // What was left is known from the start.
+        let known = self.watcher.presence(key).cloned();
+        self.told.extend(known.map(|known| (key, known)));
         let leaving = false;
         let watch = Watch { key, uri, leaving };
         self.watches.insert(presentity, watch);
@@ -289,6 +304,9 @@ impl Device {
     pub fn abandon(&mut self, network: &mut Network, presentity: usize) {
         let now = self.at(network);
         if let Some(watch) = self.watches.remove(&presentity) {
+            if let Some(left) = self.watcher.resumption(watch.key) {
+                self.left.insert(presentity, left);
+            }
             // Its end may have been asked for before.
             if !self.watcher.abandon(now, watch.key) {
                 // It is over, which a device that sleeps has not heard yet.
@@ -442,7 +460,8 @@ impl Device {
             return;
         };
         self.calls.answered(&sent.call_id);
-        if !matches!(&outcome, Ok((response, _)) if response.status() < 300) {
+        // Nor does one come of a 204.
+        if !matches!(&outcome, Ok((response, _)) if matches!(response.status(), 200..=203)) {
             self.calls.refused(&sent.call_id);
         }
         let transaction = sent.transaction;
