@@ -708,7 +708,10 @@ impl Device {
                 }
             }
             WatcherEvent::Outdated { .. } => self.course.outdated += 1,
-            WatcherEvent::State { .. } | WatcherEvent::Delayed { .. } => {}
+            // A rogue's changes do not fit, nor do those that follow what was swallowed.
+            WatcherEvent::State { .. }
+            | WatcherEvent::Delayed { .. }
+            | WatcherEvent::Unpatched { .. } => {}
             other => panic!("{other:?}"),
         }
     }
