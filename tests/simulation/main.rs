@@ -90,7 +90,7 @@ fn everybody_comes_to_hold_the_newest_state_and_nothing_is_left() {
     }
     let told = all.changes_taken.min(all.spared).min(all.suppressed);
     let told = told.min(all.repeated).min(all.told_changes);
-    assert!(told > count, "{all:?}");
+    assert!(4 * told > count, "{all:?}");
     let host = &all.host;
     let jobs = host.jobs_done.min(host.jobs_over);
     assert!(
