@@ -711,7 +711,8 @@ impl Device {
             // A rogue's changes do not fit, nor do those that follow what was swallowed.
             WatcherEvent::State { .. }
             | WatcherEvent::Delayed { .. }
-            | WatcherEvent::Unpatched { .. } => {}
+            | WatcherEvent::Unpatched { .. }
+            | WatcherEvent::BodyRefused { .. } => {}
             other => panic!("{other:?}"),
         }
     }
