@@ -594,6 +594,9 @@ impl Device {
         *self.course.notify_answers.entry(status).or_default() += 1;
         if status < 300 {
             self.calls.believed(&pending.notified);
+        } else if status == 415 {
+            // It was the notifier's, as far as can be told, and its turn has passed.
+            self.calls.refused(&pending.notified.call_id);
         }
         let request = &pending.request;
         let method = String::from_utf8_lossy(request.method.as_bytes());
@@ -708,7 +711,11 @@ impl Device {
                 }
             }
             WatcherEvent::Outdated { .. } => self.course.outdated += 1,
-            WatcherEvent::State { .. } | WatcherEvent::Delayed { .. } => {}
+            // A rogue's changes do not fit, nor do those that follow what was swallowed.
+            WatcherEvent::State { .. }
+            | WatcherEvent::Delayed { .. }
+            | WatcherEvent::Unpatched { .. }
+            | WatcherEvent::BodyRefused { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -342,19 +342,17 @@ impl State {
         publications.chain(set.map(|mark| (0, mark)))
     }
 
-    /// Every basic status that a watcher may see, by who said it.
+    /// Every basic status that a watcher may see, by who said it and in which part.
     #[allow(dead_code, reason = "only the test simulation has triggers")]
     pub fn basics(&self, rule: Rule, brief: &'static str) -> Vec<(u64, &'static str)> {
         if matches!(rule, Rule::Wait | Rule::Block) {
             return Vec::from_iter((rule == Rule::Block).then_some((0, "closed")));
         }
         let of_mark = |(id, mark)| {
-            kinds(rule, brief)
-                .into_iter()
-                .map(move |kind| (id, basic(mark, kind)))
+            let part = move |kind| (2 * id + u64::from(kind == "private"), basic(mark, kind));
+            kinds(rule, brief).into_iter().map(part)
         };
         let mut basics: Vec<_> = self.marks().flat_map(of_mark).collect();
-        // Of one, its parts keep their order.
         basics.sort_by_key(|(id, _)| *id);
         basics
     }
