@@ -188,7 +188,7 @@ fn who_is_nobody_is_challenged_and_may_come_again() {
 #[test]
 fn bodies_of_other_types_are_refused_with_those_that_are_read() {
     let mut scene = Scene::new();
-    let accept = "application/cpim-subscription, multipart/signed";
+    let accept = "application/cpim-subscription, multipart/signed, application/simple-filter+xml";
     for kind in [
         "application/pidf+xml",
         "multipart/mixed;boundary=x",
