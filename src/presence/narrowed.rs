@@ -9,6 +9,9 @@ use crate::pidf::partial;
 use crate::sip::host_of;
 use crate::xml::{Element, XmlLimits};
 
+/// What one evaluation of a filter may look at: some hundred times what a typical one takes, and less than a
+/// millisecond.
+const BUDGET: usize = 200_000;
 /// Documents that were read last: one, and the one before it.
 const KEPT: usize = 2;
 
@@ -65,7 +68,7 @@ impl Trees {
         let Some(tree) = self.of(document) else {
             return Some(document.clone());
         };
-        match meaning.apply(tree, &PresenceSchema::new(), FilterLimits::BUDGET) {
+        match meaning.apply(tree, &PresenceSchema::new(), BUDGET) {
             Ok(Some(shown)) => shown.write().ok(),
             Ok(None) => None,
             Err(_) => Some(document.clone()),
@@ -78,7 +81,7 @@ impl Trees {
             return true;
         };
         match self.of_both(before, after) {
-            Some((before, after)) => meaning.fires(before, after, FilterLimits::BUDGET),
+            Some((before, after)) => meaning.fires(before, after, BUDGET),
             None => true,
         }
     }
