@@ -220,7 +220,8 @@ fn a_gap_is_closed_by_the_whole_document() {
         Some((Some("one".into()), Some("two".into())))
     );
     assert!(phone.is_current(key));
-    // After changes that could be used it is not the second fault.
+    // After changes that could be used, and some time, it is not the second fault.
+    phone.pass(SECOND * 61);
     phone.notify(&notifier.part(&changes(5, THREE, ONE)));
     let taken = phone.notify(&notifier.part(&changes(9, ONE, TWO)));
     assert!(!taken.unpatched().1);
@@ -299,6 +300,27 @@ fn who_makes_mistakes_again_is_asked_for_whole_documents() {
         let taken = phone.notify(&notifier.notify("terminated;reason=timeout"));
         assert_eq!(field(taken.request(), "Accept"), Some(WHOLE));
     }
+}
+
+// SUB-59
+#[test]
+fn a_notifier_that_errs_in_turns_is_not_asked_without_end() {
+    let mut phone = Phone::partial();
+    let (_, mut notifier) = phone.put_together();
+    let (mut version, mut asked) = (1, 0);
+    for _ in 0..20 {
+        phone.notify(&notifier.part(&full(version + 1, ONE)));
+        phone.notify(&notifier.part(&changes(version + 2, ONE, TWO)));
+        let taken = phone.notify(&notifier.part(&changes(version + 9, TWO, ONE)));
+        version += 9;
+        phone.pass(SECOND);
+        for request in &taken.requests {
+            asked += 1;
+            phone.accept(request, "pa1", 3600);
+        }
+    }
+    // For the whole document, and for whole ones from then on.
+    assert_eq!(asked, 2);
 }
 
 // SUB-59
