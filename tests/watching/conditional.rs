@@ -682,3 +682,30 @@ fn a_document_that_was_taken_in_part_is_not_held() {
     phone.notify(&notifier.notify("active;expires=3600"));
     assert_eq!(condition(&phone.refresh()), None);
 }
+
+// PA-71
+#[test]
+fn a_notifier_that_refuses_is_not_asked_for_quiet_at_each_notify() {
+    let mut phone = Phone::new();
+    let (key, mut notifier) = phone.holding();
+    assert!(phone.watcher.set_quiet(phone.now, key, true));
+    let asked = phone.take().request().clone();
+    assert_eq!(condition(&asked), Some("*"));
+    phone.unchanged(&asked, 3600);
+    // What is asked for beside is refused, and the notifier goes on.
+    assert!(phone.watcher.request_state(phone.now, key));
+    let asked = phone.take().request().clone();
+    assert_eq!(condition(&asked), None);
+    assert!(phone.answer(&asked, 503, &[]).requests.is_empty());
+    for _ in 0..20 {
+        let taken = phone.notify(&notifier.name("active;expires=3600", "t2", "two"));
+        assert!(taken.requests.is_empty(), "{taken:?}");
+    }
+    // When it takes it again it hears of it, be its NOTIFY first or not.
+    let asked = phone.refresh();
+    assert_eq!(condition(&asked), None);
+    let taken = phone.notify(&notifier.name("active;expires=3600", "t3", "three"));
+    assert!(taken.requests.is_empty(), "{taken:?}");
+    let taken = phone.accept(&asked, "pa1", 3600);
+    assert_eq!(condition(taken.request()), Some("*"));
+}

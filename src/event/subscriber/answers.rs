@@ -309,7 +309,7 @@ impl Subscriber {
         dialog.carried_out(open);
         match status {
             200..300 => {
-                dialog.failures = 0;
+                let had_failed = core::mem::take(&mut dialog.failures) > 0;
                 dialog.challenges = Default::default();
                 if status == 204 {
                     // No NOTIFY will come (RFC 6665 section 4.1.2.2).
@@ -349,6 +349,11 @@ impl Subscriber {
                     // The last NOTIFY ends it, or Timer N.
                     dialog.expires_at = dialog.notify_by.unwrap_or(now);
                     self.set_dialog_alarm(key);
+                }
+                let has_notify = (self.dialogs.get(key)).is_some_and(|it| it.notify_by.is_none());
+                if had_failed && has_notify {
+                    // Its NOTIFY came when nothing could be asked for.
+                    self.see_to_quiet(key);
                 }
                 self.follow(key);
             }
