@@ -47,6 +47,7 @@ mod terminal;
 
 mod args;
 mod command;
+mod filter_file;
 mod follow;
 mod json;
 mod kept_file;
@@ -92,10 +93,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let filter = (args.filter.as_deref()).map(|path| {
-        let octets = std::fs::read(path);
-        octets.map_err(|error| format!("{}: {error}", path.display()))
-    });
+    let filter = (args.filter.as_deref()).map(filter_file::read);
     let filter = match filter.transpose() {
         Ok(filter) => filter,
         Err(error) => {
