@@ -46,17 +46,21 @@ impl Partial {
         }
     }
 
-    /// A document of this notifier; nothing when it is older than what is known.
+    /// A document of this notifier; nothing when it is older than what is known. What comes of it is no
+    /// longer than a body may be.
     fn take(
         &mut self,
         now: Timestamp,
         notifier: Option<NotifierKey>,
         octets: &[u8],
         options: &ReadOptions,
+        longest: usize,
     ) -> Result<Option<Presence>, PartialError> {
         if self.notifier != notifier {
             self.notifier = notifier;
-            self.copy = Reconstruction::within(options.limits.xml, Steps::DEFAULT);
+            let mut limits = options.limits.xml;
+            limits.bytes = limits.bytes.min(longest);
+            self.copy = Reconstruction::within(limits, Steps::DEFAULT);
             self.faults = 0;
         }
         let taken = self.copy.take(octets)?;
@@ -111,7 +115,7 @@ impl Watcher {
             known.notifier = None;
             return None;
         };
-        let error = match partial.take(self.now, notifier, octets, &self.read) {
+        let error = match partial.take(self.now, notifier, octets, &self.read, self.longest) {
             Ok(Some(document)) => return Some(document),
             // A fault of the notifier's, though nothing is missing for it (RFC 5263 section 4.5).
             Ok(None) => None,

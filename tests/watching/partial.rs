@@ -325,6 +325,43 @@ fn a_notifier_that_errs_in_turns_is_not_asked_without_end() {
 
 // SUB-59
 #[test]
+fn what_is_put_together_is_no_longer_than_a_body_may_be() {
+    let mut config = WatcherConfig::default();
+    config.partial = true;
+    config.subscriber.body = 10_000;
+    let mut phone = Phone::with(config);
+    let (key, subscribe) = phone.watch();
+    let mut notifier = Notifier::of(&subscribe, "pa1");
+    phone.accept(&subscribe, "pa1", 3600);
+    phone.notify(&notifier.part(&full(1, ONE)));
+    let note = "x".repeat(3_000);
+    let ids = ["a", "b", "c", "d"];
+    let all: Vec<_> = ids.iter().map(|id| (*id, &*note)).collect();
+    for parts in 1..=3 {
+        let before = [ONE, &all[..parts - 1]].concat();
+        let after = [ONE, &all[..parts]].concat();
+        let version = u32::try_from(parts).unwrap() + 1;
+        let taken = phone.notify(&notifier.part(&changes(version, &before, &after)));
+        assert!(
+            taken.change().is_some() && taken.requests.is_empty(),
+            "{taken:?}"
+        );
+    }
+    let known = phone.watcher.presence(key).unwrap();
+    assert_eq!(known.tuples.len(), 4);
+    let before = [ONE, &all[..3]].concat();
+    let after = [ONE, &all[..]].concat();
+    let taken = phone.notify(&notifier.part(&changes(5, &before, &after)));
+    assert!(
+        matches!(taken.unpatched().0, PartialError::Patch(_)),
+        "{taken:?}"
+    );
+    assert_asks(taken.request(), WITH_PARTS);
+    assert_eq!(phone.watcher.presence(key).unwrap().tuples.len(), 4);
+}
+
+// SUB-59
+#[test]
 fn a_change_of_type_drops_the_document_and_not_the_version() {
     let mut phone = Phone::partial();
     let (key, mut notifier) = phone.put_together();
