@@ -422,7 +422,8 @@ impl Watcher {
                 failure,
                 retry_in,
             } => {
-                if retry_in.is_none() && !is_refresh {
+                // A fetch that could not be answered says nothing of what an earlier one has left.
+                if retry_in.is_none() && !is_refresh && !failure.may_pass() {
                     self.forget(key);
                 }
                 self.more.push_back(WatcherEvent::Failed {

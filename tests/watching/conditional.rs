@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use presentity::event::{
-    OwnSubscriptionKey, OwnSubscriptionPhase, SubscribeError, SubscribeFailure, SubscriptionEnd,
+    Failure, OwnSubscriptionKey, OwnSubscriptionPhase, SubscribeError, SubscribeFailure,
+    SubscriptionEnd,
 };
 use presentity::mime::Opened;
 use presentity::presence::{
@@ -708,4 +709,33 @@ fn a_notifier_that_refuses_is_not_asked_for_quiet_at_each_notify() {
     assert!(taken.requests.is_empty(), "{taken:?}");
     let taken = phone.accept(&asked, "pa1", 3600);
     assert_eq!(condition(taken.request()), Some("*"));
+}
+
+// PA-71
+#[test]
+fn a_fetch_that_is_not_answered_takes_nothing_back() {
+    let document = document("open", "one");
+    let resumption = Resumption::new(BOB, "t1", document.into()).unwrap();
+    let mut phone = Phone::new();
+    for (status, is_forgotten) in [
+        (0, false),
+        (503, false),
+        (408, false),
+        (403, true),
+        (404, true),
+    ] {
+        let account = account();
+        let mut order = WatchOrder::new(&account, BOB);
+        order.resume = Some(resumption.clone());
+        phone.watcher.fetch(phone.now, order).unwrap();
+        let asked = phone.take().request().clone();
+        assert_eq!(condition(&asked), Some("t1"));
+        let taken = match status {
+            0 => phone.fail(&asked, Failure::Transport),
+            _ => phone.answer(&asked, status, &[]),
+        };
+        assert_eq!(taken.over(), Some(false), "{taken:?}");
+        assert_eq!(taken.change().is_some(), is_forgotten, "{taken:?}");
+        assert!(phone.is_empty());
+    }
 }

@@ -497,7 +497,7 @@ impl Subscriber {
                 None => waits = dialog.ordered.is_some(),
             }
         }
-        if wait.is_some() || may_pass(failure) {
+        if wait.is_some() || failure.may_pass() {
             self.order_again(open, key);
         }
         self.set_dialog_alarm(key);
@@ -558,16 +558,16 @@ fn is_for_duration(open: &OpenSubscribe) -> bool {
     ordered.is_some_and(|ordered| ordered.purpose == Purpose::Duration)
 }
 
-/// Whether the same may be taken later.
-fn may_pass(failure: SubscribeFailure) -> bool {
-    match failure {
-        SubscribeFailure::Refused { status } => may_pass_status(status),
-        SubscribeFailure::Body { .. } => false,
-        SubscribeFailure::Timeout
-        | SubscribeFailure::Transport
-        | SubscribeFailure::Forgotten
-        | SubscribeFailure::Silent
-        | SubscribeFailure::Unresolved => true,
+impl SubscribeFailure {
+    /// Whether the same may be taken later.
+    pub(crate) fn may_pass(self) -> bool {
+        match self {
+            Self::Refused { status } => may_pass_status(status),
+            Self::Body { .. } => false,
+            Self::Timeout | Self::Transport | Self::Forgotten | Self::Silent | Self::Unresolved => {
+                true
+            }
+        }
     }
 }
 
