@@ -1,5 +1,16 @@
 //! What `--filter` names: a filter document (RFC 4661). It is sent as it is, but for one that nobody could
 //! go by: a server that is sent an empty one, for instance, filters nothing.
+//!
+//! This one leaves nothing but open and closed:
+//!
+//! ```xml
+//! <filter-set xmlns="urn:ietf:params:xml:ns:simple-filter">
+//!   <ns-bindings><ns-binding prefix="p" urn="urn:ietf:params:xml:ns:pidf"/></ns-bindings>
+//!   <filter id="basic">
+//!     <what><include type="xpath">/p:presence/p:tuple/p:status/p:basic</include></what>
+//!   </filter>
+//! </filter-set>
+//! ```
 
 use std::path::Path;
 

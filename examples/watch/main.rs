@@ -23,8 +23,9 @@
 //!     --decide rules/ana@example.com.xml
 //! ```
 //!
-//! With `--resume` it begins where an earlier run has stopped ([`kept_file`]): a server that knows of
-//! conditional notification sends nothing again that has not changed.
+//! With `--filter` it asks for what a filter lets through; [`filter_file`] shows one. With `--resume` it
+//! begins where an earlier run has stopped ([`kept_file`]): a server that knows of conditional notification
+//! sends nothing again that has not changed.
 //!
 //! The domain of a URI, and `--proxy`, are addresses, or names that are looked up as addresses: NAPTR and
 //! SRV records (RFC 3263, RFC 3861) are not asked for, not even for a pres URI. Requests go by UDP, by
