@@ -23,8 +23,9 @@
 //!     --decide rules/ana@example.com.xml
 //! ```
 //!
-//! With `--resume` it begins where an earlier run has stopped ([`kept_file`]): a server that knows of
-//! conditional notification sends nothing again that has not changed.
+//! With `--filter` it asks for what a filter lets through; [`filter_file`] shows one. With `--resume` it
+//! begins where an earlier run has stopped ([`kept_file`]): a server that knows of conditional notification
+//! sends nothing again that has not changed.
 //!
 //! The domain of a URI, and `--proxy`, are addresses, or names that are looked up as addresses: NAPTR and
 //! SRV records (RFC 3263, RFC 3861) are not asked for, not even for a pres URI. Requests go by UDP, by
@@ -47,6 +48,7 @@ mod terminal;
 
 mod args;
 mod command;
+mod filter_file;
 mod follow;
 mod json;
 mod kept_file;
@@ -92,10 +94,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let filter = (args.filter.as_deref()).map(|path| {
-        let octets = std::fs::read(path);
-        octets.map_err(|error| format!("{}: {error}", path.display()))
-    });
+    let filter = (args.filter.as_deref()).map(filter_file::read);
     let filter = match filter.transpose() {
         Ok(filter) => filter,
         Err(error) => {

@@ -67,7 +67,8 @@ impl Report<'_> {
             // The brackets tell it.
             ("state", _) => {
                 if let Some(max) = self.rates.and_then(|rates| rates.max) {
-                    let _ = write!(line, " told at most once in {:?}", max.interval());
+                    let interval = rounded(max.interval());
+                    let _ = write!(line, " told at most once in {interval:?}");
                 }
             }
             (event, _) => {
@@ -193,10 +194,24 @@ fn change_json(change: &PartChange) -> String {
     object(members)
 }
 
+/// To hundredths of a second: a rate that is written with few digits leads to no round time.
+fn rounded(interval: Duration) -> Duration {
+    let hundredths = interval.as_millis().saturating_add(5) / 10;
+    Duration::from_millis(u64::try_from(hundredths).map_or(u64::MAX, |it| it.saturating_mul(10)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::signers::SignerSummary;
+
+    #[test]
+    fn times_between_notifications_are_round() {
+        let told = |nanos| format!("{:?}", rounded(Duration::from_nanos(nanos)));
+        assert_eq!(told(3_600_001_008_000), "3600s");
+        assert_eq!(told(2_500_000_000), "2.5s");
+        assert_eq!(rounded(Duration::MAX), Duration::from_millis(u64::MAX));
+    }
 
     #[test]
     fn a_change_is_a_line_and_an_object() {

@@ -148,11 +148,22 @@ pub struct FilterQuery<'a> {
 /// A filter that is not taken (RFC 4660 section 5.4).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
+#[non_exhaustive]
 pub struct BadFilter {
     /// The status code that the SUBSCRIBE is refused with: 488 as a rule.
     pub status: u16,
     /// What is told in Warning, less quotation marks, backslashes and control characters.
     pub why: String,
+}
+
+impl BadFilter {
+    /// One that is refused with this status code, 488 as a rule, and this sentence for people.
+    pub fn new(status: u16, why: impl Into<String>) -> Self {
+        Self {
+            status,
+            why: why.into(),
+        }
+    }
 }
 
 /// What a filter is read for.

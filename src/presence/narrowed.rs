@@ -115,16 +115,11 @@ pub(super) fn read_filter(
     is_it: impl Fn(&str) -> bool,
     is_served: impl Fn(&str) -> bool,
 ) -> Result<Option<Filter>, BadFilter> {
-    let refused = |error: FilterError| BadFilter {
-        status: error.status(),
-        why: error.to_string(),
-    };
+    let refused = |error: FilterError| BadFilter::new(error.status(), error.to_string());
     let update = FilterSet::read(query.octets, limits).map_err(refused)?;
     if update.package.as_deref().is_some_and(|it| it != "presence") {
-        return Err(BadFilter {
-            status: 488,
-            why: "the filters are for another event package".into(),
-        });
+        let why = "the filters are for another event package";
+        return Err(BadFilter::new(488, why));
     }
     let nothing = FilterSet::new();
     let before = query.before.and_then(|before| before.kept::<FilterSet>());

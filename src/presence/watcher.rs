@@ -67,6 +67,8 @@ pub struct Watcher {
     pub(super) max_signature_age: Option<Duration>,
     pub(super) read: ReadOptions,
     pub(super) partial: bool,
+    /// Octets of a body, and of what is put together of several.
+    pub(super) longest: usize,
     /// Never walked through.
     pub(super) known: HashMap<OwnSubscriptionKey, Known>,
     /// Tells documents that came before by their octets, so that nobody can make two of them alike.
@@ -83,6 +85,7 @@ impl Watcher {
         let mut subscriber = config.subscriber;
         subscriber.opens_bodies |= config.protection != Protection::None;
         Self {
+            longest: subscriber.body,
             subscriber: Subscriber::new(subscriber_profile(), subscriber, entropy),
             preference: config.preference,
             outdated: config.outdated,
@@ -419,7 +422,8 @@ impl Watcher {
                 failure,
                 retry_in,
             } => {
-                if retry_in.is_none() && !is_refresh {
+                // A fetch that could not be answered says nothing of what an earlier one has left.
+                if retry_in.is_none() && !is_refresh && !failure.may_pass() {
                     self.forget(key);
                 }
                 self.more.push_back(WatcherEvent::Failed {

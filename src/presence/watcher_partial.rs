@@ -1,9 +1,12 @@
 //! Partial documents (RFC 5263 section 4.5): what a watcher puts together of one notifier, and what it does
 //! when that fails.
 
+use core::time::Duration;
+
 use super::watcher::Watcher;
 use super::watcher_documents::Known;
 use super::watcher_events::WatcherEvent;
+use crate::engine::Timestamp;
 use crate::event::{NotifierKey, OwnSubscriptionKey};
 use crate::pidf::partial::{MEDIA_TYPE, PartialError, Reconstruction, Taken};
 use crate::pidf::{Presence, ReadOptions};
@@ -16,9 +19,11 @@ pub(super) const MEDIA_TYPES: &[&str] = &[
     "application/cpim-pidf+xml",
 ];
 
-/// Faults of a notifier's partial documents, with none between them that told of changes and could be used,
-/// after which whole ones are asked for.
+/// Faults of a notifier's partial documents after which whole ones are asked for.
 const MOST_FAULTS: u8 = 2;
+/// Faults that are so far back are forgiven when changes could be used since. Without that time a notifier
+/// that errs in turns would be asked for its document without end.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
 /// What was put together of the documents of one notifier.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub(super) struct Partial {
     notifier: Option<NotifierKey>,
     copy: Reconstruction,
     faults: u8,
+    /// When the last of them was.
+    faulty_at: Timestamp,
 }
 
 impl Partial {
@@ -35,19 +42,25 @@ impl Partial {
             notifier: None,
             copy: Reconstruction::new(),
             faults: 0,
+            faulty_at: Timestamp::ZERO,
         }
     }
 
-    /// A document of this notifier; nothing when it is older than what is known.
+    /// A document of this notifier; nothing when it is older than what is known. What comes of it is no
+    /// longer than a body may be.
     fn take(
         &mut self,
+        now: Timestamp,
         notifier: Option<NotifierKey>,
         octets: &[u8],
         options: &ReadOptions,
+        longest: usize,
     ) -> Result<Option<Presence>, PartialError> {
         if self.notifier != notifier {
             self.notifier = notifier;
-            self.copy = Reconstruction::within(options.limits.xml, Steps::DEFAULT);
+            let mut limits = options.limits.xml;
+            limits.bytes = limits.bytes.min(longest);
+            self.copy = Reconstruction::within(limits, Steps::DEFAULT);
             self.faults = 0;
         }
         let taken = self.copy.take(octets)?;
@@ -58,7 +71,9 @@ impl Partial {
         match (&read, taken) {
             // What changes may have made of it is no base for others.
             (Err(_), _) => self.copy.type_changed(),
-            (Ok(_), Taken::Changed) => self.faults = 0,
+            (Ok(_), Taken::Changed) if now.saturating_since(self.faulty_at) >= FORGIVEN_AFTER => {
+                self.faults = 0;
+            }
             (Ok(_), _) => {}
         }
         read.map(Some)
@@ -100,13 +115,14 @@ impl Watcher {
             known.notifier = None;
             return None;
         };
-        let error = match partial.take(notifier, octets, &self.read) {
+        let error = match partial.take(self.now, notifier, octets, &self.read, self.longest) {
             Ok(Some(document)) => return Some(document),
             // A fault of the notifier's, though nothing is missing for it (RFC 5263 section 4.5).
             Ok(None) => None,
             Err(error) => Some(error),
         };
         partial.faults = partial.faults.saturating_add(1);
+        partial.faulty_at = self.now;
         let is_given_up = partial.faults >= MOST_FAULTS;
         if is_given_up {
             known.partial = None;

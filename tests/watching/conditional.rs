@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use presentity::event::{
-    OwnSubscriptionKey, OwnSubscriptionPhase, SubscribeError, SubscribeFailure, SubscriptionEnd,
+    Failure, OwnSubscriptionKey, OwnSubscriptionPhase, SubscribeError, SubscribeFailure,
+    SubscriptionEnd,
 };
 use presentity::mime::Opened;
 use presentity::presence::{
@@ -681,4 +682,60 @@ fn a_document_that_was_taken_in_part_is_not_held() {
     phone.accept(&asked, "pa2", 3600);
     phone.notify(&notifier.notify("active;expires=3600"));
     assert_eq!(condition(&phone.refresh()), None);
+}
+
+// PA-71
+#[test]
+fn a_notifier_that_refuses_is_not_asked_for_quiet_at_each_notify() {
+    let mut phone = Phone::new();
+    let (key, mut notifier) = phone.holding();
+    assert!(phone.watcher.set_quiet(phone.now, key, true));
+    let asked = phone.take().request().clone();
+    assert_eq!(condition(&asked), Some("*"));
+    phone.unchanged(&asked, 3600);
+    // What is asked for beside is refused, and the notifier goes on.
+    assert!(phone.watcher.request_state(phone.now, key));
+    let asked = phone.take().request().clone();
+    assert_eq!(condition(&asked), None);
+    assert!(phone.answer(&asked, 503, &[]).requests.is_empty());
+    for _ in 0..20 {
+        let taken = phone.notify(&notifier.name("active;expires=3600", "t2", "two"));
+        assert!(taken.requests.is_empty(), "{taken:?}");
+    }
+    // When it takes it again it hears of it, be its NOTIFY first or not.
+    let asked = phone.refresh();
+    assert_eq!(condition(&asked), None);
+    let taken = phone.notify(&notifier.name("active;expires=3600", "t3", "three"));
+    assert!(taken.requests.is_empty(), "{taken:?}");
+    let taken = phone.accept(&asked, "pa1", 3600);
+    assert_eq!(condition(taken.request()), Some("*"));
+}
+
+// PA-71
+#[test]
+fn a_fetch_that_is_not_answered_takes_nothing_back() {
+    let document = document("open", "one");
+    let resumption = Resumption::new(BOB, "t1", document.into()).unwrap();
+    let mut phone = Phone::new();
+    for (status, is_forgotten) in [
+        (0, false),
+        (503, false),
+        (408, false),
+        (403, true),
+        (404, true),
+    ] {
+        let account = account();
+        let mut order = WatchOrder::new(&account, BOB);
+        order.resume = Some(resumption.clone());
+        phone.watcher.fetch(phone.now, order).unwrap();
+        let asked = phone.take().request().clone();
+        assert_eq!(condition(&asked), Some("t1"));
+        let taken = match status {
+            0 => phone.fail(&asked, Failure::Transport),
+            _ => phone.answer(&asked, status, &[]),
+        };
+        assert_eq!(taken.over(), Some(false), "{taken:?}");
+        assert_eq!(taken.change().is_some(), is_forgotten, "{taken:?}");
+        assert!(phone.is_empty());
+    }
 }

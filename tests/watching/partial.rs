@@ -220,7 +220,8 @@ fn a_gap_is_closed_by_the_whole_document() {
         Some((Some("one".into()), Some("two".into())))
     );
     assert!(phone.is_current(key));
-    // After changes that could be used it is not the second fault.
+    // After changes that could be used, and some time, it is not the second fault.
+    phone.pass(SECOND * 61);
     phone.notify(&notifier.part(&changes(5, THREE, ONE)));
     let taken = phone.notify(&notifier.part(&changes(9, ONE, TWO)));
     assert!(!taken.unpatched().1);
@@ -299,6 +300,64 @@ fn who_makes_mistakes_again_is_asked_for_whole_documents() {
         let taken = phone.notify(&notifier.notify("terminated;reason=timeout"));
         assert_eq!(field(taken.request(), "Accept"), Some(WHOLE));
     }
+}
+
+// SUB-59
+#[test]
+fn a_notifier_that_errs_in_turns_is_not_asked_without_end() {
+    let mut phone = Phone::partial();
+    let (_, mut notifier) = phone.put_together();
+    let (mut version, mut asked) = (1, 0);
+    for _ in 0..20 {
+        phone.notify(&notifier.part(&full(version + 1, ONE)));
+        phone.notify(&notifier.part(&changes(version + 2, ONE, TWO)));
+        let taken = phone.notify(&notifier.part(&changes(version + 9, TWO, ONE)));
+        version += 9;
+        phone.pass(SECOND);
+        for request in &taken.requests {
+            asked += 1;
+            phone.accept(request, "pa1", 3600);
+        }
+    }
+    // For the whole document, and for whole ones from then on.
+    assert_eq!(asked, 2);
+}
+
+// SUB-59
+#[test]
+fn what_is_put_together_is_no_longer_than_a_body_may_be() {
+    let mut config = WatcherConfig::default();
+    config.partial = true;
+    config.subscriber.body = 10_000;
+    let mut phone = Phone::with(config);
+    let (key, subscribe) = phone.watch();
+    let mut notifier = Notifier::of(&subscribe, "pa1");
+    phone.accept(&subscribe, "pa1", 3600);
+    phone.notify(&notifier.part(&full(1, ONE)));
+    let note = "x".repeat(3_000);
+    let ids = ["a", "b", "c", "d"];
+    let all: Vec<_> = ids.iter().map(|id| (*id, &*note)).collect();
+    for parts in 1..=3 {
+        let before = [ONE, &all[..parts - 1]].concat();
+        let after = [ONE, &all[..parts]].concat();
+        let version = u32::try_from(parts).unwrap() + 1;
+        let taken = phone.notify(&notifier.part(&changes(version, &before, &after)));
+        assert!(
+            taken.change().is_some() && taken.requests.is_empty(),
+            "{taken:?}"
+        );
+    }
+    let known = phone.watcher.presence(key).unwrap();
+    assert_eq!(known.tuples.len(), 4);
+    let before = [ONE, &all[..3]].concat();
+    let after = [ONE, &all[..]].concat();
+    let taken = phone.notify(&notifier.part(&changes(5, &before, &after)));
+    assert!(
+        matches!(taken.unpatched().0, PartialError::Patch(_)),
+        "{taken:?}"
+    );
+    assert_asks(taken.request(), WITH_PARTS);
+    assert_eq!(phone.watcher.presence(key).unwrap().tuples.len(), 4);
 }
 
 // SUB-59

@@ -309,7 +309,7 @@ impl Subscriber {
         dialog.carried_out(open);
         match status {
             200..300 => {
-                dialog.failures = 0;
+                let had_failed = core::mem::take(&mut dialog.failures) > 0;
                 dialog.challenges = Default::default();
                 if status == 204 {
                     // No NOTIFY will come (RFC 6665 section 4.1.2.2).
@@ -349,6 +349,11 @@ impl Subscriber {
                     // The last NOTIFY ends it, or Timer N.
                     dialog.expires_at = dialog.notify_by.unwrap_or(now);
                     self.set_dialog_alarm(key);
+                }
+                let has_notify = (self.dialogs.get(key)).is_some_and(|it| it.notify_by.is_none());
+                if had_failed && has_notify {
+                    // Its NOTIFY came when nothing could be asked for.
+                    self.see_to_quiet(key);
                 }
                 self.follow(key);
             }
@@ -492,7 +497,7 @@ impl Subscriber {
                 None => waits = dialog.ordered.is_some(),
             }
         }
-        if wait.is_some() || may_pass(failure) {
+        if wait.is_some() || failure.may_pass() {
             self.order_again(open, key);
         }
         self.set_dialog_alarm(key);
@@ -553,16 +558,16 @@ fn is_for_duration(open: &OpenSubscribe) -> bool {
     ordered.is_some_and(|ordered| ordered.purpose == Purpose::Duration)
 }
 
-/// Whether the same may be taken later.
-fn may_pass(failure: SubscribeFailure) -> bool {
-    match failure {
-        SubscribeFailure::Refused { status } => may_pass_status(status),
-        SubscribeFailure::Body { .. } => false,
-        SubscribeFailure::Timeout
-        | SubscribeFailure::Transport
-        | SubscribeFailure::Forgotten
-        | SubscribeFailure::Silent
-        | SubscribeFailure::Unresolved => true,
+impl SubscribeFailure {
+    /// Whether the same may be taken later.
+    pub(crate) fn may_pass(self) -> bool {
+        match self {
+            Self::Refused { status } => may_pass_status(status),
+            Self::Body { .. } => false,
+            Self::Timeout | Self::Transport | Self::Forgotten | Self::Silent | Self::Unresolved => {
+                true
+            }
+        }
     }
 }
 

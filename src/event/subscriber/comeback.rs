@@ -8,7 +8,7 @@ use super::subscription::{InARow, Phase, Way, Wish};
 use super::{OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent, SubscriptionEnd};
 use crate::engine::Timestamp;
 use crate::engine::slab::Key;
-use crate::event::patience::{may_pass_status, patience as wish_to_wait};
+use crate::event::patience::patience as wish_to_wait;
 use crate::sip::Reason;
 
 /// Whether a subscription that ended is asked for again.
@@ -177,15 +177,8 @@ impl Subscriber {
         subscription.in_a_row.challenges = Default::default();
         subscription.in_a_row.redirected = 0;
         subscription.in_a_row.too_brief = 0;
-        let may_pass = match failure {
-            SubscribeFailure::Refused { status } => wait.is_some() || may_pass_status(status),
-            SubscribeFailure::Body { .. } => false,
-            SubscribeFailure::Timeout
-            | SubscribeFailure::Transport
-            | SubscribeFailure::Forgotten
-            | SubscribeFailure::Silent
-            | SubscribeFailure::Unresolved => true,
-        };
+        let is_refused = matches!(failure, SubscribeFailure::Refused { .. });
+        let may_pass = failure.may_pass() || (is_refused && wait.is_some());
         // A fetch waits as it would have waited for a server that was known to be busy.
         let is_busy = wait.is_some() && failure == SubscribeFailure::Refused { status: 503 };
         let retry_in = ((is_watch && may_pass) || is_busy).then(|| {

@@ -48,7 +48,8 @@ pub struct SubscriberConfig {
     pub subscriptions: usize,
     /// Notifiers that one subscription may have where the package allows several. Default 32.
     pub forks: usize,
-    /// Octets of a body. Default 1,048,576: a document that stands for many devices.
+    /// Octets of a body, and of a document that is put together of several. Default 1,048,576: one that
+    /// stands for many devices.
     pub body: usize,
     /// Octets of the header fields of one request that come from outside: URIs, routes, the
     /// account's fields. Default 8,192.

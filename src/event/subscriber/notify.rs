@@ -426,8 +426,12 @@ impl Subscriber {
                 }
             }
         }
-        if let Some(dialog) = dialog {
-            self.see_to_quiet(dialog);
+        if let Some(dialog_key) = dialog
+            && let Some(dialog) = self.dialogs.get(dialog_key)
+            && dialog.failures == 0
+        {
+            // Else what has failed is not due before its time.
+            self.see_to_quiet(dialog_key);
         }
         let wish = self.subscriptions.get(key).map(|it| it.wish);
         if state == NotifiedState::Terminated {
