@@ -19,6 +19,7 @@ use presentity::event::{
     Assurance, Authorization, Backlog, Decision, EndReason, Failure, Identity, Limits, Output,
     PublishDecision, PublishQuery, RequestContext, ServerConfig, ServerEvent, SubscribeQuery, View,
 };
+use presentity::filter::{Filter, FilterSet};
 use presentity::pidf::{Presence, Tuple};
 use presentity::presence::{Agent, AgentConfig, Policy};
 use presentity::sip::{OutgoingRequest, ResponseRef};
@@ -608,6 +609,67 @@ fn one_poll_looks_at_so_many_watchers_and_no_more() {
         outputs = server.answer_all(&outputs);
     }
     assert_eq!(told, 10_000);
+}
+
+/// Subscribes so many to a presentity, each with a filter that no other one has, which shows no notes.
+fn populate_with_filters(server: &mut Server, presentity: &str, event: &str, count: usize) {
+    for number in 0..count {
+        let watcher = format!("sip:f-{number}@example.com");
+        let own = format!("//q{number}");
+        let filter = Filter::new("1").include("//pidf:basic").include(&own);
+        let filters = FilterSet::of_presence().with(filter).write().unwrap();
+        let message = Message::subscribe(&watcher, presentity, &format!("f-{number}"))
+            .with("Event", event)
+            .with("Content-Type", "application/simple-filter+xml")
+            .with_body(std::str::from_utf8(&filters).unwrap());
+        let outputs = server.send(&message);
+        assert_eq!(outputs.status(), 200);
+        server.answer_all(&outputs);
+    }
+}
+
+#[test]
+fn one_poll_works_out_so_many_filters_and_no_more() {
+    let mut server = server(|_| {});
+    set(&mut server, HENRI, "a");
+    populate_with_filters(&mut server, HENRI, "presence", 96);
+    server.pass(6.0);
+    let document = Presence::new(HENRI).with_tuple(Tuple::open("t").with_note("b"));
+    server
+        .role
+        .set_presence(server.now, HENRI, document)
+        .unwrap();
+    let mut polls = 0;
+    while server.role.poll_timeout() == Some(server.now) || polls == 0 {
+        assert!(server.role.poll_output().is_none(), "no filter shows it");
+        polls += 1;
+        assert!(polls < 100);
+    }
+    assert!((12..=14).contains(&polls), "{polls}");
+    // Whoever sees the same shares it, and what is worked out already costs nothing more.
+    set(&mut server, HENRI, "a");
+    assert!(server.drain().all.is_empty());
+}
+
+#[test]
+fn one_call_works_out_so_many_filters_and_no_more() {
+    let mut server = server(|_| {});
+    set(&mut server, HENRI, "a");
+    let event = "presence;max-rate=0.05";
+    populate_with_filters(&mut server, HENRI, event, 96);
+    server.pass(6.0);
+    set(&mut server, HENRI, "b");
+    assert!(server.drain().all.is_empty(), "it has to wait");
+    // It is time for all of them at once.
+    let now = server.now + Duration::from_secs(30);
+    let mut calls = 0;
+    while server.role.poll_timeout().is_some_and(|due| due <= now) {
+        server.role.handle_timeout(now);
+        assert!(server.drain().all.is_empty(), "no filter shows it");
+        calls += 1;
+        assert!(calls < 1_000);
+    }
+    assert!(calls >= 12, "{calls}");
 }
 
 #[test]

@@ -142,6 +142,7 @@ impl<P: Package> Server<P> {
         let narrowing = variant.name.narrowing.as_ref();
         if let Some(narrowing) = narrowing.and_then(Narrowing::content) {
             body = body.and_then(|body| self.package.narrow(narrowing, &body));
+            self.evaluations = self.evaluations.saturating_add(1);
         }
         variant.fingerprint = self.fingerprints.hash_one(&body).max(1);
         variant.rendered = resource.version;
@@ -164,6 +165,7 @@ impl<P: Package> Server<P> {
         let is_part = !is_partial && !variant.has_triggers();
         if let Some(narrowing) = variant.name.narrowing.as_ref().filter(|_| is_part) {
             body = body.and_then(|body| self.package.narrow(narrowing, &body));
+            self.evaluations = self.evaluations.saturating_add(1);
             variant.fingerprint = self.fingerprints.hash_one(&body).max(1);
         }
         Some((media_type, body))

@@ -626,7 +626,9 @@ impl<P: Package> Server<P> {
             let is_plain = seen.is_none_or(|it| it.name.protection == Protection::None);
             if !is_plain && has_terms {
                 *budget = budget.saturating_sub(WORK_OF_TERMS);
-                if self.waits_for_another(one_key) {
+                let waits = self.waits_for_another(one_key);
+                self.charge_round(budget);
+                if waits {
                     continue;
                 }
             }
@@ -644,6 +646,7 @@ impl<P: Package> Server<P> {
             if has_terms {
                 differs = self.has_news(one_key, &document);
                 *budget = budget.saturating_sub(WORK_OF_TERMS);
+                self.charge_round(budget);
             }
             if waits {
                 if let Some(one) = self.subscriptions.get_mut(one_key) {

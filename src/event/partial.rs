@@ -247,6 +247,7 @@ impl<P: Package> Server<P> {
             return true;
         };
         let fires = self.package.fires(&narrowing, &before, &body);
+        self.evaluations = self.evaluations.saturating_add(1);
         Memory::remember(&mut variant.memory().fires, seen, fingerprint, fires);
         fires
     }

@@ -560,10 +560,16 @@ impl<P: Package> Server<P> {
             return Ok(());
         };
         let Some((media_type, body)) = plain else {
-            // Nothing is nothing, however it is protected.
-            variant.content = None;
-            sealing.made_for = variant.fingerprint;
+            // Nothing is nothing, however it is protected; and it is a state.
+            let fingerprint = variant.fingerprint;
+            sealing.made_for = fingerprint;
             sealing.failed_for = 0;
+            let nothing = self
+                .tells_entity_tags()
+                .then(|| self.without_body(fingerprint));
+            if let Some(variant) = self.variants.get_mut(key) {
+                variant.content = nothing;
+            }
             return Ok(());
         };
         if sealing.made_for == variant.fingerprint {
@@ -667,6 +673,7 @@ impl<P: Package> Server<P> {
         let source = self.variants.get(signed)?;
         let (fingerprint, rendered) = (source.fingerprint, source.rendered);
         let body = source.content.as_ref().map(|it| it.body().clone());
+        let body = body.filter(|body| !body.is_empty());
         let content_type = source.sealing.as_ref().map(|it| it.content_type.clone());
         let variant = self.variants.get_mut(key)?;
         variant.fingerprint = fingerprint;

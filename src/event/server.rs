@@ -68,6 +68,8 @@ pub struct Server<P: Package> {
     pub(super) lanes: Lanes<Output>,
     /// Each subscription has documents of its own.
     pub(super) is_personal: bool,
+    /// Filters and differences that were worked out since somebody looked.
+    pub(super) evaluations: u32,
     /// The last poll ended before it was through.
     pub(super) interrupted: bool,
     pub(super) heads: HeadWriter,
@@ -82,6 +84,9 @@ pub struct Server<P: Package> {
 const HIGHEST_INITIAL_CSEQ: u32 = (1 << 31) - (1 << 24);
 /// Watchers that one poll looks at without finding one who is to be told; some hundred microseconds.
 const WATCHERS_PER_POLL: u32 = 4096;
+/// How many of what one call may do goes into a filter or a difference that is worked out: at worst one takes
+/// some milliseconds, where a watcher or a timer takes less than one thousandth of that.
+const EVALUATIONS_PER_CALL: u32 = 8;
 
 /// What is held of a resource: its version, what the application has set, and its publications.
 pub(crate) type Held<'a, P> = (
@@ -185,6 +190,7 @@ impl<P: Package> Server<P> {
             ),
             lanes: Lanes::new(),
             is_personal: package.profile().documents == Documents::Personal,
+            evaluations: 0,
             interrupted: false,
             heads: HeadWriter::default(),
             no_content: Arc::new(Content::new(&added_fields, None, Bytes::new())),
@@ -285,6 +291,7 @@ impl<P: Package> Server<P> {
     /// says so.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.advance(now);
+        self.evaluations = 0;
         let mut budget = self.config.timers_per_call.max(1);
         while self.lanes.queued() < self.config.limits.outputs {
             let Some(timer) = self.wheel.pop(self.now, &mut budget) else {
@@ -305,6 +312,7 @@ impl<P: Package> Server<P> {
                 Timer::Opening(key) => self.expire_opening(key),
                 Timer::Pace(key) => self.pace_is_due(key),
             }
+            self.charge_evaluations(&mut budget, self.config.timers_per_call);
         }
         while budget > 0
             && let Some(key) = self.notifies.abandoned(self.now)
@@ -332,6 +340,7 @@ impl<P: Package> Server<P> {
     /// [`poll_timeout`](Self::poll_timeout) wants to be woken at once.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.interrupted = false;
+        self.evaluations = 0;
         let mut budget = WATCHERS_PER_POLL;
         while budget > 0 {
             let notification = match self.lanes.next(self.notifies.has_room())? {
@@ -342,9 +351,22 @@ impl<P: Package> Server<P> {
             if notification.is_some() {
                 return notification;
             }
+            self.charge_evaluations(&mut budget, WATCHERS_PER_POLL);
         }
         self.interrupted = true;
         None
+    }
+
+    /// Takes from what a call may still do what has gone into filters and differences.
+    fn charge_evaluations(&mut self, budget: &mut u32, whole: u32) {
+        let each = whole.div_ceil(EVALUATIONS_PER_CALL);
+        let evaluations = core::mem::take(&mut self.evaluations);
+        *budget = budget.saturating_sub(evaluations.saturating_mul(each));
+    }
+
+    /// The same in the middle of a round.
+    pub(super) fn charge_round(&mut self, budget: &mut u32) {
+        self.charge_evaluations(budget, WATCHERS_PER_POLL);
     }
 
     /// Changes what the application has set for a resource, named canonically; `change` tells

@@ -335,7 +335,7 @@ impl<P: Package> Server<P> {
     }
 
     /// Nothing with the entity-tag of a document (RFC 5839 section 6.2).
-    fn without_body(&self, fingerprint: u64) -> Arc<Content> {
+    pub(super) fn without_body(&self, fingerprint: u64) -> Arc<Content> {
         let fields = self.fields_with_tag(fingerprint);
         Arc::new(Content::new(&fields, None, bytes::Bytes::new()))
     }

@@ -15,7 +15,8 @@ use crate::xml::{excerpt, is_nc_name, trim};
 
 /// Whether the set may be in force, or written.
 pub(super) fn check(set: &FilterSet, limits: &FilterLimits) -> Result<(), FilterError> {
-    within(FilterLimit::Octets, octets(set), limits.octets)?;
+    let mut octets = octets(set);
+    within(FilterLimit::Octets, octets, limits.octets)?;
     within(FilterLimit::Bindings, set.bindings.len(), limits.bindings)?;
     within(FilterLimit::Filters, set.filters.len(), limits.filters)?;
     let expressions = set.filters.iter().map(|filter| {
@@ -48,7 +49,9 @@ pub(super) fn check(set: &FilterSet, limits: &FilterLimits) -> Result<(), Filter
         {
             return Err(same_target(other, &filter.id));
         }
-        check_content(filter, set, limits)?;
+        // A name takes the room of its namespace wherever it stands, however short the prefix.
+        octets = octets.saturating_add(check_content(filter, set, limits)?);
+        within(FilterLimit::Octets, octets, limits.octets)?;
     }
     Ok(())
 }
@@ -94,17 +97,21 @@ fn check_bindings(set: &FilterSet) -> Result<(), FilterError> {
     Ok(())
 }
 
+/// Gives the octets of the namespaces that prefixes stand for.
 fn check_content(
     filter: &Filter,
     set: &FilterSet,
     limits: &FilterLimits,
-) -> Result<(), FilterError> {
+) -> Result<usize, FilterError> {
     let prefixes = Prefixes {
         bindings: &set.bindings,
         customary: false,
     };
+    let mut namespaces: usize = 0;
     for expression in filter.expressions() {
-        parser::parse(expression, prefixes, limits)?;
+        let parsed = parser::parse(expression, prefixes, limits)?;
+        namespaces = namespaces.saturating_add(parsed.namespaces);
+        within(FilterLimit::Octets, namespaces, limits.octets)?;
     }
     for selector in filter.selectors() {
         if matches!(selector, Selector::Namespace(_)) && trim(selector.text()).is_empty() {
@@ -123,7 +130,7 @@ fn check_content(
             }
         }
     }
-    Ok(())
+    Ok(namespaces)
 }
 
 /// The same for filters with the same target, so far as that can be told.

@@ -156,7 +156,11 @@ fn put_axis(out: &mut String, axis: Axis) {
 
 fn put_name(out: &mut String, name: &Name) {
     out.push('{');
-    put_text(out, name.namespace());
+    match name.known_namespace() {
+        // Its customary prefix, which tells as much: others stand between quotes.
+        Some(_) => out.push_str(name.prefix()),
+        None => put_text(out, name.namespace()),
+    }
     out.push('}');
     out.push_str(name.local());
 }

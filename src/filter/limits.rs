@@ -19,8 +19,9 @@ use crate::xml::XmlLimits;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilterLimits {
-    /// Octets of a document, and of all texts of a set that refreshes have added to. Default 65,536: a list
-    /// of hundreds of buddies with a filter for each fits.
+    /// Octets of a document, and of all texts of a set that refreshes have added to. A prefix counts as long
+    /// as the namespace that it stands for, each time, unless that is one of those that presence documents
+    /// commonly have. Default 65,536: a list of hundreds of buddies with a filter for each fits.
     pub octets: usize,
     /// Prefixes bound in a set, after a refresh too. Default 64: there are some twenty namespaces of
     /// presence.

@@ -21,6 +21,8 @@ pub(super) struct Parsed {
     pub(super) expression: Expression,
     /// Where prefixes stand.
     pub(super) prefixes: Vec<Range<usize>>,
+    /// Octets of the namespaces that prefixes stand for, each time one does; known ones take no room.
+    pub(super) namespaces: usize,
 }
 
 /// Which prefixes mean something.
@@ -57,6 +59,7 @@ pub(super) fn parse(
         steps: 0,
         comparisons: 0,
         prefixes: Vec::new(),
+        namespaces: 0,
     };
     let expression = parser.expression().map_err(|stop| match stop {
         Stop::Fault(fault) => FilterError::Expression {
@@ -68,6 +71,7 @@ pub(super) fn parse(
     Ok(Parsed {
         expression,
         prefixes: parser.prefixes,
+        namespaces: parser.namespaces,
     })
 }
 
@@ -84,6 +88,7 @@ struct Parser<'t, 'b> {
     steps: usize,
     comparisons: usize,
     prefixes: Vec<Range<usize>>,
+    namespaces: usize,
 }
 
 impl<'t, 'b> Parser<'t, 'b> {
@@ -144,7 +149,12 @@ impl<'t, 'b> Parser<'t, 'b> {
             return Err(self.expected("a name"));
         };
         match self.known.find(first) {
-            Some(namespace) => Ok((Some(namespace), local)),
+            Some(name) => {
+                if !namespace::is_known(name) {
+                    self.namespaces = self.namespaces.saturating_add(name.len());
+                }
+                Ok((Some(name), local))
+            }
             None => Err(Stop::Fault(ExpressionFault::Prefix {
                 prefix: excerpt(first),
             })),

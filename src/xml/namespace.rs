@@ -116,6 +116,11 @@ pub(super) fn find_known(name: &str) -> Option<NamespaceId> {
         .map(NamespaceId)
 }
 
+/// Whether a namespace is one of those whose names take no room.
+pub(crate) fn is_known(name: &str) -> bool {
+    find_known(name).is_some()
+}
+
 /// The namespace that is customarily written with this prefix.
 pub(crate) fn of_prefix(prefix: &str) -> Option<&'static str> {
     let mut known = KNOWN.iter().filter(|known| !known.namespace.is_empty());

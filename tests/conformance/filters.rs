@@ -820,6 +820,37 @@ fn nothing_left_of_what_is_told_in_parts_waits_for_its_trigger() {
     scene.close();
 }
 
+// PA-71
+#[test]
+fn that_there_is_nothing_has_a_tag_however_it_is_protected() {
+    for protection in [
+        Protection::None,
+        Protection::Signed,
+        Protection::Encrypted,
+        Protection::SignedAndEncrypted,
+    ] {
+        let mut scene = Scene::new();
+        scene.rules().protection = protection;
+        scene.set_devices(Basic::Open, "busy");
+        let types = "application/pidf+xml, multipart/signed, application/pkcs7-mime";
+        let message = scene.subscribe(ANA, BOB).with("Accept", types);
+        let filter = Filter::new("1").include("//pidf:nothing");
+        let mut watch = scene.watch_by(bearing(message, &of_presence(filter)));
+        watch.message = watch.message.without("Content-Type").with_body("");
+        assert!(watch.notify.body().is_empty());
+        let tag = field(&watch.notify, "SIP-ETag").expect("a tag").to_owned();
+        // It is one that goes.
+        let outputs = scene.send(&watch.refresh().with("Suppress-If-Match", &tag));
+        assert_eq!(outputs.status(), 204, "{protection:?}");
+        // Whoever sees the same has the same.
+        let message = scene.subscribe(CARLA, BOB).with("Accept", types);
+        let filter = Filter::new("1").include("//pidf:nothing");
+        let other = scene.watch_by(bearing(message, &of_presence(filter)));
+        assert_eq!(field(&other.notify, "SIP-ETag"), Some(&*tag));
+        scene.close();
+    }
+}
+
 // PA-14, PA-71
 #[test]
 fn a_part_has_a_tag_of_its_own() {

@@ -68,6 +68,43 @@ fn too_much_is_refused() {
     }
 }
 
+/// A set of filters that names a long namespace by a short prefix, so many times.
+fn of_short_prefixes(urn: &str, names: usize) -> Result<FilterSet, FilterError> {
+    let expressions: String = (0..names)
+        .map(|number| format!("<s:include>/p:a/b{number}</s:include>"))
+        .collect();
+    read(&format!(
+        "<s:ns-bindings><s:ns-binding prefix='p' urn='{urn}'/></s:ns-bindings>\
+         <s:filter id='1'><s:what>{expressions}</s:what></s:filter>"
+    ))
+}
+
+// PA-14
+#[test]
+fn a_prefix_counts_as_the_namespace_that_it_stands_for() {
+    let long = format!("urn:example:{}", "x".repeat(2_000));
+    assert!(of_short_prefixes(&long, 20).is_ok());
+    let refused = of_short_prefixes(&long, 40).unwrap_err();
+    assert_eq!(refused.status(), 413);
+    let limit = FilterLimit::Octets;
+    assert_eq!(refused, FilterError::Limit { limit, max: 65_536 });
+    // The usual ones are no burden, nor is what they are told apart by.
+    let usual = of_short_prefixes("urn:ietf:params:xml:ns:pidf:rpid", 1_000).unwrap();
+    let narrowing = usual.for_resource(|_| true).unwrap();
+    assert!(narrowing.name().len() < 30_000);
+
+    // A refresh does not bring it in by halves.
+    let mut limits = FilterLimits::default();
+    limits.octets = 10_000;
+    let half = |id: &str| {
+        let filter = Filter::new(id).for_uri(format!("sip:{id}@example.com"));
+        let filter = filter.include("/p:a").include("/p:b").include("/p:c");
+        FilterSet::new().bind("p", &long).with(filter)
+    };
+    let first = FilterSet::new().merged_with(&half("a"), &limits).unwrap();
+    assert!(first.merged_with(&half("b"), &limits).is_err());
+}
+
 /// Elements of one name in each other, and as many beside each other at each level.
 fn nested(depth: usize, width: usize) -> Element {
     let mut element = Element::new("urn:example:x", "a").with_text("b");
