@@ -1,6 +1,6 @@
 //! A change of state with a hundred thousand watchers: every NOTIFY taken, and written to octets.
 //!
-//! The times are per NOTIFY of 862 octets, its Via line included, written into a buffer that is
+//! The times are per NOTIFY of 890 octets, its Via line included, written into a buffer that is
 //! used again. The host answers each by 200 when the window of 4,096 open ones is full; that is
 //! timed or not, as the name says.
 //!
