@@ -78,13 +78,14 @@ impl<P: Package> Server<P> {
     }
 
     fn as_made(&self, variant: &Variant) -> Document {
+        let is_derived = variant.source.is_some();
         Document {
             content: Arc::clone(variant.content.as_ref().unwrap_or(&self.no_content)),
             fingerprint: variant.fingerprint,
             pending: variant.name.decision == Decision::Pending,
             is_signed_within: variant.name.protection == Protection::SignedMessage,
-            is_partial: self.is_partial_type(variant.name.media_type),
-            has_triggers: variant.has_triggers(),
+            is_partial: is_derived && self.is_partial_type(variant.name.media_type),
+            has_triggers: is_derived && variant.has_triggers(),
         }
     }
 

@@ -238,17 +238,29 @@ impl<P: Package> Server<P> {
     }
 
     /// A NOTIFY with this document, which is the current one of the subscription's variant.
-    pub(super) fn build(&mut self, key: Key, mut document: Document) -> Option<Output> {
+    pub(super) fn build(&mut self, key: Key, document: Document) -> Option<Output> {
+        if self.subscriptions.get(key)?.terms().is_some() {
+            return self.build_on_terms(key, document);
+        }
+        self.build_with(key, document, None)
+    }
+
+    #[inline(never)]
+    fn build_on_terms(&mut self, key: Key, mut document: Document) -> Option<Output> {
+        let subscription = self.subscriptions.get(key)?;
+        let rates = subscription.rates();
+        let is_repetition = subscription.is_repetition();
+        self.apply_terms(key, &mut document, is_repetition);
+        self.build_with(key, document, Some(rates).filter(|rates| !rates.is_none()))
+    }
+
+    #[inline]
+    fn build_with(&mut self, key: Key, document: Document, rates: Option<Rates>) -> Option<Output> {
         let subscription = self.subscriptions.get_mut(key)?;
         if subscription.way.direct().is_some() {
             return self.deliver(key, &document);
         }
         let mut repetition = subscription.take_repetition();
-        let mut rates = Rates::NONE;
-        if subscription.terms().is_some() {
-            rates = subscription.rates();
-            self.apply_terms(key, &mut document, repetition.is_some());
-        }
         let Document {
             mut content,
             fingerprint,
@@ -259,7 +271,6 @@ impl<P: Package> Server<P> {
         if let Some(said) = repetition.as_mut().and_then(|it| it.last.take()) {
             content = said;
         }
-        let subscription = self.subscriptions.get_mut(key)?;
         let flow = subscription.flow.and_then(|key| self.flows.get(key));
         let dialog = subscription.way.dialog_mut()?;
         dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
@@ -297,9 +308,9 @@ impl<P: Package> Server<P> {
             }
         };
         let credentials = repetition.as_ref().map_or(&[][..], |it| &it.credentials);
-        let own = match rates.is_none() || !subscription.is_live() {
-            true => Own::new(cseq, state, credentials),
-            false => Own::with_rates(cseq, state, rates, credentials),
+        let own = match rates.filter(|_| subscription.is_live()) {
+            None => Own::new(cseq, state, credentials),
+            Some(rates) => Own::with_rates(cseq, state, rates, credentials),
         };
 
         let notify = OpenNotify {

@@ -208,6 +208,11 @@ impl Subscription {
         repetition.is_some_and(|it| it.signed_for.is_some())
     }
 
+    /// Whether the next NOTIFY comes in place of one that was challenged.
+    pub(super) fn is_repetition(&self) -> bool {
+        self.rare.as_ref().is_some_and(|it| it.repetition.is_some())
+    }
+
     pub(super) fn take_repetition(&mut self) -> Option<Box<Repetition>> {
         self.rare.as_mut()?.repetition.take()
     }
