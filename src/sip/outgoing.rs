@@ -217,13 +217,15 @@ impl Own {
     }
 
     /// The same, of a subscription with a pace of its own (RFC 6446).
+    #[inline(never)]
     pub(crate) fn with_rates(
         cseq: u32,
         state: Standing,
         rates: Rates,
         more: &[(HeaderName, String)],
     ) -> Self {
-        let own = Self::new(cseq, state, &[]);
+        let text = OnceLock::new();
+        let own = Self { cseq, state, text };
         let text = own.make_text(rates, more).into();
         Self { text, ..own }
     }
