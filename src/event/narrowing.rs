@@ -17,53 +17,57 @@ use crate::sip::{HeaderName, MediaType, RequestRef};
 ///
 /// Two of one name mean the same: their watchers share documents.
 #[derive(Clone)]
-pub struct Narrowing {
+pub struct Narrowing(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
     name: Arc<str>,
     meaning: Arc<dyn Any + Send + Sync>,
     has_triggers: bool,
     /// What of the document, where that is not all of it and there is more to the narrowing.
-    content: Option<Arc<Narrowing>>,
+    content: Option<Narrowing>,
 }
 
 impl Narrowing {
     /// A narrowing to a part of the document, by a name that tells what it means.
     pub fn new(name: impl Into<Arc<str>>, meaning: impl Any + Send + Sync) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             name: name.into(),
             meaning: Arc::new(meaning),
             has_triggers: false,
             content: None,
-        }
+        }))
     }
 
     /// The same, for changes alone that [`Package::fires`] tells. `content` is what it shows then;
     /// nothing where that is the whole document.
     #[must_use]
     pub fn with_triggers(mut self, content: Option<Narrowing>) -> Self {
-        self.has_triggers = true;
-        self.content = content.map(Arc::new);
+        let inner = Arc::make_mut(&mut self.0);
+        inner.has_triggers = true;
+        inner.content = content;
         self
     }
 
     /// The name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// What it was made from.
     pub fn meaning<T: Any>(&self) -> Option<&T> {
-        self.meaning.downcast_ref()
+        self.0.meaning.downcast_ref()
     }
 
     /// Whether it is told of some changes only.
     pub fn has_triggers(&self) -> bool {
-        self.has_triggers
+        self.0.has_triggers
     }
 
     /// What of the document it shows; nothing where that is all.
     pub(super) fn content(&self) -> Option<&Narrowing> {
-        match self.has_triggers {
-            true => self.content.as_deref(),
+        match self.0.has_triggers {
+            true => self.0.content.as_ref(),
             false => Some(self),
         }
     }
@@ -71,7 +75,7 @@ impl Narrowing {
 
 impl PartialEq for Narrowing {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.name, &other.name) || self.name == other.name
+        Arc::ptr_eq(&self.0, &other.0) || self.0.name == other.0.name
     }
 }
 
@@ -79,15 +83,15 @@ impl Eq for Narrowing {}
 
 impl Hash for Narrowing {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
+        self.0.name.hash(state);
     }
 }
 
 impl fmt::Debug for Narrowing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Narrowing")
-            .field("name", &self.name)
-            .field("has_triggers", &self.has_triggers)
+            .field("name", &self.0.name)
+            .field("has_triggers", &self.0.has_triggers)
             .finish_non_exhaustive()
     }
 }
