@@ -38,30 +38,39 @@ impl Tap {
         let here = format!("\r\nContact: <sip:127.0.0.1:{}", tap.port);
         let (seen, to_server) = (Arc::clone(&client), Arc::clone(&back));
         let heard = Arc::clone(&front);
-        tap.carry(move |buffer| {
+        let hear = move |buffer: &mut [u8]| {
             let (length, from) = heard.recv_from(buffer).ok()?;
             *seen.lock().unwrap() = Some(from);
-            let _ = to_server.send(&buffer[..length]);
             Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+        };
+        tap.carry(hear, move |text| {
+            let _ = to_server.send(text.as_bytes());
         });
-        tap.carry(move |buffer| {
+        let hear = move |buffer: &mut [u8]| {
             let length = back.recv(buffer).ok()?;
-            let text = String::from_utf8_lossy(&buffer[..length]).replacen(&there, &here, 1);
+            Some(String::from_utf8_lossy(&buffer[..length]).replacen(&there, &here, 1))
+        };
+        tap.carry(hear, move |text| {
             if let Some(client) = *client.lock().unwrap() {
                 let _ = front.send_to(text.as_bytes(), client);
             }
-            Some(text)
         });
         tap
     }
 
-    fn carry(&self, pass: impl Fn(&mut [u8]) -> Option<String> + Send + 'static) {
+    /// What is heard is kept before it goes on: whoever sees what it leads to finds it here.
+    fn carry(
+        &self,
+        hear: impl Fn(&mut [u8]) -> Option<String> + Send + 'static,
+        pass_on: impl Fn(&str) + Send + 'static,
+    ) {
         let (passed, is_over) = (Arc::clone(&self.passed), Arc::clone(&self.is_over));
         thread::spawn(move || {
             let mut buffer = vec![0; 65_535];
             while !is_over.load(Ordering::Relaxed) {
-                if let Some(text) = pass(&mut buffer) {
-                    passed.lock().unwrap().push(text);
+                if let Some(text) = hear(&mut buffer) {
+                    passed.lock().unwrap().push(text.clone());
+                    pass_on(&text);
                 }
             }
         });
