@@ -9,8 +9,7 @@ use crate::pidf::partial;
 use crate::sip::host_of;
 use crate::xml::{Element, XmlLimits};
 
-/// What one evaluation of a filter may look at: some hundred times what a typical one takes, and less than a
-/// millisecond.
+/// What one evaluation of a filter may look at: some hundred times what a typical one takes.
 const BUDGET: usize = 200_000;
 /// Documents that were read last: one, and the one before it.
 const KEPT: usize = 2;
