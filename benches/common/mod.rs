@@ -379,7 +379,7 @@ impl<P: Policy> Population<P> {
         let mut transaction = None;
         while let Some(output) = self.agent.poll_output() {
             match output {
-                Output::Protect(job) => sign(&mut self.agent, job),
+                Output::Protect(job) => sign(&mut self.agent, *job),
                 Output::Send(request) => transaction = Some(request.transaction()),
                 _ => {}
             }

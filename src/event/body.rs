@@ -307,11 +307,11 @@ impl<P: Package> Server<P> {
                 let key = self
                     .verifications
                     .begin(waiting, |key| wheel.arm(deadline, Timer::Verification(key)));
-                self.lanes.output(Output::Verify(Verification {
+                self.lanes.output(Output::Verify(Box::new(Verification {
                     key: VerificationKey(key),
                     signed,
                     deadline,
-                }));
+                })));
                 Ok(None)
             }
         }

@@ -647,7 +647,7 @@ impl<P: Package> Server<P> {
         self.counters.subscriptions_ended += 1;
         self.counters.notifies_sent += 1;
         let document = self.document_once(&named.resource, &entity, &decision);
-        self.lanes.output(Output::Deliver(DirectNotification {
+        self.lanes.output(Output::Deliver(Box::new(DirectNotification {
             transaction: None,
             key: None,
             name,
@@ -656,7 +656,7 @@ impl<P: Package> Server<P> {
             state: DirectState::Fetched,
             media_type: self.media_type(),
             body: document.map_or(Bytes::new(), |document| document.content.body().clone()),
-        }));
+        })));
         Ok(DirectOutcome {
             operation: DirectOperation::Fetched,
             key: None,
@@ -717,7 +717,7 @@ impl<P: Package> Server<P> {
         let flow = flow.map(|flow| flow.id);
         let entity = Arc::clone(&self.variants.get(subscription.variant)?.name.entity);
         self.counters.notifies_sent += 1;
-        Some(Output::Deliver(DirectNotification {
+        Some(Output::Deliver(Box::new(DirectNotification {
             transaction: Some(self.transaction(open)),
             key: Some(SubscriptionKey(key)),
             name,
@@ -726,6 +726,6 @@ impl<P: Package> Server<P> {
             state,
             media_type: self.media_type(),
             body: document.content.body().clone(),
-        }))
+        })))
     }
 }

@@ -14,7 +14,7 @@ use super::server::{OpenNotify, Server, Timer};
 use super::subscription::{NotifyResult, Phase, Subscription};
 use crate::engine::slab::Key;
 use crate::engine::{ClientTransaction, Timestamp};
-use crate::sip::{HeaderName, OutgoingRequest, Own, Rates, ResponseRef, RetryAfter, Standing};
+use crate::sip::{HeaderName, OutgoingRequest, Own, ResponseRef, RetryAfter, Standing};
 
 /// A watcher's wish for patience is heard up to here.
 const LONGEST_HOLD: u32 = 3600;
@@ -223,7 +223,7 @@ impl<P: Package> Server<P> {
             }
             Err(Wait::For(variant, job)) => {
                 self.wait_for(key, Some(variant));
-                Some(Output::Protect(*job?))
+                Some(Output::Protect(job?))
             }
             Err(Wait::ForRoom) => {
                 self.wait_for(key, None);
@@ -242,7 +242,7 @@ impl<P: Package> Server<P> {
         if self.subscriptions.get(key)?.terms().is_some() {
             return self.build_on_terms(key, document);
         }
-        self.build_with(key, document, None)
+        self.build_plain(key, document)
     }
 
     #[inline(never)]
@@ -251,11 +251,29 @@ impl<P: Package> Server<P> {
         let rates = subscription.rates();
         let is_repetition = subscription.is_repetition();
         self.apply_terms(key, &mut document, is_repetition);
-        self.build_with(key, document, Some(rates).filter(|rates| !rates.is_none()))
+        self.build_with(key, document, |cseq, state, more| match state {
+            Standing::Active { .. } | Standing::Pending { .. } if !rates.is_none() => {
+                Own::with_rates(cseq, state, rates, more)
+            }
+            Standing::Active { .. } | Standing::Pending { .. } | Standing::Terminated { .. } => {
+                Own::new(cseq, state, more)
+            }
+        })
     }
 
+    /// The same for a subscription that is known to have no terms of its own.
+    fn build_plain(&mut self, key: Key, document: Document) -> Option<Output> {
+        self.build_with(key, document, Own::new)
+    }
+
+    /// The same; `own` makes what stands in this NOTIFY alone.
     #[inline]
-    fn build_with(&mut self, key: Key, document: Document, rates: Option<Rates>) -> Option<Output> {
+    fn build_with(
+        &mut self,
+        key: Key,
+        document: Document,
+        own: impl FnOnce(u32, Standing, &[(HeaderName, String)]) -> Own,
+    ) -> Option<Output> {
         let subscription = self.subscriptions.get_mut(key)?;
         if subscription.way.direct().is_some() {
             return self.deliver(key, &document);
@@ -308,10 +326,7 @@ impl<P: Package> Server<P> {
             }
         };
         let credentials = repetition.as_ref().map_or(&[][..], |it| &it.credentials);
-        let own = match rates.filter(|_| subscription.is_live()) {
-            None => Own::new(cseq, state, credentials),
-            Some(rates) => Own::with_rates(cseq, state, rates, credentials),
-        };
+        let own = own(cseq, state, credentials);
 
         let notify = OpenNotify {
             subscription: key,
@@ -668,7 +683,10 @@ impl<P: Package> Server<P> {
                     resource.last_round = Some(self.now);
                 }
                 self.lanes.enter_round(key);
-                return self.build(one_key, document);
+                return match has_terms {
+                    true => self.build_on_terms(one_key, document),
+                    false => self.build_plain(one_key, document),
+                };
             }
         }
         self.lanes.enter_round(key);
@@ -690,7 +708,7 @@ impl<P: Package> Server<P> {
         let (for_variant, output) = match wait {
             // It is tried again with the next change.
             Wait::InVain(_) => return WaitInRound::GoOn,
-            Wait::For(variant, job) => (Some(variant), job.map(|job| Output::Protect(*job))),
+            Wait::For(variant, job) => (Some(variant), job.map(Output::Protect)),
             Wait::ForRoom => (None, None),
         };
         if recipient.is_none()

@@ -27,17 +27,17 @@ pub enum Output {
     /// Send this request in a new client transaction and report what becomes of it.
     Send(OutgoingRequest),
     /// Bring this to the watcher of a subscription without dialog.
-    Deliver(DirectNotification),
+    Deliver(Box<DirectNotification>),
     /// Something happened that the application may want to know.
     Event(ServerEvent),
     /// A request was challenged: answer with `provide_credentials` or `decline_credentials`.
     NeedCredentials(NeedCredentials),
     /// A SUBSCRIBE waits for the verification of its body's signature: verify, and report with
     /// `complete_verification`.
-    Verify(Verification),
+    Verify(Box<Verification>),
     /// A document is to be signed or encrypted before it can leave: do it, and report with
     /// `complete_protection`.
-    Protect(ProtectionJob),
+    Protect(Box<ProtectionJob>),
     /// A SUBSCRIBE or PUBLISH has a body that is signed or encrypted: open it, and report with
     /// `complete_opening`.
     Open(Opening),

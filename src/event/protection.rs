@@ -365,13 +365,13 @@ impl<P: Package> Server<P> {
             .protections
             .begin(task, |job| wheel.arm(deadline, Timer::Protection(job)));
         self.counters.protections += 1;
-        Output::Protect(ProtectionJob {
+        Output::Protect(Box::new(ProtectionJob {
             key: ProtectionKey(job),
             resource,
             kind: ProtectionKind::Sign,
             content,
             deadline,
-        })
+        }))
     }
 
     /// Puts the result of a job where it belongs.

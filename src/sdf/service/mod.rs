@@ -196,7 +196,7 @@ impl<P: Policy> Service<P> {
             return Some(output);
         }
         Some(match self.agent.poll_output()? {
-            AgentOutput::Deliver(notification) => Output::Notify(Notification(notification)),
+            AgentOutput::Deliver(notification) => Output::Notify(Notification(*notification)),
             AgentOutput::Event(event) => {
                 // Told after the event itself, which is for the application.
                 self.outputs.extend(ended(&event).map(Output::Ended));
