@@ -485,7 +485,7 @@ impl<P: Policy, H: Host<P>> Adapter<P, H> {
             }
             Output::Protect(job) => {
                 let key = job.key;
-                let work = self.host.protect(job);
+                let work = self.host.protect(*job);
                 self.workers.start(move || Done::Protected(key, work()));
             }
             Output::Open(opening) => {

@@ -141,7 +141,7 @@ impl Role for PresenceService {
 
     fn poll(&mut self, _: Timestamp) -> Option<Step<Self>> {
         Some(match self.agent.poll_output()? {
-            Output::Protect(job) => self.protect(job),
+            Output::Protect(job) => self.protect(*job),
             other => served(other),
         })
     }

@@ -48,6 +48,9 @@ pub enum Output {
     Forward(Forward),
 }
 
+// Each NOTIFY is one, and is handed on several times: what is longer is copied by a call each time.
+const _: () = assert!(size_of::<Output>() <= 128);
+
 /// A SUBSCRIBE that somebody else is to answer (RFC 3856 section 6.11.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

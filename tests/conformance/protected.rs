@@ -69,7 +69,7 @@ fn note(document: &Presence) -> &str {
 
 fn jobs(outputs: &Outputs) -> Vec<&ProtectionJob> {
     let jobs = outputs.all.iter().filter_map(|output| match output {
-        Output::Protect(job) => Some(job),
+        Output::Protect(job) => Some(&**job),
         _ => None,
     });
     jobs.collect()

@@ -67,7 +67,7 @@ fn message(request: &OutgoingRequest) -> Message {
 
 fn jobs(outputs: &Outputs) -> Vec<ProtectionJob> {
     let jobs = outputs.all.iter().filter_map(|output| match output {
-        Output::Protect(job) => Some(job.clone()),
+        Output::Protect(job) => Some((**job).clone()),
         _ => None,
     });
     jobs.collect()
@@ -190,7 +190,7 @@ fn each_notify_is_signed_by_itself_and_jobs_are_bounded() {
         while let Some(job) = open.pop() {
             assert!(driver.role.occupancy().jobs <= 2);
             let outputs = Outputs {
-                all: vec![Output::Protect(job)],
+                all: vec![Output::Protect(Box::new(job))],
             };
             let outputs = signed(driver, &outputs);
             told += outputs.requests().len();
