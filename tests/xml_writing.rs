@@ -258,7 +258,7 @@ fn element() -> impl Strategy<Value = Element> {
         let node = prop_oneof![
             inner.prop_map(Node::Element),
             xml_text().prop_map(Node::Text),
-            Just(Node::Text(" ".to_owned())),
+            Just(Node::Text(" ".into())),
         ];
         (bare.clone(), vec(node, 0..5)).prop_map(|(mut element, nodes)| {
             *element.children_mut() = nodes;

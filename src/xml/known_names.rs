@@ -65,12 +65,18 @@ static TABLE: [u8; SLOTS] = {
     reason = "a constant function has nothing else, and the loop ends at the length"
 )]
 const fn hash(name: &[u8]) -> usize {
-    let mut head = name.len() as u64;
-    let mut at = 0;
-    while at < 8 && at < name.len() {
-        head = (head << 8) ^ (head >> 56) ^ name[at] as u64;
-        at += 1;
+    let mut head = 0;
+    match name.first_chunk::<8>() {
+        Some(octets) => head = u64::from_le_bytes(*octets),
+        None => {
+            let mut at = name.len();
+            while at > 0 {
+                at -= 1;
+                head = (head << 8) | name[at] as u64;
+            }
+        }
     }
+    head = head.wrapping_add((name.len() as u64) << 56);
     if let Some(last) = name.last() {
         head = head.wrapping_add((*last as u64) << 3);
     }

@@ -28,11 +28,18 @@ impl Deref for SharedStr {
 
 impl PartialEq for SharedStr {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        are_equal(self, other)
     }
 }
 
 impl Eq for SharedStr {}
+
+/// Whether two texts are equal. Comparing no octets at all takes processors long, since an empty text may
+/// stand where there is no memory; and most names have no namespace.
+#[inline]
+fn are_equal(one: &str, other: &str) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
+}
 
 impl fmt::Debug for SharedStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,6 +75,18 @@ pub(crate) struct Qualifier {
 pub(super) enum QualifierRef {
     Known(NamespaceId),
     Shared(Arc<Qualifier>),
+}
+
+impl QualifierRef {
+    /// Whether the namespaces are the same, whatever the prefixes.
+    #[inline]
+    fn has_namespace_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known(one), Self::Known(other)) => one == other,
+            (Self::Shared(one), Self::Shared(other)) => one.namespace == other.namespace,
+            _ => false,
+        }
+    }
 }
 
 impl Deref for QualifierRef {
@@ -169,13 +188,19 @@ impl Name {
 
     /// Whether this is the name `local` in `namespace`.
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        *self.local == *local && *self.qualifier.namespace == *namespace
+        are_equal(&self.local, local) && are_equal(&self.qualifier.namespace, namespace)
     }
 }
 
 impl PartialEq for Name {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.is(other.namespace(), other.local())
+        let has_local_of = match (&self.local, &other.local) {
+            // Each of the well-known names is one constant.
+            (SharedStr::Static(one), SharedStr::Static(other)) => core::ptr::eq(*one, *other),
+            (one, other) => one == other,
+        };
+        has_local_of && self.qualifier.has_namespace_of(&other.qualifier)
     }
 }
 

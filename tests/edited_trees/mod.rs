@@ -108,7 +108,7 @@ impl Dice {
             6 => {
                 let at = self.roll(nodes + 1);
                 let text = self.text();
-                element.children_mut().insert(at, Node::Text(text));
+                element.children_mut().insert(at, Node::Text(text.into()));
             }
             7 => element.children_mut().clear(),
             _ => {

@@ -266,7 +266,7 @@ fn change() -> impl Strategy<Value = (Target, Change)> {
     let one = |node: Node| Change::Replace { nodes: vec![node] };
     let of_text = prop_oneof![
         text().prop_map(|text| Change::Replace {
-            nodes: vec![Node::Text(text)]
+            nodes: vec![Node::Text(text.into())]
         }),
         Just(Change::Replace { nodes: Vec::new() }),
         goes(),
