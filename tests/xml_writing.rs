@@ -257,7 +257,7 @@ fn element() -> impl Strategy<Value = Element> {
     bare.clone().prop_recursive(4, 24, 4, move |inner| {
         let node = prop_oneof![
             inner.prop_map(Node::Element),
-            xml_text().prop_map(Node::Text),
+            xml_text().prop_map(|text| Node::Text(text.into())),
             Just(Node::Text(" ".into())),
         ];
         (bare.clone(), vec(node, 0..5)).prop_map(|(mut element, nodes)| {

@@ -49,6 +49,7 @@ impl fmt::Debug for SharedStr {
 
 impl SharedStr {
     /// A local name, not copied when it is a well-known one.
+    #[inline]
     pub(super) fn local_name(name: &str) -> Self {
         match known_names::find(name) {
             Some(known) => Self::Static(known),

@@ -6,6 +6,8 @@ use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 use std::borrow::Cow;
 
+use super::byte_search::first_word;
+
 /// Text in a tree: a `str` that takes no memory of its own while it is short.
 ///
 /// Most texts and values of presence documents are a word, a number or a time: up to
@@ -49,12 +51,17 @@ impl Text {
     /// The same when it is short enough to stand here.
     #[inline]
     fn short(text: &str) -> Option<Self> {
+        if text.len() > Self::SHORT {
+            return None;
+        }
         let len = u8::try_from(text.len()).ok()?;
-        let mut octets = [0; Self::SHORT];
-        octets
-            .get_mut(..text.len())?
-            .copy_from_slice(text.as_bytes());
-        let octets = Octets(octets);
+        // Word by word: copies of any other length are slow to move on.
+        let mut rest = text.as_bytes();
+        let mut octets = Octets([0; Self::SHORT]);
+        for to in octets.0.as_chunks_mut::<8>().0 {
+            *to = first_word(rest).to_le_bytes();
+            rest = rest.get(8..).unwrap_or_default();
+        }
         Some(Self(Held::Short { len, octets }))
     }
 
@@ -72,7 +79,7 @@ impl Text {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Held::Short { len, octets } => octets.0.get(..usize::from(*len)).unwrap_or_default(),
+            Held::Short { octets, .. } => octets.0.get(..self.len()).unwrap_or_default(),
             Held::Long(text) => text.as_bytes(),
         }
     }

@@ -114,7 +114,7 @@ impl Dice {
             _ => {
                 let text = self.text();
                 if let Some(Node::Text(old)) = element.children_mut().last_mut() {
-                    *old = text;
+                    *old = text.into();
                 }
             }
         }

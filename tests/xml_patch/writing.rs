@@ -229,7 +229,7 @@ fn nodes() -> impl Strategy<Value = Vec<Node>> {
     vec((option::of(text()), node), 0..3).prop_map(|all| {
         let mut nodes = Vec::new();
         for (text, node) in all {
-            nodes.extend(text.map(Node::Text));
+            nodes.extend(text.map(|text| Node::Text(text.into())));
             nodes.push(node);
         }
         nodes
