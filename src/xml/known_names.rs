@@ -93,8 +93,8 @@ pub(super) fn find(name: &str) -> Option<&'static str> {
         let is_it = known.len() == name.len()
             && HEADS.get(number) == Some(&head)
             && match name.len() {
-                ..=8 => true,
-                ..=16 => known.as_bytes().last_chunk() == tail,
+                0..=8 => true,
+                9..=16 => known.as_bytes().last_chunk() == tail,
                 _ => *known == name,
             };
         if is_it {

@@ -295,6 +295,7 @@ pub(crate) fn trim(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml::namespace;
 
     #[test]
     fn names_compare_by_namespace_and_local_name_only() {
@@ -310,6 +311,24 @@ mod tests {
             Name::new("urn:example:a", "x"),
             Name::new("urn:example:a", "y")
         );
+    }
+
+    #[test]
+    fn well_known_names_differ_by_either_part() {
+        let name = Name::new(namespace::PIDF, "note");
+        assert_eq!(name, Name::new(namespace::PIDF, &String::from("note")));
+        for (namespace, local) in [
+            (namespace::DATA_MODEL, "note"),
+            (namespace::PIDF, "mood"),
+            (namespace::PIDF, "notes"),
+            ("urn:example:a", "note"),
+            ("", "note"),
+        ] {
+            assert_ne!(name, Name::new(namespace, local));
+            assert!(!name.is(namespace, local));
+        }
+        assert!(name.is(namespace::PIDF, "note"));
+        assert!(Name::new("", "id").is("", "id"));
     }
 
     #[test]
