@@ -617,7 +617,7 @@ fn extension() -> BoxedStrategy<Element> {
         .prop_recursive(3, 8, 3, move |inner| {
             let node = prop_oneof![
                 inner.prop_map(Node::Element),
-                xml_text().prop_map(Node::Text)
+                xml_text().prop_map(|text| Node::Text(text.into()))
             ];
             (leaf.clone(), vec(node, 0..3)).prop_map(|(mut element, nodes)| {
                 *element.children_mut() = nodes;

@@ -30,7 +30,7 @@ fn read(document: &str) -> Element {
 
 fn string_value(element: &Element) -> String {
     let parts = element.children().map(|node| match Node::from(node) {
-        Node::Text(text) => text,
+        Node::Text(text) => text.into(),
         Node::Element(element) => string_value(&element),
         _ => String::new(),
     });
@@ -151,7 +151,7 @@ fn apply_one(root: &mut Element, operation: &Operation) {
             *element
                 .attributes
                 .get_mut(name.namespace(), name.local())
-                .unwrap() = value.clone();
+                .unwrap() = value.as_str().into();
         }
         (Change::Remove { .. }, Target::Attribute(name)) => {
             element
@@ -243,7 +243,7 @@ fn told(operations: &[Operation]) -> String {
         let path = path.trim_start_matches('/');
         let content = |nodes: &[Node]| -> String {
             let nodes = nodes.iter().map(|node| match node {
-                Node::Text(text) => text.clone(),
+                Node::Text(text) => text.to_string(),
                 Node::Element(element) => {
                     let written = element.write().unwrap();
                     let written = std::str::from_utf8(&written).unwrap();

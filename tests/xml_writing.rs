@@ -257,8 +257,8 @@ fn element() -> impl Strategy<Value = Element> {
     bare.clone().prop_recursive(4, 24, 4, move |inner| {
         let node = prop_oneof![
             inner.prop_map(Node::Element),
-            xml_text().prop_map(Node::Text),
-            Just(Node::Text(" ".to_owned())),
+            xml_text().prop_map(|text| Node::Text(text.into())),
+            Just(Node::Text(" ".into())),
         ];
         (bare.clone(), vec(node, 0..5)).prop_map(|(mut element, nodes)| {
             *element.children_mut() = nodes;

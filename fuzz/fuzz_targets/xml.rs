@@ -97,7 +97,7 @@ fn of_another(text: &str) -> Result<Element, Error> {
 fn push(open: &mut [Element], text: &str) {
     match open.last_mut() {
         // As a node of its own: neighbouring ones count as one.
-        Some(element) => element.children_mut().push(Node::Text(text.to_owned())),
+        Some(element) => element.children_mut().push(Node::Text(text.into())),
         None => assert!(text.trim().is_empty(), "text outside: {text:?}"),
     }
 }

@@ -245,7 +245,9 @@ fn visit_ids(element: &mut Element, visit: &mut impl FnMut(IdOwner, &mut String)
     if let Some(owner) = owner(element.name())
         && let Some(id) = element.attributes.get_mut("", "id")
     {
-        visit(owner, id);
+        let mut changed = String::from(core::mem::take(id));
+        visit(owner, &mut changed);
+        *id = changed.into();
     }
     for child in element.elements_mut() {
         visit_ids(child, visit);

@@ -213,7 +213,7 @@ fn with_attributes(source: &Element, before: &Element, new: &Element) -> Element
         let name = &attribute.name;
         let now = value(new, name);
         let now = match value(before, name) == now {
-            true => Some(attribute.value.clone()),
+            true => Some(attribute.value.as_str().to_owned()),
             false => now,
         };
         if let Some(now) = now {

@@ -11,14 +11,19 @@ use crate::xml::{Element, XmlLimits};
 
 /// What one evaluation of a filter may look at: some hundred times what a typical one takes.
 const BUDGET: usize = 200_000;
-/// Documents that were read last: one, and the one before it.
-const KEPT: usize = 2;
+/// How many trees an agent keeps: a document and the one before it, whole and as some filters show them.
+const MOST_KEPT: usize = 8;
+/// Octets of the documents whose trees are kept, beside the two that are looked at: a tree takes some four
+/// times that.
+const MOST_OCTETS: usize = 64 * 1024;
 
-/// Documents as trees, each read once for all that is made of it in a row.
+/// Documents as trees, each read once for all that is made of it in a row. There is one such list in an
+/// agent, whatever the number of presentities: trees of each would take more than all else of them.
 #[derive(Debug, Default)]
 pub(super) struct Trees {
     /// The newest last.
     kept: Vec<(Bytes, Element)>,
+    octets: usize,
 }
 
 impl Trees {
@@ -39,13 +44,20 @@ impl Trees {
                     ..XmlLimits::default()
                 };
                 let tree = Element::read(document, &limits).ok()?;
-                if self.kept.len() >= KEPT {
-                    self.kept.remove(0);
-                }
+                self.octets = self.octets.saturating_add(document.len());
                 self.kept.push((document.clone(), tree));
+                self.forget();
             }
         }
         self.kept.last().map(|(_, tree)| tree)
+    }
+
+    /// Lets the oldest go where there are too many; the last two stay.
+    fn forget(&mut self) {
+        while self.kept.len() > 2 && (self.kept.len() > MOST_KEPT || self.octets > MOST_OCTETS) {
+            let (oldest, _) = self.kept.remove(0);
+            self.octets = self.octets.saturating_sub(oldest.len());
+        }
     }
 
     /// Two of them, the other one first.
@@ -153,4 +165,57 @@ fn of_event(meaning: filter::Narrowing) -> Narrowing {
     let content = (!shows_everything).then(|| Narrowing::new(content_name, meaning.clone()));
     let name = meaning.name().clone();
     Narrowing::new(name, meaning).with_triggers(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(length: usize) -> Bytes {
+        let text = "x".repeat(length.saturating_sub("<a></a>".len()));
+        format!("<a>{text}</a>").into()
+    }
+
+    #[test]
+    fn the_trees_of_the_last_documents_are_kept() {
+        let mut trees = Trees::default();
+        let documents: Vec<Bytes> = (0..MOST_KEPT + 2).map(|at| document(100 + at)).collect();
+        for document in &documents {
+            let tree = trees.of(document).unwrap();
+            assert_eq!(tree.text().len() + "<a></a>".len(), document.len());
+        }
+        let kept = |trees: &Trees| -> Vec<usize> {
+            let octets = trees.kept.iter().map(|(octets, _)| octets.len());
+            octets.collect()
+        };
+        let last: Vec<usize> = documents[2..].iter().map(Bytes::len).collect();
+        assert_eq!(kept(&trees), last);
+        assert_eq!(trees.octets, last.iter().sum::<usize>());
+        // What is looked at again is the newest, and no other document of the same octets is.
+        trees.of(&documents[2]);
+        assert_eq!(kept(&trees).last(), Some(&documents[2].len()));
+        assert_eq!(trees.kept.len(), MOST_KEPT);
+        trees.of(&Bytes::copy_from_slice(&documents[2]));
+        assert_eq!(trees.kept.len(), MOST_KEPT);
+        assert_eq!(trees.kept[0].0.len(), documents[4].len());
+    }
+
+    #[test]
+    fn long_documents_are_not_kept_beyond_the_two_that_are_compared() {
+        let mut trees = Trees::default();
+        let (short, long, longer) = (
+            document(9),
+            document(MOST_OCTETS),
+            document(MOST_OCTETS + 1),
+        );
+        trees.of(&short);
+        let (before, after) = trees.of_both(&long, &longer).unwrap();
+        assert!(before.text().len() < after.text().len());
+        assert_eq!(trees.kept.len(), 2);
+        assert_eq!(trees.octets, long.len() + longer.len());
+        trees.of(&short);
+        assert_eq!(trees.kept.len(), 2);
+        let (before, after) = trees.of_both(&short, &short).unwrap();
+        assert_eq!(before, after);
+    }
 }

@@ -1,6 +1,7 @@
 //! Attributes of an element, whose order means nothing.
 
 use super::name::Name;
+use super::text::Text;
 
 /// A name and a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,12 +10,12 @@ pub struct Attribute {
     /// The expanded name; an attribute without prefix is in no namespace.
     pub name: Name,
     /// The value, references expanded.
-    pub value: String,
+    pub value: Text,
 }
 
 impl Attribute {
     /// An attribute.
-    pub fn new(name: Name, value: impl Into<String>) -> Self {
+    pub fn new(name: Name, value: impl Into<Text>) -> Self {
         Self {
             name,
             value: value.into(),
@@ -75,13 +76,13 @@ impl Attributes {
     }
 
     /// The same, to be changed.
-    pub fn get_mut(&mut self, namespace: &str, local: &str) -> Option<&mut String> {
+    pub fn get_mut(&mut self, namespace: &str, local: &str) -> Option<&mut Text> {
         self.find_mut(|name| name.is(namespace, local))
             .map(|attribute| &mut attribute.value)
     }
 
     /// Gives the attribute a value, adding it at the end when it is not there yet.
-    pub fn set(&mut self, name: Name, value: impl Into<String>) {
+    pub fn set(&mut self, name: Name, value: impl Into<Text>) {
         match self.find_mut(|known| *known == name) {
             Some(attribute) => attribute.value = value.into(),
             None => self.change(|all| all.push(Attribute::new(name, value))),
@@ -188,7 +189,7 @@ mod tests {
         all.set(Name::new("urn:example:n", "a"), "3");
         assert_eq!(all.get("", "a"), Some("2"));
         assert_eq!(all.get("urn:example:n", "a"), Some("3"));
-        assert_eq!(all.remove("", "a").map(|a| a.value).as_deref(), Some("2"));
+        assert_eq!(all.remove("", "a").map(|a| a.value), Some("2".into()));
         assert_eq!(all.get("", "a"), None);
     }
 }

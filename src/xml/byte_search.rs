@@ -1,4 +1,4 @@
-//! Looking for bytes, eight at a time.
+//! Looking at bytes, eight at a time.
 
 use super::name::is_space;
 
@@ -49,6 +49,26 @@ fn last_word(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(word)
 }
 
+/// The first eight bytes, or all that there are and then zeros.
+#[inline]
+pub(super) const fn first_word(bytes: &[u8]) -> u64 {
+    if let Some(word) = bytes.first_chunk() {
+        return u64::from_le_bytes(*word);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        // The two may share some.
+        let apart = (bytes.len() as u32).saturating_sub(4).saturating_mul(8);
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return first as u64 | ((last as u64) << apart);
+    }
+    match *bytes {
+        [one] => one as u64,
+        [one, two] => u16::from_le_bytes([one, two]) as u64,
+        [one, two, three, ..] => u32::from_le_bytes([one, two, three, 0]) as u64,
+        [] => 0,
+    }
+}
+
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -78,6 +98,18 @@ pub(super) fn skip_space(bytes: &[u8], at: &mut usize, end: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_has_what_there_is() {
+        let text = b"\xFFbcdefgh\x80j";
+        for length in 0..=text.len() {
+            let mut word = [0; 8];
+            for (to, byte) in word.iter_mut().zip(&text[..length]) {
+                *to = *byte;
+            }
+            assert_eq!(first_word(&text[..length]).to_le_bytes(), word);
+        }
+    }
 
     #[test]
     fn finds_what_a_plain_search_finds() {

@@ -8,6 +8,7 @@ use super::attribute::Attributes;
 use super::error::{XmlError, XmlWriteError};
 use super::limits::XmlLimits;
 use super::name::{Name, is_blank};
+use super::text::Text;
 use super::writer::Layout;
 use super::{tree_reader, writer};
 
@@ -46,7 +47,7 @@ pub struct Element {
 /// Most elements that have content have nothing but one text.
 #[derive(Debug, Clone)]
 enum Children {
-    Text(String),
+    Text(Text),
     Nodes(Vec<Node>),
 }
 
@@ -65,8 +66,51 @@ impl Children {
     }
 }
 
+/// All of an element but its content: that comes last where elements are read.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) name: Name,
+    pub(super) attributes: Attributes,
+    /// No two of one prefix; a list that is not empty.
+    #[expect(
+        clippy::box_collection,
+        reason = "one word in every element instead of three"
+    )]
+    pub(super) declarations: Option<Box<Vec<Declaration>>>,
+}
+
+impl Head {
+    /// The element that contains this text and nothing else.
+    #[inline]
+    pub(super) fn with_text(self, text: Cow<'_, str>) -> Element {
+        self.with(match text.is_empty() {
+            true => Children::Nodes(Vec::new()),
+            false => Children::Text(text.into()),
+        })
+    }
+
+    /// The element that contains these.
+    #[inline]
+    pub(super) fn with_content(self, mut nodes: Vec<Node>) -> Element {
+        self.with(match nodes.as_mut_slice() {
+            [Node::Text(text)] => Children::Text(core::mem::take(text)),
+            _ => Children::Nodes(nodes),
+        })
+    }
+
+    #[inline]
+    fn with(self, children: Children) -> Element {
+        Element {
+            name: self.name,
+            attributes: self.attributes,
+            declarations: self.declarations,
+            children,
+        }
+    }
+}
+
 /// A prefix and its namespace.
-type Declaration = (String, String);
+pub(super) type Declaration = (String, String);
 
 /// What an element contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +119,7 @@ pub enum Node {
     /// Another element.
     Element(Element),
     /// Text, references expanded, CDATA sections dissolved.
-    Text(String),
+    Text(Text),
     /// A comment, which only [`Element::read_whole`] keeps: what stands between `<!--` and `-->`.
     Comment(String),
     /// A processing instruction, which only [`Element::read_whole`] keeps.
@@ -130,7 +174,7 @@ impl From<NodeRef<'_>> for Node {
     fn from(node: NodeRef<'_>) -> Self {
         match node {
             NodeRef::Element(element) => Self::Element(element.clone()),
-            NodeRef::Text(text) => Self::Text(text.to_owned()),
+            NodeRef::Text(text) => Self::Text(text.into()),
             NodeRef::Comment(comment) => Self::Comment(comment.to_owned()),
             NodeRef::Instruction { target, data } => Self::Instruction {
                 target: target.to_owned(),
@@ -245,14 +289,6 @@ impl Element {
         self.children.nodes()
     }
 
-    /// Gives it this content, when it has none.
-    pub(super) fn fill(&mut self, mut nodes: impl ExactSizeIterator<Item = Node>) {
-        self.children = match (nodes.len(), nodes.next()) {
-            (1, Some(Node::Text(text))) => Children::Text(text),
-            (_, first) => Children::Nodes(first.into_iter().chain(nodes).collect()),
-        };
-    }
-
     /// The elements it contains directly.
     pub fn elements(&self) -> impl Iterator<Item = &Element> {
         self.nodes().iter().filter_map(|node| match node {
@@ -312,7 +348,7 @@ impl Element {
     }
 
     /// Puts text at the end of the content.
-    pub fn push_text(&mut self, text: impl Into<String>) {
+    pub fn push_text(&mut self, text: impl Into<Text>) {
         let text = text.into();
         if text.is_empty() {
             return;
@@ -336,14 +372,14 @@ impl Element {
 
     /// The element with text at the end of its content.
     #[must_use]
-    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+    pub fn with_text(mut self, text: impl Into<Text>) -> Self {
         self.push_text(text);
         self
     }
 
     /// The element with the attribute `local`, without prefix, set to a value.
     #[must_use]
-    pub fn with_attribute(mut self, local: &str, value: impl Into<String>) -> Self {
+    pub fn with_attribute(mut self, local: &str, value: impl Into<Text>) -> Self {
         self.attributes.set(Name::new("", local), value);
         self
     }
@@ -389,6 +425,15 @@ impl Element {
     /// All that it contains, when that is not one text alone.
     pub(super) fn nodes(&self) -> &[Node] {
         self.parts().1
+    }
+
+    /// The text that is all it contains.
+    #[inline]
+    pub(super) fn only_text(&self) -> Option<&Text> {
+        match &self.children {
+            Children::Text(text) => Some(text),
+            Children::Nodes(_) => None,
+        }
     }
 
     /// The one text that it contains, or else everything.
@@ -566,7 +611,7 @@ mod tests {
     fn texts_side_by_side_are_one_text() {
         let mut parts = Element::new("", "a");
         for text in ["", "x", "", "y", ""] {
-            parts.children_mut().push(Node::Text(text.to_owned()));
+            parts.children_mut().push(Node::Text(text.into()));
         }
         let whole = Element::new("", "a").with_text("xy");
         assert_eq!(parts, whole);
@@ -574,7 +619,7 @@ mod tests {
         assert_eq!(parts.text(), "xy");
 
         let mut nothing = Element::new("", "a");
-        nothing.children_mut().push(Node::Text(String::new()));
+        nothing.children_mut().push(Node::Text(Text::new()));
         assert_eq!(nothing, Element::new("", "a"));
         assert_eq!(nothing.write(), Element::new("", "a").write());
     }

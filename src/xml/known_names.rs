@@ -1,5 +1,7 @@
 //! Local names that presence documents are made of, so that reading need not copy them.
 
+use super::byte_search::first_word;
+
 /// Elements and attributes of RFC 3863, 4479, 4480, 4482, 5196 and the `certs` capability.
 #[rustfmt::skip]
 static NAMES: [&str; 235] = [
@@ -59,31 +61,43 @@ static TABLE: [u8; SLOTS] = {
     table
 };
 
-/// Made of the length, the first eight bytes and the last one.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a constant function has nothing else, and the loop ends at the length"
-)]
-const fn hash(name: &[u8]) -> usize {
-    let mut head = name.len() as u64;
-    let mut at = 0;
-    while at < 8 && at < name.len() {
-        head = (head << 8) ^ (head >> 56) ^ name[at] as u64;
+/// The heads of the names, in their order.
+#[expect(clippy::indexing_slicing, reason = "worked out at compile time")]
+static HEADS: [u64; NAMES.len()] = {
+    let mut heads = [0; NAMES.len()];
+    let mut at = 0usize;
+    while at < NAMES.len() {
+        heads[at] = first_word(NAMES[at].as_bytes());
         at += 1;
     }
+    heads
+};
+
+/// Made of the length, the first eight bytes and the last one.
+const fn hash(name: &[u8]) -> usize {
+    let mut all = first_word(name).wrapping_add((name.len() as u64) << 56);
     if let Some(last) = name.last() {
-        head = head.wrapping_add((*last as u64) << 3);
+        all = all.wrapping_add((*last as u64) << 3);
     }
-    (head.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+    (all.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
 }
 
 /// The constant that equals `name`, if there is one.
 pub(super) fn find(name: &str) -> Option<&'static str> {
-    let mut slot = hash(name.as_bytes());
+    let bytes = name.as_bytes();
+    let (head, tail) = (first_word(bytes), bytes.last_chunk::<8>());
+    let mut slot = hash(bytes);
     loop {
-        let number = usize::from(*TABLE.get(slot)?);
-        let known = NAMES.get(number.checked_sub(1)?)?;
-        if *known == name {
+        let number = usize::from(*TABLE.get(slot)?).checked_sub(1)?;
+        let known = NAMES.get(number)?;
+        let is_it = known.len() == name.len()
+            && HEADS.get(number) == Some(&head)
+            && match name.len() {
+                0..=8 => true,
+                9..=16 => known.as_bytes().last_chunk() == tail,
+                _ => *known == name,
+            };
+        if is_it {
             return Some(known);
         }
         slot = (slot + 1) % SLOTS;
@@ -100,6 +114,11 @@ mod tests {
         for name in NAMES {
             assert_eq!(find(name), Some(name));
             assert_eq!(find(&format!("{name}x")), None);
+            for at in 0..name.len() {
+                let mut other = name.to_owned();
+                other.replace_range(at..=at, "~");
+                assert_eq!(find(&other), None);
+            }
         }
         for other in [
             "",

@@ -24,6 +24,7 @@ mod reference;
 mod refusal;
 mod scope;
 mod start_tag;
+mod text;
 mod tokenizer;
 mod tree_reader;
 mod writer;
@@ -33,6 +34,7 @@ pub use element::{Element, Node, NodeRef};
 pub use error::{Location, XmlError, XmlErrorKind, XmlLimit, XmlWriteError};
 pub use limits::XmlLimits;
 pub use name::Name;
+pub use text::Text;
 pub use writer::Layout;
 
 pub(crate) use error::excerpt;

@@ -28,11 +28,18 @@ impl Deref for SharedStr {
 
 impl PartialEq for SharedStr {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        are_equal(self, other)
     }
 }
 
 impl Eq for SharedStr {}
+
+/// Whether two texts are equal. Comparing no octets at all takes processors long, since an empty text may
+/// stand where there is no memory; and most names have no namespace.
+#[inline]
+fn are_equal(one: &str, other: &str) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
+}
 
 impl fmt::Debug for SharedStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,6 +49,7 @@ impl fmt::Debug for SharedStr {
 
 impl SharedStr {
     /// A local name, not copied when it is a well-known one.
+    #[inline]
     pub(super) fn local_name(name: &str) -> Self {
         match known_names::find(name) {
             Some(known) => Self::Static(known),
@@ -68,6 +76,18 @@ pub(crate) struct Qualifier {
 pub(super) enum QualifierRef {
     Known(NamespaceId),
     Shared(Arc<Qualifier>),
+}
+
+impl QualifierRef {
+    /// Whether the namespaces are the same, whatever the prefixes.
+    #[inline]
+    fn has_namespace_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known(one), Self::Known(other)) => one == other,
+            (Self::Shared(one), Self::Shared(other)) => one.namespace == other.namespace,
+            _ => false,
+        }
+    }
 }
 
 impl Deref for QualifierRef {
@@ -169,13 +189,19 @@ impl Name {
 
     /// Whether this is the name `local` in `namespace`.
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        *self.local == *local && *self.qualifier.namespace == *namespace
+        are_equal(&self.local, local) && are_equal(&self.qualifier.namespace, namespace)
     }
 }
 
 impl PartialEq for Name {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.is(other.namespace(), other.local())
+        let has_local_of = match (&self.local, &other.local) {
+            // Each of the well-known names is one constant.
+            (SharedStr::Static(one), SharedStr::Static(other)) => core::ptr::eq(*one, *other),
+            (one, other) => one == other,
+        };
+        has_local_of && self.qualifier.has_namespace_of(&other.qualifier)
     }
 }
 
@@ -269,6 +295,7 @@ pub(crate) fn trim(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml::namespace;
 
     #[test]
     fn names_compare_by_namespace_and_local_name_only() {
@@ -284,6 +311,24 @@ mod tests {
             Name::new("urn:example:a", "x"),
             Name::new("urn:example:a", "y")
         );
+    }
+
+    #[test]
+    fn well_known_names_differ_by_either_part() {
+        let name = Name::new(namespace::PIDF, "note");
+        assert_eq!(name, Name::new(namespace::PIDF, &String::from("note")));
+        for (namespace, local) in [
+            (namespace::DATA_MODEL, "note"),
+            (namespace::PIDF, "mood"),
+            (namespace::PIDF, "notes"),
+            ("urn:example:a", "note"),
+            ("", "note"),
+        ] {
+            assert_ne!(name, Name::new(namespace, local));
+            assert!(!name.is(namespace, local));
+        }
+        assert!(name.is(namespace::PIDF, "note"));
+        assert!(Name::new("", "id").is("", "id"));
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl<'a> Source<'a> {
 
     /// Reads a tag from behind the element's name. Declarations go into the scope, whose state before is `outside`, all other attributes into the list.
     ///
-    /// Gives the tag, and how it stands in the text.
+    /// Gives the name's binding and local part, and how the tag stands in the text.
     #[inline]
     pub(super) fn start_tag(
         &self,
@@ -80,7 +80,7 @@ impl<'a> Source<'a> {
         scope: &mut Scope<'a>,
         outside: ScopeMark,
         attributes: &mut Vec<RawAttribute<'a>>,
-    ) -> Checked<(StartTag<'a>, TagSpan<'a>)> {
+    ) -> Checked<(BindingId, &'a str, TagSpan<'a>)> {
         attributes.clear();
         // Most tags consist of a name alone.
         let (end, empty) = match self.byte(name.end) {
@@ -102,17 +102,12 @@ impl<'a> Source<'a> {
                 (scope.bound(prefix, start)?, local)
             }
         };
-        let tag = StartTag {
-            namespace: scope.namespace(binding),
-            local,
-            binding,
-        };
         let span = TagSpan {
             name: self.slice(start, name.end),
             end,
             empty,
         };
-        Ok((tag, span))
+        Ok((binding, local, span))
     }
 
     /// All that stands between an element's name and the end of its tag; gives that end, and whether

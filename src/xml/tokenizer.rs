@@ -393,7 +393,7 @@ impl<'a> Tokenizer<'a> {
                             return Ok(Token::Text(text));
                         }
                     }
-                    _ => return self.start_tag(start).map(Token::Start),
+                    _ => return self.start_tag(start),
                 },
                 Some(b'&') => {
                     if let Some(text) = self.collect(String::new())? {
@@ -712,7 +712,7 @@ impl<'a> Tokenizer<'a> {
         Ok(target)
     }
 
-    fn start_tag(&mut self, start: usize) -> Checked<StartTag<'a>> {
+    fn start_tag(&mut self, start: usize) -> Checked<Token<'a>> {
         let from = start.saturating_add(1);
         let length = self.source.text.len();
         let name = match self.source.qualified_name(from, length) {
@@ -737,7 +737,7 @@ impl<'a> Tokenizer<'a> {
         let tag = self
             .source
             .start_tag(from, name, scope, outside, attributes);
-        let (tag, span) = match tag {
+        let (binding, local, span) = match tag {
             Ok(tag) => tag,
             Err(refusal) => {
                 self.end_of_markup(name.end, start)?;
@@ -755,6 +755,10 @@ impl<'a> Tokenizer<'a> {
             outside,
         });
         self.end_owed = span.empty;
-        Ok(tag)
+        Ok(Token::Start(StartTag {
+            namespace: self.scope.namespace(binding),
+            local,
+            binding,
+        }))
     }
 }

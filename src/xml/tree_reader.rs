@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::attribute::{Attribute, Attributes};
-use super::element::{Element, Node};
+use super::element::{Element, Head, Node};
 use super::error::XmlError;
 use super::limits::XmlLimits;
 use super::name::{Name, SharedStr, is_blank};
@@ -25,6 +25,8 @@ pub(super) fn read(document: &[u8], limits: &XmlLimits, whole: bool) -> Result<E
         tokenizer.keep_asides();
         tokenizer.scratch.keeps_blanks = true;
     }
+    // Room for most documents, so that it need not grow.
+    tokenizer.scratch.nodes = Vec::with_capacity(32);
     let mut root = None;
     loop {
         match tokenizer.next()? {
@@ -40,7 +42,7 @@ pub(super) fn read(document: &[u8], limits: &XmlLimits, whole: bool) -> Result<E
 /// An element that is not closed yet; its content waits in [`Scratch`].
 #[derive(Debug)]
 struct Frame {
-    element: Element,
+    head: Head,
     first_node: usize,
     first_blank: usize,
     has_elements: bool,
@@ -61,9 +63,9 @@ pub(super) struct Scratch<'a> {
 }
 
 impl<'a> Scratch<'a> {
-    fn open(&mut self, element: Element) {
+    fn open(&mut self, head: Head) {
         self.open.push(Frame {
-            element,
+            head,
             first_node: self.nodes.len(),
             first_blank: self.blanks.len(),
             has_elements: false,
@@ -84,7 +86,7 @@ impl<'a> Scratch<'a> {
             let (first_node, first_blank) = (frame.first_node, frame.first_blank);
             self.restore_blanks(first_node, first_blank);
         }
-        self.nodes.push(Node::Text(text.into_owned()));
+        self.nodes.push(Node::Text(text.into()));
     }
 
     /// Puts the white space of the innermost element where it stood.
@@ -97,11 +99,11 @@ impl<'a> Scratch<'a> {
         for (at, node) in elements.into_iter().enumerate() {
             let at = first_node.saturating_add(at);
             while let Some((_, text)) = blanks.next_if(|&(before, _)| before <= at) {
-                self.nodes.push(Node::Text(text.into_owned()));
+                self.nodes.push(Node::Text(text.into()));
             }
             self.nodes.push(node);
         }
-        let last = blanks.map(|(_, text)| Node::Text(text.into_owned()));
+        let last = blanks.map(|(_, text)| Node::Text(text.into()));
         self.nodes.extend(last);
     }
 
@@ -113,11 +115,11 @@ impl<'a> Scratch<'a> {
             self.restore_blanks(frame.first_node, frame.first_blank);
         }
         self.blanks.truncate(frame.first_blank);
-        let mut element = frame.element;
-        if self.nodes.len() > frame.first_node {
-            element.fill(self.nodes.drain(frame.first_node..));
-        }
-        self.add(element)
+        let content = match self.nodes.len() > frame.first_node {
+            true => self.nodes.split_off(frame.first_node),
+            false => Vec::new(),
+        };
+        self.add(frame.head.with_content(content))
     }
 
     fn aside(&mut self, aside: Aside<'a>) {
@@ -131,6 +133,7 @@ impl<'a> Scratch<'a> {
     }
 
     /// Adds a complete element to the innermost open one; gives it back if there is none.
+    #[inline]
     fn add(&mut self, element: Element) -> Option<Element> {
         let Some(parent) = self.open.last_mut() else {
             return Some(element);
@@ -161,16 +164,15 @@ impl<'a> Tokenizer<'a> {
         loop {
             let closed = match next {
                 Token::Start(tag) => {
-                    let mut element = self.open_element(tag, outer, &mut relied_on);
+                    let head = self.head(tag, outer, &mut relied_on);
                     // Most elements are done with at once.
                     match self.plain_content()? {
                         Some(text) => {
                             self.rely_on_prefix(&text, outer, &mut relied_on);
-                            element.push_text(text);
-                            scratch.add(element)
+                            scratch.add(head.with_text(text))
                         }
                         None => {
-                            scratch.open(element);
+                            scratch.open(head);
                             None
                         }
                     }
@@ -223,25 +225,31 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    fn open_element(
+    /// All that a start tag says.
+    #[inline]
+    fn head(
         &mut self,
         tag: StartTag<'a>,
         outer: ScopeMark,
         relied_on: &mut Vec<(&'a str, String)>,
-    ) -> Element {
+    ) -> Head {
         let name = self.name_of(tag);
-        let mut element = Element::named(name);
         let (scope, attributes, outside) = self.start_tag_parts();
+        let mut declarations: Option<Box<Vec<_>>> = None;
         for (prefix, namespace) in scope.since(outside) {
-            element.declare(prefix, namespace);
+            let declarations = declarations.get_or_insert_default();
+            declarations.push((prefix.to_owned(), namespace.to_owned()));
         }
         for attribute in attributes {
             if let Some((prefix, namespace)) = scope.prefix_in_content(&attribute.value, outer) {
                 rely_on(relied_on, prefix, namespace);
             }
         }
-        element.attributes = self.own_attributes();
-        element
+        Head {
+            name,
+            attributes: self.own_attributes(),
+            declarations,
+        }
     }
 
     fn name_of(&mut self, tag: StartTag<'a>) -> Name {

@@ -108,13 +108,13 @@ impl Dice {
             6 => {
                 let at = self.roll(nodes + 1);
                 let text = self.text();
-                element.children_mut().insert(at, Node::Text(text));
+                element.children_mut().insert(at, Node::Text(text.into()));
             }
             7 => element.children_mut().clear(),
             _ => {
                 let text = self.text();
                 if let Some(Node::Text(old)) = element.children_mut().last_mut() {
-                    *old = text;
+                    *old = text.into();
                 }
             }
         }

@@ -392,7 +392,7 @@ fn what_a_schema_says_is_an_id_is_found_by_it() {
 fn texts_side_by_side_are_one() {
     use presentity::xml::{Element, Node};
     let mut root = Element::new("", "a");
-    let text = |text: &str| Node::Text(text.to_owned());
+    let text = |text: &str| Node::Text(text.into());
     root.children_mut().extend([
         text(""),
         text("one "),

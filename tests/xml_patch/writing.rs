@@ -229,7 +229,7 @@ fn nodes() -> impl Strategy<Value = Vec<Node>> {
     vec((option::of(text()), node), 0..3).prop_map(|all| {
         let mut nodes = Vec::new();
         for (text, node) in all {
-            nodes.extend(text.map(Node::Text));
+            nodes.extend(text.map(|text| Node::Text(text.into())));
             nodes.push(node);
         }
         nodes
@@ -266,7 +266,7 @@ fn change() -> impl Strategy<Value = (Target, Change)> {
     let one = |node: Node| Change::Replace { nodes: vec![node] };
     let of_text = prop_oneof![
         text().prop_map(|text| Change::Replace {
-            nodes: vec![Node::Text(text)]
+            nodes: vec![Node::Text(text.into())]
         }),
         Just(Change::Replace { nodes: Vec::new() }),
         goes(),

@@ -325,7 +325,7 @@ impl Patching<'_> {
         check_attribute(name, value)?;
         let element = self.element(&at.path, &Target::Element)?;
         if let Some(known) = element.attributes.get_mut(name.namespace(), name.local()) {
-            let old = core::mem::replace(known, value.to_owned());
+            let old = core::mem::replace(known, value.into());
             self.has_grown = true;
             let old = Attribute::new(name.clone(), old);
             self.journal.enter(Entry::AttributeChanged(at.path, old));

@@ -8,7 +8,7 @@ use super::sizes::name_size;
 use crate::xml::element::Content;
 use crate::xml::patch::{Change, Operation, Position, Predicate, Selector, SelectorStart, Space};
 use crate::xml::patch::{Step, Target};
-use crate::xml::{Attribute, Element, Name, Node};
+use crate::xml::{Attribute, Element, Name, Node, Text};
 
 /// Where an element is: a number among the places of a comparison.
 pub(super) type PlaceId = u32;
@@ -122,7 +122,7 @@ impl<'e> Places<'e> {
                         Content::Element(element) => {
                             Node::Element(scopes.taken(edit.scope, element))
                         }
-                        Content::Text(text) => Node::Text(text.into_owned()),
+                        Content::Text(text) => Node::Text(text.into()),
                     })
                     .collect(),
             },
@@ -133,7 +133,7 @@ impl<'e> Places<'e> {
             EditKind::ReplaceText(text) => {
                 selector.target = Target::Text(None);
                 Change::Replace {
-                    nodes: vec![Node::Text(text.clone().into_owned())],
+                    nodes: vec![Node::Text(Text::from(text.as_ref()))],
                 }
             }
             EditKind::RemoveText => {
@@ -150,12 +150,12 @@ impl<'e> Places<'e> {
             }
             EditKind::AddAttribute(attribute) => Change::AddAttribute {
                 name: attribute.name.clone(),
-                value: attribute.value.clone(),
+                value: attribute.value.as_str().to_owned(),
             },
             EditKind::ReplaceAttribute(attribute) => {
                 selector.target = Target::Attribute(attribute.name.clone());
                 Change::ReplaceValue {
-                    value: attribute.value.clone(),
+                    value: attribute.value.as_str().to_owned(),
                 }
             }
             EditKind::RemoveAttribute(name) => {

@@ -189,13 +189,17 @@ impl<'e> Comparison<'e> {
             self.attributes(&before.attributes, &after.attributes);
         }
         let mut relies = self.relies_on_new_prefix(edits);
-        let content = match (Kind::of(before), Kind::of(after)) {
-            (Kind::Elements(one), Kind::Elements(other)) => Some(self.children(one, other)),
-            (one, other) => {
-                let content = self.content(before, one, after, other);
-                relies |= self.relies_on_new_prefix(edits);
-                content
-            }
+        let content = match (before.only_text(), after.only_text()) {
+            // Most elements: nothing is to be found out.
+            (Some(one), Some(other)) if one == other => Some(one.len()),
+            _ => match (Kind::of(before), Kind::of(after)) {
+                (Kind::Elements(one), Kind::Elements(other)) => Some(self.children(one, other)),
+                (one, other) => {
+                    let content = self.content(before, one, after, other);
+                    relies |= self.relies_on_new_prefix(edits);
+                    content
+                }
+            },
         };
         self.scopes.leave(outside);
         let must_replace = content.is_none() || relies;
