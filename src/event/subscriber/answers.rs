@@ -254,7 +254,7 @@ impl Subscriber {
         subscription.in_a_row.too_brief = 0;
         subscription.in_a_row.redirected = 0;
         if !subscription.news.body {
-            subscription.content_before = None;
+            subscription.rare.change(|it| it.content_before = None);
         }
         if let Some(attempt) = &mut subscription.attempt {
             attempt.is_accepted = true;
@@ -318,7 +318,7 @@ impl Subscriber {
                 if !dialog.again
                     && let Some(subscription) = self.subscriptions.get_mut(open.subscription)
                 {
-                    subscription.media_types_before = &[];
+                    subscription.rare.change(|it| it.media_types_before = &[]);
                 }
                 self.body_is_taken(open);
                 // Where no condition was set it says nothing of the state.

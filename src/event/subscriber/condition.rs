@@ -36,15 +36,10 @@ impl Condition {
 /// What the conditions of one subscription follow from.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
-    /// The entity-tag of the state that the application has; each dialog has its own where the package
-    /// allows several.
-    pub(super) held: Option<Arc<str>>,
     /// Whether a new dialog may be asked by what another one has brought.
     pub(super) is_resumable: bool,
     /// No state is wanted for now.
     pub(super) is_quiet: bool,
-    /// That of the last SUBSCRIBE outside dialogs.
-    pub(super) outside: Option<Condition>,
     /// Something on the way or at the notifier does not know what to do with conditions.
     pub(super) has_failed: bool,
 }
@@ -75,18 +70,15 @@ impl Subscriber {
         };
         let held = entity_tag.filter(|tag| is_entity_tag(tag));
         let is_known = held.is_some() || entity_tag.is_none();
-        let place = match self.profile.forks {
-            Forks::One => Some(&mut subscription.conditions.held),
-            Forks::Several => notifier
-                .and_then(|notifier| self.dialogs.get_mut(notifier.0))
-                .filter(|dialog| dialog.subscription == key.0)
-                .map(|dialog| &mut dialog.held),
-        };
-        let Some(place) = place else {
-            return false;
-        };
-        if place.as_deref() != held {
-            *place = held.map(Into::into);
+        match self.profile.forks {
+            Forks::One => subscription.hold(held),
+            Forks::Several => {
+                let dialog = notifier.and_then(|notifier| self.dialogs.get_mut(notifier.0));
+                let Some(dialog) = dialog.filter(|dialog| dialog.subscription == key.0) else {
+                    return false;
+                };
+                dialog.hold(held);
+            }
         }
         is_known
     }
@@ -123,7 +115,7 @@ impl Subscriber {
             return;
         };
         let wanted = self.is_conditional(subscription) && subscription.conditions.is_quiet;
-        let is_told = dialog.condition == Some(Condition::Any);
+        let is_told = dialog.condition() == Some(&Condition::Any);
         if subscription.wish == Wish::Watch && wanted != is_told {
             self.queue_dialog(key);
         }
@@ -138,10 +130,9 @@ impl Subscriber {
         if !self.is_conditional(subscription) {
             return None;
         }
-        let conditions = &subscription.conditions;
-        match conditions.is_quiet {
+        match subscription.conditions.is_quiet {
             true => Some(Condition::Any),
-            false => conditions.held.clone().map(Condition::Tag),
+            false => subscription.held().cloned().map(Condition::Tag),
         }
     }
 
@@ -163,10 +154,11 @@ impl Subscriber {
     }
 
     fn held(&self, subscription: &Subscription, dialog: &Dialog) -> Option<Arc<str>> {
-        match self.profile.forks {
-            Forks::One => subscription.conditions.held.clone(),
-            Forks::Several => dialog.held.clone(),
-        }
+        let held = match self.profile.forks {
+            Forks::One => subscription.held(),
+            Forks::Several => dialog.held(),
+        };
+        held.cloned()
     }
 
     /// Whether a refused SUBSCRIBE is sent again without its condition, which something on the way may
@@ -202,11 +194,8 @@ impl Subscriber {
         };
         let dialog = dialog_key.and_then(|key| self.dialogs.get(key));
         let (condition, held) = match dialog {
-            Some(dialog) => (&dialog.condition, self.held(subscription, dialog)),
-            None => {
-                let conditions = &subscription.conditions;
-                (&conditions.outside, conditions.held.clone())
-            }
+            Some(dialog) => (dialog.condition(), self.held(subscription, dialog)),
+            None => (subscription.condition(), subscription.held().cloned()),
         };
         let Some(condition) = condition else {
             return;
@@ -264,7 +253,7 @@ impl Subscriber {
             }
             // A refresh brings it as well.
             Turn::Queued => dialog.unconditional = true,
-            Turn::Open(_) if dialog.condition.is_none() && dialog.notify_by.is_some() => {}
+            Turn::Open(_) if dialog.condition().is_none() && dialog.notify_by.is_some() => {}
             Turn::Open(_) => {
                 dialog.state_only |= !dialog.again && dialog.ordered.is_none();
                 dialog.unconditional = true;
@@ -274,7 +263,53 @@ impl Subscriber {
     }
 }
 
+impl Subscription {
+    /// The entity-tag of the state that the application has, unless each dialog has its own.
+    pub(super) fn held(&self) -> Option<&Arc<str>> {
+        self.rare.get()?.held.as_ref()
+    }
+
+    pub(super) fn hold(&mut self, held: Option<&str>) {
+        if self.held().map(AsRef::as_ref) != held {
+            self.rare.change(|it| it.held = held.map(Into::into));
+        }
+    }
+
+    /// That of the last SUBSCRIBE outside dialogs.
+    pub(super) fn condition(&self) -> Option<&Condition> {
+        self.rare.get()?.condition.as_ref()
+    }
+
+    pub(super) fn set_condition(&mut self, condition: Option<&Condition>) {
+        if self.condition() != condition {
+            self.rare.change(|it| it.condition = condition.cloned());
+        }
+    }
+}
+
 impl Dialog {
+    /// The entity-tag of the state that the application has, where each notifier has its own.
+    pub(super) fn held(&self) -> Option<&Arc<str>> {
+        self.rare.get()?.held.as_ref()
+    }
+
+    pub(super) fn hold(&mut self, held: Option<&str>) {
+        if self.held().map(AsRef::as_ref) != held {
+            self.rare.change(|it| it.held = held.map(Into::into));
+        }
+    }
+
+    /// That of the last SUBSCRIBE, which holds until the next.
+    pub(super) fn condition(&self) -> Option<&Condition> {
+        self.rare.get()?.condition.as_ref()
+    }
+
+    pub(super) fn set_condition(&mut self, condition: Option<&Condition>) {
+        if self.condition() != condition {
+            self.rare.change(|it| it.condition = condition.cloned());
+        }
+    }
+
     /// What was asked for by a SUBSCRIBE that has failed is asked for by the next.
     pub(super) fn ask_again(&mut self, open: &OpenSubscribe) {
         self.unconditional |= open.condition.is_none() && matches!(open.within, Within::Dialog(_));
