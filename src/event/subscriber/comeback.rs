@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use super::condition::Standing;
 use super::ordered::is_about_body;
 use super::subscription::{InARow, Phase, Way, Wish};
 use super::{OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent, SubscriptionEnd};
@@ -120,7 +121,7 @@ impl Subscriber {
         let on_condition = accepted && subscription.condition().is_some();
         if on_condition {
             // Its NOTIFY has no body, which not everybody on its way may let pass.
-            subscription.conditions.has_failed = true;
+            subscription.conditions.standing = Standing::GivenUp;
         }
         let failure = match accepted {
             true => SubscribeFailure::Silent,

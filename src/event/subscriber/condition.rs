@@ -40,8 +40,22 @@ pub(super) struct Conditions {
     pub(super) is_resumable: bool,
     /// No state is wanted for now.
     pub(super) is_quiet: bool,
-    /// Something on the way or at the notifier does not know what to do with conditions.
-    pub(super) has_failed: bool,
+    pub(super) standing: Standing,
+}
+
+/// Whether those on the way and at the notifier know what to do with conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Standing {
+    /// Nothing speaks against it.
+    #[default]
+    Good,
+    /// A SUBSCRIBE with a condition was refused, be it for that or because somebody was unwell. There is
+    /// none in this dialog any more.
+    Suspect { is_taken_without: bool },
+    /// They did without; now conditions are tried once more, in another dialog.
+    OnTrial,
+    /// They do not.
+    GivenUp,
 }
 
 impl Subscriber {
@@ -88,8 +102,9 @@ impl Subscriber {
     /// told at once. When it is of interest again the state is sent if it is not the one that is
     /// [held](Self::hold).
     ///
-    /// A notifier that does not know of conditions sends the state as ever. False when it has no effect:
-    /// there is no such subscription, or it is no lasting one, or conditions are not used
+    /// A notifier that does not know of conditions sends the state as ever, and so does one that has
+    /// refused a condition until there is another dialog. False when it has no effect: there is no such
+    /// subscription, or it is no lasting one, or conditions are not used
     /// ([`SubscriberConfig::conditional`](super::SubscriberConfig::conditional)) or have been given up for
     /// it.
     pub fn set_quiet(&mut self, now: Timestamp, key: OwnSubscriptionKey, is_quiet: bool) -> bool {
@@ -99,7 +114,8 @@ impl Subscriber {
             return false;
         };
         subscription.conditions.is_quiet = is_quiet;
-        let has_effect = self.config.conditional && !subscription.conditions.has_failed;
+        let standing = subscription.conditions.standing;
+        let has_effect = self.config.conditional && standing != Standing::GivenUp;
         for dialog in self.dialogs_of(key.0) {
             self.see_to_quiet(dialog);
         }
@@ -122,7 +138,8 @@ impl Subscriber {
     }
 
     fn is_conditional(&self, subscription: &Subscription) -> bool {
-        self.config.conditional && !subscription.conditions.has_failed
+        let standing = subscription.conditions.standing;
+        self.config.conditional && matches!(standing, Standing::Good | Standing::OnTrial)
     }
 
     /// That of the next SUBSCRIBE outside dialogs.
@@ -162,20 +179,47 @@ impl Subscriber {
     }
 
     /// Whether a refused SUBSCRIBE is sent again without its condition, which something on the way may
-    /// not have understood (RFC 5839 section 5.8). There are no more conditions for this subscription
-    /// then.
+    /// not have understood (RFC 5839 section 5.8). There are no more conditions in this dialog then; in
+    /// the next one they are tried once more if they were to blame, which shows when the same is taken
+    /// without.
     pub(super) fn gives_conditions_up(&mut self, open: &OpenSubscribe, status: u16) -> bool {
         if open.condition.is_none() || !may_be_about_condition(status) {
             return false;
         }
-        self.condition_has_failed(open.subscription);
+        if let Some(subscription) = self.subscriptions.get_mut(open.subscription) {
+            let standing = &mut subscription.conditions.standing;
+            *standing = match *standing {
+                Standing::Good => Standing::Suspect {
+                    is_taken_without: false,
+                },
+                // It left before, in another dialog.
+                Standing::Suspect { .. } => *standing,
+                Standing::OnTrial | Standing::GivenUp => Standing::GivenUp,
+            };
+        }
         true
     }
 
-    /// Nothing is asked on a condition any more.
+    /// A SUBSCRIBE was taken.
+    pub(super) fn heed_success(&mut self, open: &OpenSubscribe) {
+        if let Some(subscription) = self.subscriptions.get_mut(open.subscription) {
+            let standing = &mut subscription.conditions.standing;
+            match (*standing, &open.condition) {
+                (Standing::Suspect { .. }, None) => {
+                    *standing = Standing::Suspect {
+                        is_taken_without: true,
+                    };
+                }
+                (Standing::OnTrial, Some(_)) => *standing = Standing::Good,
+                _ => {}
+            }
+        }
+    }
+
+    /// Nothing is asked on a condition any more: what went wrong was worse than a refusal.
     pub(super) fn condition_has_failed(&mut self, key: Key) {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
-            subscription.conditions.has_failed = true;
+            subscription.conditions.standing = Standing::GivenUp;
         }
     }
 
@@ -259,6 +303,17 @@ impl Subscriber {
                 dialog.unconditional = true;
                 dialog.again = true;
             }
+        }
+    }
+}
+
+impl Conditions {
+    /// Another dialog is asked for. There is one trial for each at most, so that one who errs in turns is
+    /// not asked without end.
+    pub(super) fn begin_anew(&mut self) {
+        let is_taken_without = true;
+        if self.standing == (Standing::Suspect { is_taken_without }) {
+            self.standing = Standing::OnTrial;
         }
     }
 }

@@ -485,6 +485,7 @@ impl Subscriber {
         };
         let subscription = self.subscriptions.get_mut(key)?;
         subscription.attempt = Some(attempt);
+        subscription.conditions.begin_anew();
         if !subscription.conditions.is_resumable {
             subscription.hold(None);
         }
