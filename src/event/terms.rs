@@ -21,6 +21,10 @@ pub(super) struct Terms {
     pub(super) filter: Option<Filter>,
     /// Partial documents that have left, and the number of the last.
     pub(super) number: u32,
+    /// The NOTIFY that is open has that number.
+    pub(super) is_numbered: bool,
+    /// The fingerprint of the document that its watcher had before it, by the numbers; 0 is none.
+    pub(super) base: u64,
     /// The fingerprint of the document that the variant remembers for it, told by the last number; 0 is none.
     pub(super) held: u64,
     /// The same of the document before it was narrowed, where changes are told by triggers.
@@ -270,7 +274,7 @@ impl<P: Package> Server<P> {
         };
         let variant = subscription.variant;
         // Whoever asks is told everything, and who may not have had the last one.
-        let is_asked_for = subscription.owed && subscription.spoken || is_repetition;
+        let is_asked_for = subscription.owed && subscription.spoken;
         let may_lack_it = is_asked_for || subscription.delivered == 0;
         let tells = subscription.phase.tells_state() && document.fingerprint != 0;
         let is_last = !matches!(subscription.phase, Phase::Live);
@@ -281,10 +285,13 @@ impl<P: Package> Server<P> {
             pace.sent(now);
         }
         let number = terms.number;
-        let before = match may_lack_it {
-            true => 0,
-            false => terms.held,
+        let before = match (may_lack_it, is_repetition) {
+            (true, _) => 0,
+            // Nobody has taken what he has challenged.
+            (false, true) => terms.base,
+            (false, false) => terms.held,
         };
+        (terms.base, terms.is_numbered) = (before, false);
         let mut held = document.fingerprint;
         let mut is_told = true;
         match terms.condition.filter(|_| tells) {
@@ -331,6 +338,19 @@ impl<P: Package> Server<P> {
             && let Some(terms) = subscription.terms_mut()
         {
             terms.number = number;
+            terms.is_numbered = true;
+        }
+    }
+
+    /// The NOTIFY that is open was challenged, so that its watcher has not taken what it tells: the number is
+    /// that of the next (RFC 5263 section 4.4). It is not so after other errors: a watcher that has taken the
+    /// document all the same would leave another one of that number aside.
+    pub(super) fn take_number_back(&mut self, key: Key) {
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(terms) = subscription.terms_mut()
+            && core::mem::take(&mut terms.is_numbered)
+        {
+            terms.number = terms.number.saturating_sub(1);
         }
     }
 
