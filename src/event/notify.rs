@@ -190,6 +190,9 @@ impl<P: Package> Server<P> {
         {
             return None;
         }
+        if subscription.rare.is_some() && self.is_undone(key) {
+            return None;
+        }
         if self.judge_first(key) {
             // Behind the event that tells of it.
             self.owe(key);

@@ -211,15 +211,19 @@ impl<P: Package> Server<P> {
             true => None,
             false => self.document(variant),
         };
+        let mut is_for_change = false;
         let tells = match &document {
             Some(document) => {
                 let is_known = condition == Some(Condition::Unless(document.fingerprint));
-                is_repeat && !is_known || self.has_news(key, document)
+                let repeats = is_repeat && !is_known;
+                is_for_change = !repeats;
+                repeats || self.has_news(key, document)
             }
             None => is_repeat || !self.waits_for_another(key),
         };
         if tells {
             self.owe(key);
+            self.owes_change(key, is_for_change);
             return;
         }
         if is_repeat
@@ -230,6 +234,42 @@ impl<P: Package> Server<P> {
             pace.spare(now);
         }
         self.set_pace_timer(key);
+    }
+
+    /// Whether the NOTIFY that is owed is for a change alone.
+    fn owes_change(&mut self, key: Key, is_so: bool) {
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(pace) = subscription.terms_mut().and_then(|it| it.pace.as_mut())
+        {
+            pace.owes_change = is_so;
+        }
+    }
+
+    /// Whether the change that a NOTIFY was owed for, and nothing else, was undone before its turn came. Then
+    /// it is not owed any more.
+    #[inline(never)]
+    pub(super) fn is_undone(&mut self, key: Key) -> bool {
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return false;
+        };
+        let pace = subscription.terms().and_then(|terms| terms.pace.as_ref());
+        let variant = subscription.variant;
+        if !subscription.is_live() || !pace.is_some_and(|pace| pace.owes_change) {
+            return false;
+        }
+        if self.is_protected(variant) {
+            return false;
+        }
+        let document = self.document(variant);
+        if document.is_none_or(|document| self.has_news(key, &document)) {
+            return false;
+        }
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.owed = false;
+        }
+        self.owes_change(key, false);
+        self.set_pace_timer(key);
+        true
     }
 
     /// Whether there is something that this watcher wants to be told, and has not been.
