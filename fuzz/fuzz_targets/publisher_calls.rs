@@ -64,17 +64,25 @@ fn told(state: &Reconstruction) -> (usize, usize) {
     let tuple = document.tuples.iter().find(|tuple| tuple.id == "t");
     let note = &tuple.expect("a tuple").notes[0].text;
     let (publication, update) = note.split_once('/').expect("two numbers");
-    (
-        publication.parse().expect("a number"),
-        update.parse().expect("a number"),
-    )
+    let [publication, update] = [publication, update].map(|it| it.parse().expect("a number"));
+    // But for the times that are put in it is what was given.
+    let ids = |document: &Presence| -> Vec<String> {
+        let tuples = document.tuples.iter();
+        tuples.map(|tuple| tuple.id.clone()).collect()
+    };
+    assert_eq!(ids(&document), ids(&self::document(publication, update)));
+    (publication, update)
 }
 
 fn document(publication: usize, update: usize) -> Presence {
-    // Large enough for a difference to be shorter.
     let note = format!("{publication}/{update}");
-    ["a", "b", "c", "d"].into_iter().map(Tuple::open).fold(
-        Presence::new("sip:dora@example.com").with_tuple(Tuple::open("t").with_note(note)),
+    let told = Tuple::open("t").with_note(note);
+    // What comes and goes does so by a difference to the one before alone.
+    let passing = Tuple::open(format!("u{update}"));
+    // Large enough for a difference to be shorter.
+    let staying = ["a", "b", "c", "d"].into_iter().map(Tuple::open);
+    staying.chain([passing]).fold(
+        Presence::new("sip:dora@example.com").with_tuple(told),
         Presence::with_tuple,
     )
 }
