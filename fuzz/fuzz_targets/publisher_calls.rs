@@ -1,5 +1,6 @@
 //! A publisher called in any order, by a host and a server that answer anything: it never panics, never
-//! asks twice at a time for one publication, never sends without end, and leaves nothing behind.
+//! asks twice at a time for one publication, never sends without end, and leaves nothing behind. What it
+//! says to have changed makes of what the server has what it was given last.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -11,15 +12,16 @@ use presentity::engine::{ClientTransaction, Timestamp};
 use presentity::event::{
     Account, Failure, OwnPublicationKey, PublisherConfig, PublisherEvent, PublisherOutput,
 };
-use presentity::pidf::{Presence, Tuple};
+use presentity::pidf::partial::Reconstruction;
+use presentity::pidf::{Presence, ReadOptions, Tuple};
 use presentity::presence::Publisher;
-use presentity::sip::ResponseRef;
+use presentity::sip::{OutgoingRequest, ResponseRef};
 
-const STATUS: [u16; 24] = [
-    100, 200, 202, 204, 299, 300, 302, 380, 400, 401, 403, 404, 407, 408, 412, 412, 413, 415, 423,
-    480, 500, 503, 503, 603,
+const STATUS: [u16; 27] = [
+    100, 200, 200, 200, 200, 202, 204, 299, 300, 302, 380, 400, 401, 403, 404, 407, 408, 412, 412,
+    413, 415, 423, 480, 500, 503, 503, 603,
 ];
-const FIELDS: [(&str, &str); 20] = [
+const FIELDS: [(&str, &str); 24] = [
     ("SIP-ETag", "a"),
     ("SIP-ETag", "b"),
     ("SIP-ETag", "no tag"),
@@ -40,14 +42,63 @@ const FIELDS: [(&str, &str); 20] = [
     ("WWW-Authenticate", "Digest realm=\"x\", nonce=\"y\""),
     ("Proxy-Authenticate", "Digest realm=\"x\", nonce=\"y\""),
     ("Accept", "application/x"),
+    ("Accept", "application/pidf+xml"),
+    ("Accept", "application/pidf+xml, application/pidf-diff+xml"),
+    ("SIP-ETag", "c"),
+    ("SIP-ETag", "d"),
 ];
+const PARTS: &str = "application/pidf-diff+xml";
+
+/// A PUBLISH whose outcome is awaited.
+struct Sent {
+    /// Its Call-ID, which is that of the publication.
+    call: String,
+    since: Timestamp,
+    /// What the server has if it takes it; nothing when it is removed.
+    leads_to: Option<Reconstruction>,
+}
+
+/// A publication and its update, as its document says.
+fn told(state: &Reconstruction) -> (usize, usize) {
+    let document = state.presence(&ReadOptions::default()).expect("a document");
+    let tuple = document.tuples.iter().find(|tuple| tuple.id == "t");
+    let note = &tuple.expect("a tuple").notes[0].text;
+    let (publication, update) = note.split_once('/').expect("two numbers");
+    let [publication, update] = [publication, update].map(|it| it.parse().expect("a number"));
+    // But for the times that are put in it is what was given.
+    let ids = |document: &Presence| -> Vec<String> {
+        let tuples = document.tuples.iter();
+        tuples.map(|tuple| tuple.id.clone()).collect()
+    };
+    assert_eq!(ids(&document), ids(&self::document(publication, update)));
+    (publication, update)
+}
+
+fn document(publication: usize, update: usize) -> Presence {
+    let note = format!("{publication}/{update}");
+    let told = Tuple::open("t").with_note(note);
+    // What comes and goes does so by a difference to the one before alone.
+    let passing = Tuple::open(format!("u{update}"));
+    // Large enough for a difference to be shorter.
+    let staying = ["a", "b", "c", "d"].into_iter().map(Tuple::open);
+    staying.chain([passing]).fold(
+        Presence::new("sip:dora@example.com").with_tuple(told),
+        Presence::with_tuple,
+    )
+}
 
 struct Scene {
     publisher: Publisher,
     now: Timestamp,
     keys: Vec<OwnPublicationKey>,
-    /// Requests whose outcome is awaited: the Call-ID of their publication, and since when.
-    open: BTreeMap<ClientTransaction, (String, Timestamp)>,
+    open: BTreeMap<ClientTransaction, Sent>,
+    /// What the server has, by entity-tag.
+    taken: BTreeMap<String, Reconstruction>,
+    /// Whether parts may be sent, and the last update, of each that was ever published.
+    updates: Vec<(bool, usize)>,
+    numbered: BTreeMap<OwnPublicationKey, usize>,
+    /// The publication of each Call-ID.
+    calls: BTreeMap<String, usize>,
     /// The one that was answered last.
     challenged: Option<(ClientTransaction, Timestamp)>,
     wishes: Vec<(ClientTransaction, Timestamp)>,
@@ -61,7 +112,7 @@ impl Scene {
     fn forget(&mut self) {
         let (now, long) = (self.now, Duration::from_secs(64));
         let is_awaited = |since: Timestamp| now.saturating_since(since) < long;
-        self.open.retain(|_, (_, since)| is_awaited(*since));
+        self.open.retain(|_, sent| is_awaited(sent.since));
         self.wishes.retain(|(_, since)| is_awaited(*since));
     }
 
@@ -76,7 +127,7 @@ impl Scene {
                     let call = request.fields().find(|(name, _)| *name == "Call-ID");
                     let call = call.expect("a Call-ID").1.to_owned();
                     let mut open = self.open.values();
-                    assert!(open.all(|(other, _)| *other != call), "two at a time");
+                    assert!(open.all(|other| other.call != call), "two at a time");
                     let cseq = request.fields().find(|(name, _)| *name == "CSeq");
                     let cseq = cseq.and_then(|(_, value)| value.strip_suffix(" PUBLISH"));
                     let cseq: u32 = cseq.expect("a CSeq").parse().expect("a number");
@@ -85,8 +136,12 @@ impl Scene {
                     let mut octets = Vec::new();
                     request.write_to("", &mut octets);
                     assert_eq!(octets.len(), request.encoded_len(0));
-                    let about = (call, self.now);
-                    assert!(self.open.insert(request.transaction(), about).is_none());
+                    let sent = Sent {
+                        leads_to: self.leads_to(&request, &call),
+                        since: self.now,
+                        call,
+                    };
+                    assert!(self.open.insert(request.transaction(), sent).is_none());
                 }
                 PublisherOutput::NeedCredentials(wish) => {
                     let challenged = self.challenged.take().expect("one that was answered");
@@ -102,6 +157,51 @@ impl Scene {
             }
         }
         panic!("it never ends");
+    }
+
+    /// What the server has when it takes this.
+    fn leads_to(&mut self, request: &OutgoingRequest, call: &str) -> Option<Reconstruction> {
+        let field = |name: &str| {
+            let mut fields = request.fields();
+            fields
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| value)
+        };
+        if field("Expires") == Some("0") {
+            return None;
+        }
+        let tag = field("SIP-If-Match");
+        let before = tag.map(|tag| self.taken.get(tag).expect("the server has told it"));
+        let before = before.cloned();
+        let body = request.body();
+        let Some(media_type) = field("Content-Type") else {
+            assert!(body.is_empty() && before.is_some());
+            return before;
+        };
+        let mut state = before.unwrap_or_else(Reconstruction::new);
+        let is_partial = media_type == PARTS;
+        let taken = match is_partial {
+            true => state.take_unversioned(body),
+            false => state.take_presence(body),
+        };
+        taken.expect("it changes what the server has");
+        let (publication, update) = told(&state);
+        let (may_be_partial, last) = self.updates[publication];
+        assert!(may_be_partial || !is_partial);
+        assert_eq!(update, last, "what it was given last");
+        let known = *self.calls.entry(call.to_owned()).or_insert(publication);
+        assert_eq!(known, publication);
+        Some(state)
+    }
+
+    /// The server answers.
+    fn answered(&mut self, sent: Sent, status: u16, fields: &[(&str, String)]) {
+        let Some(state) = sent.leads_to.filter(|_| (200..300).contains(&status)) else {
+            return;
+        };
+        for (_, tag) in fields.iter().filter(|(name, _)| *name == "SIP-ETag") {
+            self.taken.insert(tag.clone(), state.clone());
+        }
     }
 }
 
@@ -119,6 +219,10 @@ fuzz_target!(|data: &[u8]| {
         now: Timestamp::ZERO,
         keys: Vec::new(),
         open: BTreeMap::new(),
+        taken: BTreeMap::new(),
+        updates: Vec::new(),
+        numbered: BTreeMap::new(),
+        calls: BTreeMap::new(),
         challenged: None,
         wishes: Vec::new(),
         numbers: BTreeMap::new(),
@@ -130,30 +234,31 @@ fuzz_target!(|data: &[u8]| {
     while let Some(call) = bytes.next() {
         calls += 1;
         let mut next = || usize::from(bytes.next().unwrap_or(0));
-        let document = |note: usize| {
-            // Large enough for a difference to be shorter.
-            ["a", "b", "c", "d"].into_iter().map(Tuple::open).fold(
-                Presence::new("sip:dora@example.com")
-                    .with_tuple(Tuple::open("t").with_note(note.to_string())),
-                Presence::with_tuple,
-            )
-        };
         let now = scene.now;
         match call % 12 {
             0 => {
-                let note = next();
                 // Half of them tell what has changed only.
-                let key = match note % 2 {
-                    0 => scene.publisher.publish(now, &account, document(note)),
-                    _ => scene
-                        .publisher
-                        .publish_partially(now, &account, document(note)),
+                let is_partial = next() % 2 == 1;
+                let number = scene.updates.len();
+                let document = document(number, 0);
+                let publisher = &mut scene.publisher;
+                let key = match is_partial {
+                    false => publisher.publish(now, &account, document),
+                    true => publisher.publish_partially(now, &account, document),
                 };
-                scene.keys.push(key.expect("a right document"));
+                let key = key.expect("a right document");
+                scene.updates.push((is_partial, 0));
+                scene.numbered.insert(key, number);
+                scene.keys.push(key);
             }
             1 | 2 => {
                 if let Some(key) = pick(&scene.keys, next()) {
-                    let _ = scene.publisher.update(now, key, document(next()));
+                    let number = scene.numbered[&key];
+                    let update = scene.updates[number].1 + 1;
+                    let updated = scene.publisher.update(now, key, document(number, update));
+                    if updated.is_ok() {
+                        scene.updates[number].1 = update;
+                    }
                 }
             }
             3 => {
@@ -176,14 +281,25 @@ fuzz_target!(|data: &[u8]| {
                     let status = pick(&STATUS, next()).unwrap_or(200);
                     let fields: Vec<_> = (0..next() % 5)
                         .filter_map(|_| pick(&FIELDS, next()))
+                        .map(|(name, value)| match name {
+                            // There are no two of a kind.
+                            "SIP-ETag" => (name, format!("{value}{calls}")),
+                            _ => (name, value.to_owned()),
+                        })
                         .collect();
                     let none = Bytes::new();
-                    let response = ResponseRef::new(status, fields, &none);
+                    let response = ResponseRef::new(
+                        status,
+                        fields.iter().map(|(name, value)| (*name, value.as_str())),
+                        &none,
+                    );
                     scene.publisher.handle_response(now, transaction, &response);
-                    if status >= 200 {
+                    if status >= 200
+                        && let Some(sent) = scene.open.remove(&transaction)
+                    {
                         // Open still, if credentials are asked for now.
-                        let since = scene.open.remove(&transaction).map(|(_, since)| since);
-                        scene.challenged = since.map(|since| (transaction, since));
+                        scene.challenged = Some((transaction, sent.since));
+                        scene.answered(sent, status, &fields);
                     }
                 }
             }

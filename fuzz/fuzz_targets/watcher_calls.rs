@@ -1,6 +1,6 @@
 //! A watcher called in any order, by a host and by notifiers that say anything: it never panics, answers
-//! each request once, never asks twice at a time in one dialog, never sends without end, and leaves
-//! nothing behind.
+//! each request once, never asks twice at a time in one dialog, never sends without end, asks for nothing
+//! that nobody wants, sets no condition by what it was not told, and leaves nothing behind.
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,17 +11,17 @@ use libfuzzer_sys::fuzz_target;
 use presentity::engine::{ClientTransaction, ServerTransaction, Timestamp};
 use presentity::event::{
     Account, Failure, Identity, OpeningKey, OwnSubscriptionKey, OwnSubscriptionPhase,
-    RequestContext, SrvRecord,
+    RequestContext, SrvRecord, SubscribeError,
 };
 use presentity::mime::{Chain, OpenError, Opened, Signer};
 use presentity::presence::{
-    Protection, WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput,
+    Protection, Resumption, WatchOrder, Watcher, WatcherConfig, WatcherEvent, WatcherOutput,
 };
-use presentity::sip::{RequestRef, ResponseRef};
+use presentity::sip::{OutgoingRequest, Rate, Rates, RequestRef, ResponseRef};
 
-const STATUS: [u16; 24] = [
+const STATUS: [u16; 28] = [
     100, 200, 200, 200, 202, 204, 299, 300, 302, 400, 401, 403, 404, 407, 408, 423, 480, 481, 489,
-    500, 503, 503, 600, 603,
+    500, 503, 503, 600, 603, 412, 415, 420, 488,
 ];
 const FIELDS: [(&str, &str); 18] = [
     ("To", "<sip:b@example.com>;tag=n0"),
@@ -43,7 +43,7 @@ const FIELDS: [(&str, &str); 18] = [
     ("WWW-Authenticate", "Digest realm=\"x\", nonce=\"y\""),
     ("Proxy-Authenticate", "Digest realm=\"x\", nonce=\"y\""),
 ];
-const STATES: [&str; 20] = [
+const STATES: [&str; 25] = [
     "active;expires=3600",
     "active;expires=3600",
     "active;expires=60",
@@ -64,8 +64,13 @@ const STATES: [&str; 20] = [
     "active;expires=x",
     "",
     ";",
+    "active;expires=3600;max-rate=0.1",
+    "active;expires=600;min-rate=0.01;max-rate=1",
+    "active;max-rate=0;min-rate=x",
+    "active;expires=3600;adaptive-min-rate=0.2",
+    "terminated;reason=badfilter",
 ];
-const BODIES: [(&str, &str); 11] = [
+const BODIES: [(&str, &str); 18] = [
     ("", ""),
     ("", ""),
     (
@@ -86,13 +91,81 @@ const BODIES: [(&str, &str); 11] = [
     ("application/pkcs7-mime;smime-type=enveloped-data", "sealed"),
     ("application/pkcs7-mime", "sealed"),
     ("multipart/signed;boundary=b", "--b"),
+    (PARTS, FULL[0]),
+    (PARTS, FULL[1]),
+    (
+        PARTS,
+        "<pidf-diff xmlns='urn:ietf:params:xml:ns:pidf-diff' xmlns:p='urn:ietf:params:xml:ns:pidf' entity='sip:b@example.com' version='2'><add sel='presence'><p:note>two</p:note></add></pidf-diff>",
+    ),
+    (
+        PARTS,
+        "<pidf-diff xmlns='urn:ietf:params:xml:ns:pidf-diff' xmlns:p='urn:ietf:params:xml:ns:pidf' entity='sip:b@example.com' version='3'><add sel='presence'><p:note>three</p:note></add></pidf-diff>",
+    ),
+    (
+        PARTS,
+        "<pidf-diff xmlns='urn:ietf:params:xml:ns:pidf-diff' entity='sip:b@example.com' version='4'><remove sel='presence/none'/></pidf-diff>",
+    ),
+    (
+        PARTS,
+        "<pidf-diff xmlns='urn:ietf:params:xml:ns:pidf-diff' version='5'/>",
+    ),
+    (PARTS, "<presence"),
 ];
-const URIS: [&str; 4] = [
-    "sip:b@example.com",
-    "pres:c@example.org",
-    "sip:d@example.com;transport=tcp",
-    "sips:e@example.com",
+const PARTS: &str = "application/pidf-diff+xml";
+const FULL: [&str; 2] = [
+    "<pidf-full xmlns='urn:ietf:params:xml:ns:pidf-diff' entity='sip:b@example.com' version='1'/>",
+    "<pidf-full xmlns='urn:ietf:params:xml:ns:pidf-diff' entity='sip:b@example.com' version='3'/>",
 ];
+/// What notifiers call their states.
+const TAGS: [&str; 6] = ["t1", "t2", "t3", "*", "a b", ""];
+const FILTER: (&str, &str) = ("application/simple-filter+xml", "<filter-set/>");
+
+/// The resource of one subscription alone, in one form or another.
+fn resource(number: usize, form: usize) -> String {
+    match form % 4 {
+        0 => format!("sip:b{number}@example.com"),
+        1 => format!("pres:b{number}@example.org"),
+        2 => format!("sip:b{number}@example.com;transport=tcp"),
+        _ => format!("sips:b{number}@example.com"),
+    }
+}
+
+/// Whose request it is, by its To.
+fn number_of(to: &str) -> usize {
+    let (_, rest) = to.split_once(":b").expect("a resource");
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().expect("a number")
+}
+
+/// What was asked for of one subscription.
+#[derive(Debug, Default)]
+struct Wanted {
+    rates: BTreeSet<String>,
+    is_partial: bool,
+    has_body: bool,
+    /// By which nothing is to be told.
+    quiet: BTreeSet<OwnSubscriptionKey>,
+    /// Entity-tags that a notifier, or the application, has told.
+    tags: BTreeSet<String>,
+}
+
+impl Wanted {
+    fn add(&mut self, other: Self) {
+        self.rates.extend(other.rates);
+        self.tags.extend(other.tags);
+        self.is_partial |= other.is_partial;
+        self.has_body |= other.has_body;
+    }
+}
+
+fn rates(how: usize) -> Rates {
+    let rate = |tenths: usize| Rate::parse(&format!("0.{}", tenths % 10));
+    let mut rates = Rates::NONE;
+    rates.max = (how % 3 == 1).then(|| rate(how / 3)).flatten();
+    rates.min = (how % 5 == 1).then(|| rate(how / 5)).flatten();
+    rates.adaptive_min = (how % 7 == 1).then(|| rate(how / 7)).flatten();
+    rates
+}
 
 /// What a request that has left has to say for itself.
 struct Sent {
@@ -108,7 +181,12 @@ struct Scene {
     challenged: Option<(ClientTransaction, Timestamp)>,
     wishes: Vec<(ClientTransaction, Timestamp)>,
     /// Names of subscriptions that were asked for: Call-ID and From.
-    asked: Vec<(String, String)>,
+    asked: Vec<(String, String, usize)>,
+    /// Of each subscription that was ever asked for.
+    wanted: Vec<Wanted>,
+    /// Its number by its key.
+    numbered: BTreeMap<OwnSubscriptionKey, usize>,
+    kept: Option<Resumption>,
     resolving: Vec<OwnSubscriptionKey>,
     /// Bodies that the host opens, each of one request, and until when.
     openings: Vec<(OpeningKey, Timestamp)>,
@@ -159,7 +237,9 @@ impl Scene {
                     let mut octets = Vec::new();
                     request.write_to("", &mut octets);
                     assert_eq!(octets.len(), request.encoded_len(0));
-                    self.asked.push((names.0.clone(), names.1.clone()));
+                    let number = number_of(&names.2);
+                    self.check(&request, number);
+                    self.asked.push((names.0.clone(), names.1.clone(), number));
                     let since = self.now;
                     let sent = Sent { names, since };
                     assert!(self.open.insert(request.transaction(), sent).is_none());
@@ -186,6 +266,81 @@ impl Scene {
             }
         }
         panic!("it never ends");
+    }
+
+    /// Nothing is asked for that nobody wants.
+    fn check(&mut self, request: &OutgoingRequest, number: usize) {
+        let field = |name: &str| {
+            let mut fields = request.fields();
+            fields
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| value)
+        };
+        let wanted = &mut self.wanted[number];
+        match field("Suppress-If-Match") {
+            Some("*") => assert!(!wanted.quiet.is_empty(), "nobody wants quiet"),
+            Some(tag) => assert!(wanted.tags.contains(tag), "{tag} is held by nobody"),
+            None => {}
+        }
+        let event = field("Event").expect("an Event");
+        let rates = event.strip_prefix("presence").expect("presence");
+        assert!(rates.is_empty() || wanted.rates.contains(rates), "{rates}");
+        let accept = field("Accept").expect("an Accept");
+        assert!(wanted.is_partial || !accept.contains(PARTS), "{accept}");
+        assert!(wanted.has_body || request.body().is_empty());
+    }
+
+    /// Whoever has something has it of somebody, and may keep it.
+    fn look(&mut self, key: OwnSubscriptionKey) {
+        let Some(resumption) = self.watcher.resumption(key) else {
+            return;
+        };
+        let wanted = &self.wanted[self.numbered[&key]];
+        assert!(wanted.tags.contains(resumption.entity_tag()));
+        assert_eq!(Some(resumption.presence()), self.watcher.presence(key));
+        let document = resumption.document().clone();
+        let again = Resumption::new(resumption.resource(), resumption.entity_tag(), document);
+        assert_eq!(again.as_ref(), Ok(&resumption));
+        self.kept = Some(resumption);
+    }
+
+    /// What may be changed of a subscription while it lasts.
+    fn change(&mut self, key: OwnSubscriptionKey, mut next: impl FnMut() -> usize) {
+        let now = self.now;
+        let phase = self
+            .watcher
+            .presentity(key)
+            .map(|info| info.subscription.phase);
+        let is_kept = phase.is_some_and(|phase| phase != OwnSubscriptionPhase::Leaving);
+        let wanted = &mut self.wanted[self.numbered[&key]];
+        match next() % 4 {
+            0 => {
+                let rates = rates(next());
+                if self.watcher.set_rates(now, key, rates).is_ok() {
+                    wanted.rates.insert(rates.to_string());
+                }
+            }
+            1 => {
+                let quiet = next() % 2 == 0;
+                let is_told = self.watcher.set_quiet(now, key, quiet);
+                assert!(is_kept || !is_told);
+                match quiet {
+                    true => drop(wanted.quiet.insert(key)),
+                    false if is_kept => drop(wanted.quiet.remove(&key)),
+                    false => {}
+                }
+                if quiet && is_told {
+                    let info = self.watcher.presentity(key).expect("it is there");
+                    assert!(!info.is_current);
+                }
+            }
+            2 => {
+                let body = (next() % 3 > 0).then(|| (FILTER.0, FILTER.1.into()));
+                wanted.has_body |= body.is_some();
+                let _ = self.watcher.set_body(now, key, body);
+            }
+            _ => self.look(key),
+        }
     }
 
     /// A body is opened, or not.
@@ -216,7 +371,7 @@ impl Scene {
     }
 
     fn notify(&mut self, mut next: impl FnMut() -> usize) {
-        let Some((call_id, from)) = pick_ref(&self.asked, next()).cloned() else {
+        let Some((call_id, from, number)) = pick_ref(&self.asked, next()).cloned() else {
             return;
         };
         let notifier = format!("<sip:b@example.com>;tag=n{}", next() % 3);
@@ -224,6 +379,7 @@ impl Scene {
         let state = STATES[next() % STATES.len()];
         let (media_type, body) = BODIES[next() % BODIES.len()];
         let odd = next();
+        let tag = TAGS[next() % TAGS.len()];
         let mut fields = vec![
             ("Call-ID", call_id.as_str()),
             ("From", &notifier),
@@ -234,6 +390,10 @@ impl Scene {
             ("Subscription-State", state),
             ("Content-Type", media_type),
         ];
+        if odd % 3 > 0 {
+            fields.push(("SIP-ETag", tag));
+            self.wanted[number].tags.insert(tag.to_owned());
+        }
         match odd % 16 {
             field @ 0..=7 => drop(fields.remove(field)),
             8 => fields.push(("Record-Route", "<sip:p@192.0.2.9>, <sip:q@192.0.2.8;lr>")),
@@ -279,6 +439,9 @@ fuzz_target!(|data: &[u8]| {
         challenged: None,
         wishes: Vec::new(),
         asked: Vec::new(),
+        wanted: Vec::new(),
+        numbered: BTreeMap::new(),
+        kept: None,
         resolving: Vec::new(),
         openings: Vec::new(),
         numbers: BTreeMap::new(),
@@ -298,14 +461,48 @@ fuzz_target!(|data: &[u8]| {
         let now = scene.now;
         match call % 16 {
             0 => {
-                let mut order = WatchOrder::new(&account, URIS[next() % URIS.len()]);
-                let how = next();
+                let number = scene.wanted.len();
+                let mut uri = resource(number, next());
+                let (how, terms) = (next(), next());
+                let resume = scene.kept.take_if(|_| terms % 4 == 3);
+                if let Some(resume) = &resume {
+                    resume.resource().clone_into(&mut uri);
+                }
+                let mut order = WatchOrder::new(&account, &uri);
                 order.protection = (how % 16 >= 12).then_some(Protection::Signed);
+                order.partial = Some(terms % 2 == 1);
+                order.body = (terms % 8 == 6).then(|| (FILTER.0, FILTER.1.into()));
+                order.rates = rates(terms);
+                order.resume = resume;
+                let mut wanted = Wanted {
+                    is_partial: terms % 2 == 1,
+                    has_body: order.body.is_some(),
+                    ..Wanted::default()
+                };
+                wanted.rates.insert(order.rates.to_string());
+                let held = order.resume.as_ref().map(|it| it.entity_tag().to_owned());
+                wanted.tags.extend(held);
                 let key = match how % 4 {
                     0 => scene.watcher.fetch(now, order),
                     _ => scene.watcher.watch(now, order),
                 };
-                scene.keys.push(key.expect("a right order"));
+                match key {
+                    Ok(key) => {
+                        // Of one resource there may be several by a resumption.
+                        let number = number_of(&uri);
+                        if number == scene.wanted.len() {
+                            scene.wanted.push(wanted);
+                        } else {
+                            scene.wanted[number].add(wanted);
+                        }
+                        scene.numbered.insert(key, number);
+                        scene.keys.push(key);
+                    }
+                    Err(error) => assert!(
+                        matches!(error, SubscribeError::Rates { .. }),
+                        "a right order: {error}"
+                    ),
+                }
             }
             1 => {
                 if let Some(key) = pick(&scene.keys, next()) {
@@ -314,7 +511,8 @@ fuzz_target!(|data: &[u8]| {
             }
             2 => {
                 if let Some(key) = pick(&scene.keys, next()) {
-                    match next() % 8 {
+                    match next() % 16 {
+                        8.. => scene.change(key, next),
                         0 => {
                             // It may be over, and not told yet.
                             let is_there = scene.watcher.presentity(key).is_some();

@@ -100,8 +100,9 @@ impl<P: Package> Server<P> {
     }
 
     /// The credentials for a challenged NOTIFY, as the value of Authorization (401) or
-    /// Proxy-Authorization (407). A new NOTIFY with them leaves, with the state of now. False when
-    /// nothing waits for them any more, or the value has a line break.
+    /// Proxy-Authorization (407). A new NOTIFY with them leaves, with the state of now; one that tells
+    /// what has changed has the number of the one that was challenged. False when nothing waits for them
+    /// any more, or the value has a line break.
     pub fn provide_credentials(
         &mut self,
         now: Timestamp,
@@ -187,6 +188,9 @@ impl<P: Package> Server<P> {
         if subscription.is_live()
             && (subscription.hold().is_some() || self.now >= subscription.expires_at)
         {
+            return None;
+        }
+        if subscription.rare.is_some() && self.is_undone(key) {
             return None;
         }
         if self.judge_first(key) {
@@ -399,7 +403,7 @@ impl<P: Package> Server<P> {
         &mut self,
         transaction: ClientTransaction,
         key: Key,
-        subscription: Key,
+        subscription_key: Key,
         response: &ResponseRef<'_>,
     ) -> bool {
         let answer = credentials_field(response.status());
@@ -410,7 +414,7 @@ impl<P: Package> Server<P> {
         if attempts >= CHALLENGES_ANSWERED {
             return false;
         }
-        let Some(subscription) = self.subscriptions.get(subscription) else {
+        let Some(subscription) = self.subscriptions.get(subscription_key) else {
             return false;
         };
         let Some(dialog) = subscription.way.dialog() else {
@@ -425,10 +429,14 @@ impl<P: Package> Server<P> {
         repetition.attempts = attempts + 1;
         repetition.awaited = Some(answer);
         self.lanes.output(Output::NeedCredentials(need));
+        self.take_number_back(subscription_key);
         true
     }
 
     pub(super) fn settle(&mut self, key: Key, result: NotifyResult) {
+        if let NotifyResult::Answered(401 | 407) = result {
+            self.take_number_back(key);
+        }
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.open = None;
             subscription.last_result = result;

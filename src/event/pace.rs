@@ -34,6 +34,8 @@ pub(super) struct Pace {
     adaptive: Option<Box<Adaptive>>,
     /// A change waits for its time.
     pub(super) is_late: bool,
+    /// The NOTIFY that is owed tells a change that has waited, and nothing else.
+    pub(super) owes_change: bool,
     pub(super) timer: Option<Key>,
 }
 
@@ -63,6 +65,7 @@ impl Pace {
             spared: None,
             adaptive: None,
             is_late: false,
+            owes_change: false,
             timer: None,
         }
     }
@@ -76,6 +79,7 @@ impl Pace {
             sent: self.sent,
             spared: self.spared,
             is_late: self.is_late,
+            owes_change: self.owes_change,
             timer: self.timer,
             adaptive,
             ..new
@@ -129,6 +133,7 @@ impl Pace {
     pub(super) fn sent(&mut self, now: Timestamp) {
         self.sent = Some(now);
         self.is_late = false;
+        self.owes_change = false;
         if let Some(rate) = self.granted.adaptive_min {
             let adaptive = self
                 .adaptive

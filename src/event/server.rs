@@ -549,6 +549,9 @@ impl<P: Package> Server<P> {
             return;
         };
         subscription.owed = true;
+        if let Some(pace) = subscription.terms_mut().and_then(|it| it.pace.as_mut()) {
+            pace.owes_change = false;
+        }
         if !subscription.queued && subscription.open.is_none() {
             subscription.queued = true;
             self.lanes.owe(key);

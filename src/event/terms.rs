@@ -21,6 +21,10 @@ pub(super) struct Terms {
     pub(super) filter: Option<Filter>,
     /// Partial documents that have left, and the number of the last.
     pub(super) number: u32,
+    /// The NOTIFY that is open has that number.
+    pub(super) is_numbered: bool,
+    /// The fingerprint of the document that its watcher had before it, by the numbers; 0 is none.
+    pub(super) base: u64,
     /// The fingerprint of the document that the variant remembers for it, told by the last number; 0 is none.
     pub(super) held: u64,
     /// The same of the document before it was narrowed, where changes are told by triggers.
@@ -207,15 +211,19 @@ impl<P: Package> Server<P> {
             true => None,
             false => self.document(variant),
         };
+        let mut is_for_change = false;
         let tells = match &document {
             Some(document) => {
                 let is_known = condition == Some(Condition::Unless(document.fingerprint));
-                is_repeat && !is_known || self.has_news(key, document)
+                let repeats = is_repeat && !is_known;
+                is_for_change = !repeats;
+                repeats || self.has_news(key, document)
             }
             None => is_repeat || !self.waits_for_another(key),
         };
         if tells {
             self.owe(key);
+            self.owes_change(key, is_for_change);
             return;
         }
         if is_repeat
@@ -226,6 +234,42 @@ impl<P: Package> Server<P> {
             pace.spare(now);
         }
         self.set_pace_timer(key);
+    }
+
+    /// Whether the NOTIFY that is owed is for a change alone.
+    fn owes_change(&mut self, key: Key, is_so: bool) {
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(pace) = subscription.terms_mut().and_then(|it| it.pace.as_mut())
+        {
+            pace.owes_change = is_so;
+        }
+    }
+
+    /// Whether the change that a NOTIFY was owed for, and nothing else, was undone before its turn came. Then
+    /// it is not owed any more.
+    #[inline(never)]
+    pub(super) fn is_undone(&mut self, key: Key) -> bool {
+        let Some(subscription) = self.subscriptions.get(key) else {
+            return false;
+        };
+        let pace = subscription.terms().and_then(|terms| terms.pace.as_ref());
+        let variant = subscription.variant;
+        if !subscription.is_live() || !pace.is_some_and(|pace| pace.owes_change) {
+            return false;
+        }
+        if self.is_protected(variant) {
+            return false;
+        }
+        let document = self.document(variant);
+        if document.is_none_or(|document| self.has_news(key, &document)) {
+            return false;
+        }
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.owed = false;
+        }
+        self.owes_change(key, false);
+        self.set_pace_timer(key);
+        true
     }
 
     /// Whether there is something that this watcher wants to be told, and has not been.
@@ -270,7 +314,7 @@ impl<P: Package> Server<P> {
         };
         let variant = subscription.variant;
         // Whoever asks is told everything, and who may not have had the last one.
-        let is_asked_for = subscription.owed && subscription.spoken || is_repetition;
+        let is_asked_for = subscription.owed && subscription.spoken;
         let may_lack_it = is_asked_for || subscription.delivered == 0;
         let tells = subscription.phase.tells_state() && document.fingerprint != 0;
         let is_last = !matches!(subscription.phase, Phase::Live);
@@ -281,10 +325,13 @@ impl<P: Package> Server<P> {
             pace.sent(now);
         }
         let number = terms.number;
-        let before = match may_lack_it {
-            true => 0,
-            false => terms.held,
+        let before = match (may_lack_it, is_repetition) {
+            (true, _) => 0,
+            // Nobody has taken what he has challenged.
+            (false, true) => terms.base,
+            (false, false) => terms.held,
         };
+        (terms.base, terms.is_numbered) = (before, false);
         let mut held = document.fingerprint;
         let mut is_told = true;
         match terms.condition.filter(|_| tells) {
@@ -331,6 +378,19 @@ impl<P: Package> Server<P> {
             && let Some(terms) = subscription.terms_mut()
         {
             terms.number = number;
+            terms.is_numbered = true;
+        }
+    }
+
+    /// The NOTIFY that is open was challenged, so that its watcher has not taken what it tells: the number is
+    /// that of the next (RFC 5263 section 4.4). It is not so after other errors: a watcher that has taken the
+    /// document all the same would leave another one of that number aside.
+    pub(super) fn take_number_back(&mut self, key: Key) {
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && let Some(terms) = subscription.terms_mut()
+            && core::mem::take(&mut terms.is_numbered)
+        {
+            terms.number = terms.number.saturating_sub(1);
         }
     }
 

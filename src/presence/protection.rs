@@ -96,11 +96,18 @@ fn rfc3339(time: &OffsetDateTime) -> String {
         .unwrap_or_else(|_| time.to_string())
 }
 
-/// What is demanded of one presentity's documents, and what is known of those that were taken.
+/// What is demanded of one presentity's documents.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     protection: Protection,
     pub(super) names: Names,
+    /// Nothing until one was proved, as few have to be.
+    proved: Option<Box<Proved>>,
+}
+
+/// What is known of documents that were proved and taken.
+#[derive(Debug, Default)]
+struct Proved {
     /// When the last document that was taken was signed, as far as its signer has said.
     signed_at: Option<OffsetDateTime>,
     /// The newest timestamp of it.
@@ -193,7 +200,8 @@ impl Guard {
             // A clock that is wrong does not shut out whatever comes after.
             signed_at = Some(signed.min(utc));
         }
-        match (signed_at, self.signed_at) {
+        let known = self.proved.as_ref().and_then(|it| it.signed_at);
+        match (signed_at, known) {
             (Some(signed), Some(known)) if signed < known => {
                 Err(Unprotected::SignedBefore { signed, known })
             }
@@ -219,24 +227,25 @@ impl Guard {
         let newest = newest(document).or(vetted.signed_at.filter(|_| is_bare));
         let newest = newest.ok_or(Unprotected::NoTimestamp)?;
         let newest = utc.map_or(newest, |utc| newest.min(utc));
-        let is_later = match (vetted.signed_at, self.signed_at) {
+        let proved = self.proved.get_or_insert_default();
+        let is_later = match (vetted.signed_at, proved.signed_at) {
             (Some(signed), Some(known)) => signed > known,
             _ => false,
         };
         if is_later {
             // One that has lost its newest tuple looks older than it is, and is not.
-            self.staleness = Staleness::default();
-        } else if let Some(admitted) = self.newest
+            proved.staleness = Staleness::default();
+        } else if let Some(admitted) = proved.newest
             && newest < admitted
         {
             return Err(Refused::Outdated(Outdated::Overtaken { newest, admitted }));
         }
-        let left_aside = self
+        let left_aside = proved
             .staleness
             .admit(document, utc)
             .map_err(Refused::Outdated)?;
-        self.newest = Some(newest);
-        self.signed_at = vetted.signed_at.or(self.signed_at);
+        proved.newest = Some(newest);
+        proved.signed_at = vetted.signed_at.or(proved.signed_at);
         Ok(left_aside.is_empty())
     }
 }

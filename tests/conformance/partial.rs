@@ -604,10 +604,173 @@ fn need(outputs: &Outputs) -> NeedCredentials {
     needs[0].clone()
 }
 
+const CHALLENGE: [(&str, &str); 1] = [("WWW-Authenticate", "Digest realm=\"a\", nonce=\"b\"")];
+
+impl Scene {
+    /// A NOTIFY is challenged.
+    #[track_caller]
+    fn challenged(&mut self, open: &OutgoingRequest, status: u16) -> NeedCredentials {
+        let by_proxy = [("Proxy-Authenticate", CHALLENGE[0].1)];
+        let outputs = match status {
+            407 => self.answer_with(open, 407, &by_proxy),
+            _ => self.answer_with(open, status, &CHALLENGE),
+        };
+        assert!(outputs.requests().is_empty(), "{outputs:?}");
+        need(&outputs)
+    }
+
+    /// The NOTIFY with the credentials that were asked for.
+    fn repeated(&mut self, need: &NeedCredentials) -> Outputs {
+        let (now, transaction) = (self.now, need.transaction());
+        assert!(self.role.provide_credentials(now, transaction, "Digest c"));
+        self.drain()
+    }
+}
+
+// PA-72: the number is that of the last one that a watcher has taken, and one more.
+#[test]
+fn what_was_challenged_is_told_again_by_the_same_number() {
+    let mut scene = Scene::new();
+    scene.set_rooms("zero");
+    let message = scene.subscribe_either(ANA);
+    let outputs = scene.send(&message);
+    assert_eq!(told(outputs.notify()), ("full", 1));
+    let need = scene.challenged(outputs.notify(), 401);
+    let outputs = scene.repeated(&need);
+    assert_eq!(told(outputs.notify()), ("full", 1));
+    let mut copy = Copy::of(outputs.notify());
+    scene.answer_all(&outputs);
+
+    scene.pass(6.0);
+    let first = scene.set_rooms("one");
+    assert_eq!(told(first.notify()), ("diff", 2));
+    // By a proxy, and by the watcher behind it.
+    let need = scene.challenged(first.notify(), 407);
+    let second = scene.repeated(&need);
+    assert_eq!(second.notify().body(), first.notify().body());
+    let need = scene.challenged(second.notify(), 401);
+    let third = scene.repeated(&need);
+    assert_eq!(third.notify().body(), first.notify().body());
+    copy.take(third.notify());
+    copy.is(&rooms("one"));
+    scene.answer_all(&third);
+    let notify = scene.told_rooms("two");
+    assert_eq!(told(&notify), ("diff", 3));
+    copy.take(&notify);
+    copy.is(&rooms("two"));
+
+    // Where it is given up it was not taken either.
+    scene.pass(6.0);
+    let open = scene.set_rooms("three");
+    assert_eq!(told(open.notify()), ("diff", 4));
+    for status in [401, 407] {
+        scene.answer(open.notify(), status);
+    }
+    scene.pass(6.0);
+    let outputs = scene.set_rooms("four");
+    assert_eq!(told(outputs.notify()), ("full", 4));
+    copy.take(outputs.notify());
+    copy.is(&rooms("four"));
+    scene.answer_all(&outputs);
+    scene.close();
+}
+
+// PA-72: what has changed meanwhile is told with it, to what the watcher has.
+#[test]
+fn a_change_while_credentials_are_awaited_changes_what_the_watcher_has() {
+    let mut scene = Scene::new();
+    scene.set_rooms("zero");
+    let (_, mut copy) = scene.watch_changes(ANA);
+    // For one who has not answered yet the document before is remembered.
+    let message = scene.subscribe_either(CARLA);
+    let other = scene.send(&message);
+    assert_eq!(told(other.notify()), ("full", 1));
+    scene.pass(6.0);
+    let open = scene.set_rooms("one");
+    assert_eq!(told(open.notify()), ("diff", 2));
+    let need = scene.challenged(open.notify(), 401);
+    scene.set_rooms("two");
+    let outputs = scene.repeated(&need);
+    assert_eq!(told(outputs.notify()), ("diff", 2));
+    copy.take(outputs.notify());
+    copy.is(&rooms("two"));
+    scene.answer_all(&outputs);
+    let outputs = scene.answer_all(&other);
+    scene.answer_all(&outputs);
+    scene.close();
+}
+
+// PA-72: and who asks meanwhile is told everything.
+#[test]
+fn who_asks_while_credentials_are_awaited_is_told_everything() {
+    let mut scene = Scene::new();
+    scene.set_rooms("zero");
+    let (mut watch, mut copy) = scene.watch_changes(ANA);
+    scene.pass(6.0);
+    let open = scene.set_rooms("one");
+    assert_eq!(told(open.notify()), ("diff", 2));
+    let need = scene.challenged(open.notify(), 401);
+    assert!(scene.send(&watch.refresh()).requests().is_empty());
+    let outputs = scene.repeated(&need);
+    assert_eq!(told(outputs.notify()), ("full", 2));
+    copy.take(outputs.notify());
+    copy.is(&rooms("one"));
+    scene.answer_all(&outputs);
+    scene.close();
+
+    // So is who says to have it already, by whatever way it has come.
+    let mut scene = Scene::new();
+    scene.set_rooms("zero");
+    let (mut watch, mut copy) = scene.watch_changes(ANA);
+    let message = scene.subscribe_either(CARLA);
+    let other = scene.send(&message);
+    assert_eq!(told(other.notify()), ("full", 1));
+    scene.pass(6.0);
+    let open = scene.set_rooms("one");
+    let tag = field(open.notify(), "SIP-ETag").unwrap().to_owned();
+    let need = scene.challenged(open.notify(), 401);
+    let outputs = scene.send(&watch.refresh().with("Suppress-If-Match", &tag));
+    assert_eq!(outputs.status(), 204);
+    scene.set_rooms("two");
+    let outputs = scene.repeated(&need);
+    assert_eq!(told(outputs.notify()), ("full", 2));
+    copy.take(outputs.notify());
+    copy.is(&rooms("two"));
+    scene.answer_all(&outputs);
+    let outputs = scene.answer_all(&other);
+    scene.answer_all(&outputs);
+    scene.close();
+}
+
+// PA-72: what has no number takes none back.
+#[test]
+fn what_was_challenged_without_a_number_changes_none() {
+    let mut scene = Scene::new();
+    scene.set_rooms("zero");
+    let (mut watch, mut copy) = scene.watch_changes(ANA);
+    let tag = field(&watch.notify, "SIP-ETag").unwrap().to_owned();
+    scene.pass(6.0);
+    let open = scene.set_rooms("one");
+    assert_eq!(told(open.notify()), ("diff", 2));
+    scene.answer_with(open.notify(), 503, &[("Retry-After", "100")]);
+    scene.set_rooms("zero");
+    let outputs = scene.send(&watch.refresh().with("Suppress-If-Match", &tag));
+    assert_eq!(body_of(outputs.notify()), "");
+    let need = scene.challenged(outputs.notify(), 401);
+    let outputs = scene.repeated(&need);
+    assert_eq!(body_of(outputs.notify()), "");
+    scene.answer_all(&outputs);
+    // Whether the second was taken is not known.
+    let notify = scene.told_rooms("two");
+    assert_eq!(told(&notify), ("full", 3));
+    copy.take(&notify);
+    copy.is(&rooms("two"));
+    scene.close();
+}
+
 // PA-72: who may not have had the last one gets everything, whatever became of it.
 #[test]
 fn everything_follows_one_that_failed() {
-    const CHALLENGE: [(&str, &str); 1] = [("WWW-Authenticate", "Digest realm=\"a\", nonce=\"b\"")];
     type Failing = fn(&mut Scene, &mut Watch, &OutgoingRequest) -> Outputs;
     let ways: [(&str, Failing); 6] = [
         ("500", |scene, _, open| {
@@ -672,12 +835,14 @@ fn everything_follows_one_that_failed() {
         let open = scene.set_rooms("one");
         assert_eq!(told(open.notify()), ("diff", 2), "{name}");
         let outputs = fail(&mut scene, &mut watch, open.notify());
-        assert_eq!(told(outputs.notify()), ("full", 3), "{name}");
+        // Nobody takes what he challenges.
+        let number = if name.starts_with("challenged") { 2 } else { 3 };
+        assert_eq!(told(outputs.notify()), ("full", number), "{name}");
         copy.take(outputs.notify());
         copy.is(&rooms("two"));
         scene.answer_all(&outputs);
         let notify = scene.told_rooms("three");
-        assert_eq!(told(&notify), ("diff", 4), "{name}");
+        assert_eq!(told(&notify), ("diff", number + 1), "{name}");
         copy.take(&notify);
         copy.is(&rooms("three"));
         scene.close();

@@ -1,6 +1,9 @@
 //! How often a watcher wants to be told (RFC 6446), and how that meets the pace of the agent.
 
-use presentity::event::Decision;
+use std::time::Duration;
+
+use presentity::engine::ServerTransaction;
+use presentity::event::{Assurance, Decision, Identity, RequestContext};
 use presentity::pidf::Presence;
 use presentity::sip::{OutgoingRequest, ResponseRef};
 
@@ -116,6 +119,45 @@ fn a_change_that_waited_is_told_as_it_is_then() {
     scene.pass(6.0);
     scene.set("two");
     assert_eq!(told_within(&mut scene, 60), []);
+    scene.close();
+}
+
+// PA-70: be it due already.
+#[test]
+fn a_change_that_is_undone_before_its_turn_is_not_told() {
+    let mut scene = Scene::new();
+    scene.set("zero");
+    let mut watch = watch(&mut scene, ";max-rate=0.05");
+    scene.pass(2.0);
+    assert!(scene.set("one").requests().is_empty());
+    scene.now = scene.now + Duration::from_millis(18_500);
+    let now = scene.now;
+    scene.role.handle_timeout(now);
+    assert!(scene.set("zero").requests().is_empty());
+    assert_eq!(told_within(&mut scene, 60), []);
+    // The next one is told at once.
+    let outputs = scene.set("two");
+    assert_eq!(notes(outputs.notify()), ["two"]);
+    scene.answer_all(&outputs);
+
+    // Whoever asks meanwhile is told all the same.
+    scene.pass(2.0);
+    assert!(scene.set("one").requests().is_empty());
+    assert!(scene.pass(6.0).requests().is_empty());
+    scene.now = scene.now + Duration::from_millis(12_500);
+    let now = scene.now;
+    scene.role.handle_timeout(now);
+    let refresh = watch.refresh().with("Event", "presence;max-rate=0.05");
+    let ana = Identity::of(ANA, Assurance::Digest).unwrap();
+    let context = RequestContext::new(&ana, BOB);
+    let transaction = ServerTransaction(900_001);
+    let taken = scene
+        .role
+        .handle_request(now, transaction, &refresh.view(), &context);
+    assert_eq!(taken, Ok(()));
+    let outputs = scene.set("two");
+    assert_eq!(notes(outputs.notify()), ["two"]);
+    scene.answer_all(&outputs);
     scene.close();
 }
 

@@ -368,6 +368,22 @@ fn after_an_answer_that_was_lost_all_is_told() {
     }
 }
 
+// PUA-25: what the tag before stands for then nobody knows.
+#[test]
+fn after_an_answer_without_a_tag_all_is_told() {
+    for fields in [&[("Expires", "3600")][..], &[("SIP-ETag", "no tag")]] {
+        let mut phone = Phone::published("in the garden");
+        let request = phone.update("in the garage").request().clone();
+        assert_eq!(told(&request), (PARTIAL, "10+age", Some("t1")));
+        assert!(phone.answer(&request, 200, fields).requests.is_empty());
+        let request = phone.update("in the garden").request().clone();
+        assert_eq!(told(&request), (PARTIAL, "all:in the garden", Some("t1")));
+        phone.ok(&request, "t2");
+        let request = phone.update("in the garage").request().clone();
+        assert_eq!(told(&request), (PARTIAL, "10+age", Some("t2")));
+    }
+}
+
 // PUA-25
 #[test]
 fn the_answer_to_a_refresh_may_be_lost_without_harm() {

@@ -13,7 +13,7 @@ use crate::model::{Rule, Rules, Shown, State};
 use crate::network::SECOND;
 use crate::record::Record;
 use crate::tally::Tally;
-use crate::terms::Filter;
+use crate::terms::{Filter, PIDF_DIFF};
 use crate::verdict::Deferred;
 
 pub const INTERVAL: u64 = 5 * SECOND;
@@ -422,6 +422,9 @@ impl Ledger {
         record.excused = false;
         record.held_until = None;
         record.on_its_way = told;
+        if notify.content_type != Some(PIDF_DIFF) {
+            record.copy_before = None;
+        }
         record.claims_open = false;
         record.last_sent = Some(now);
         self.tally.enter(&record);
@@ -472,7 +475,9 @@ impl Ledger {
             record.challenged = false;
             record.repeats = true;
             record.owed = true;
-            record.taken = None;
+            if let Some(taken) = record.taken.take() {
+                record.taken_before = Some(taken);
+            }
             record.settled_at = now;
         });
     }
@@ -511,6 +516,7 @@ impl Ledger {
             self.change(id, |record| {
                 record.challenged = true;
                 record.attempts += 1;
+                record.take_back();
             });
             return true;
         }
@@ -546,6 +552,10 @@ impl Ledger {
         }
         let over = self.change(id, |record| {
             record.taken = None;
+            record.taken_before = None;
+            if let Outcome::Answered(401 | 407, _) = outcome {
+                record.take_back();
+            }
             record.excused = core::mem::take(&mut record.claims_open);
             let unless_spoken = |reason| (!record.spoken).then_some(reason);
             let reason = match outcome {

@@ -95,6 +95,10 @@ pub struct Record {
     /// The number of the last partial document, and what they come to.
     pub number: u32,
     pub copy: Reconstruction,
+    /// The same without the one that is open, if that is one.
+    pub copy_before: Option<Reconstruction>,
+    /// What its watcher had before it challenged what is repeated.
+    pub taken_before: Option<Told>,
     /// The watcher refused the last one and gets the next change.
     pub excused: bool,
     /// When it is to be looked at again.
@@ -102,6 +106,14 @@ pub struct Record {
 }
 
 impl Record {
+    /// Nobody takes what he challenges: the number is that of the next.
+    pub fn take_back(&mut self) {
+        if let Some(copy) = self.copy_before.take() {
+            self.copy = copy;
+            self.number -= 1;
+        }
+    }
+
     pub fn end(&mut self, reason: EndReason) {
         self.live = false;
         self.ended = Some(reason);

@@ -123,16 +123,18 @@ impl Ledger {
             self.partial.full += 1;
         } else {
             self.partial.changes += 1;
-            let is_asked_for = record.owed && record.spoken || record.repeats;
-            let has_one = record
-                .taken
-                .as_ref()
-                .is_some_and(|it| it.shown != Shown::Nothing);
+            let is_asked_for = record.owed && record.spoken;
+            let taken = match record.repeats {
+                true => &record.taken_before,
+                false => &record.taken,
+            };
+            let has_one = taken.as_ref().is_some_and(|it| it.shown != Shown::Nothing);
             assert!(
                 has_one && !is_asked_for,
                 "changes of nothing: {notify:?} to {record:#?}"
             );
         }
+        record.copy_before = Some(record.copy.clone());
         let taken = record.copy.take(notify.body).expect("it fits");
         assert_eq!(taken, if is_full { Taken::Full } else { Taken::Changed });
         let whole = record.copy.presence_octets().expect("a document");

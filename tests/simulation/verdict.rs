@@ -187,6 +187,8 @@ impl Ledger {
             last_sent: None,
             number: 0,
             copy: Reconstruction::new(),
+            copy_before: None,
+            taken_before: None,
             look_at: None,
         };
         let makes = Some(self.enter(record));

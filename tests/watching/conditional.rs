@@ -489,9 +489,8 @@ fn what_stumbles_over_a_condition_is_asked_without() {
         let again = taken.request().clone();
         phone.accept(&again, "pa1", 3600);
         phone.notify(&notifier.name("active;expires=3600", "t1", "one"));
-        // Not for this subscription any more.
+        // Not in this dialog any more.
         assert_eq!(condition(&phone.refresh()), None);
-        assert!(!phone.watcher.set_quiet(phone.now, key, true));
         assert!(phone.is_current(key));
 
         let mut phone = Phone::new();
@@ -527,6 +526,156 @@ fn what_stumbles_over_a_condition_is_asked_without() {
         let again = phone.pass_until_something(SECOND * 600);
         assert_eq!(condition(again.request()), Some("t1"), "{status}");
     }
+}
+
+impl Phone {
+    /// A SUBSCRIBE was refused for its condition, and is taken without.
+    fn taken_without(&mut self, refused: &OutgoingRequest, status: u16, tag: &str) -> Notifier {
+        let taken = self.answer(refused, status, &[]);
+        assert!(taken.events.is_empty(), "{status}: {taken:?}");
+        let again = taken.request().clone();
+        assert_eq!(condition(&again), None);
+        self.accept(&again, tag, 3600);
+        let mut notifier = Notifier::of(&again, tag);
+        self.notify(&notifier.name("active;expires=3600", "t1", "one"));
+        notifier
+    }
+
+    /// A refresh without condition, and what it brings.
+    #[track_caller]
+    fn refresh_without(&mut self, notifier: &mut Notifier) {
+        let refresh = self.refresh();
+        assert_eq!(condition(&refresh), None);
+        self.accept(&refresh, "pa", 3600);
+        self.notify(&notifier.name("active;expires=3600", "t1", "one"));
+    }
+}
+
+// PA-71
+#[test]
+fn a_condition_that_was_refused_once_is_tried_again_in_another_dialog() {
+    for status in [400, 412, 420, 500, 501, 502, 513] {
+        // The notifier was unwell for a moment.
+        let mut phone = Phone::new();
+        let (key, mut notifier) = phone.holding();
+        let refresh = phone.refresh();
+        let again = phone.answer(&refresh, status, &[]).request().clone();
+        phone.accept(&again, "pa1", 3600);
+        phone.notify(&notifier.name("active;expires=3600", "t1", "one"));
+        phone.refresh_without(&mut notifier);
+
+        let subscribe = phone.lose(&mut notifier);
+        assert_eq!(condition(&subscribe), Some("t1"), "{status}");
+        let mut notifier = Notifier::of(&subscribe, "pa2");
+        phone.accept(&subscribe, "pa2", 3600);
+        let taken = phone.notify(&notifier.omit("active;expires=3600", "t1"));
+        let confirmed = WatcherEvent::Confirmed { key };
+        assert!(taken.events.contains(&confirmed), "{taken:?}");
+
+        // Since it has taken one it may be unwell again.
+        let refresh = phone.refresh();
+        assert_eq!(condition(&refresh), Some("t1"), "{status}");
+        let again = phone.answer(&refresh, status, &[]).request().clone();
+        phone.accept(&again, "pa2", 3600);
+        phone.notify(&notifier.name("active;expires=3600", "t1", "one"));
+        phone.refresh_without(&mut notifier);
+        assert_eq!(condition(&phone.lose(&mut notifier)), Some("t1"));
+    }
+}
+
+// PA-71
+#[test]
+fn a_wish_for_quiet_waits_for_another_dialog_where_a_condition_was_refused() {
+    let mut phone = Phone::new();
+    let (key, mut notifier) = phone.holding();
+    let subscribe = phone.lose(&mut notifier);
+    let mut notifier = phone.taken_without(&subscribe, 400, "pa2");
+    assert!(phone.watcher.set_quiet(phone.now, key, true));
+    assert!(phone.take().nothing());
+    phone.notify(&notifier.name("active", "t2", "two"));
+    assert_eq!(phone.note(key).as_deref(), Some("two"));
+    let subscribe = phone.lose(&mut notifier);
+    assert_eq!(condition(&subscribe), Some("*"));
+    phone.accept(&subscribe, "pa3", 3600);
+    let mut notifier = Notifier::of(&subscribe, "pa3");
+    phone.notify(&notifier.omit("active;expires=3600", "t2"));
+    assert!(!phone.is_current(key));
+}
+
+// PA-71
+#[test]
+fn a_condition_that_is_refused_each_time_is_given_up() {
+    let mut phone = Phone::new();
+    let (key, mut notifier) = phone.holding();
+    let subscribe = phone.lose(&mut notifier);
+    let mut notifier = phone.taken_without(&subscribe, 420, "pa2");
+    phone.refresh_without(&mut notifier);
+    let subscribe = phone.lose(&mut notifier);
+    assert_eq!(condition(&subscribe), Some("t1"));
+    let mut notifier = phone.taken_without(&subscribe, 420, "pa3");
+    for dialog in 4..8 {
+        let tag = format!("pa{dialog}");
+        let subscribe = phone.lose(&mut notifier);
+        assert_eq!(condition(&subscribe), None, "{tag}");
+        phone.accept(&subscribe, &tag, 3600);
+        notifier = Notifier::of(&subscribe, &tag);
+        phone.notify(&notifier.name("active;expires=3600", "t1", "one"));
+        phone.refresh_without(&mut notifier);
+    }
+    assert!(!phone.watcher.set_quiet(phone.now, key, true));
+}
+
+// PA-71
+#[test]
+fn what_is_refused_without_a_condition_too_is_not_tried_with_one() {
+    let mut phone = Phone::new();
+    let (_, mut notifier) = phone.holding();
+    let subscribe = phone.lose(&mut notifier);
+    let again = phone.answer(&subscribe, 500, &[]).request().clone();
+    phone.answer(&again, 500, &[]);
+    for _ in 0..3 {
+        let again = phone.pass_until_something(SECOND * 1800).request().clone();
+        assert_eq!(condition(&again), None);
+        let taken = phone.answer(&again, 500, &[]);
+        assert!(taken.requests.is_empty(), "{taken:?}");
+    }
+    // When it is taken conditions may be.
+    let again = phone.pass_until_something(SECOND * 1800).request().clone();
+    phone.accept(&again, "pa2", 3600);
+    let mut notifier = Notifier::of(&again, "pa2");
+    phone.notify(&notifier.name("active;expires=3600", "t1", "one"));
+    phone.refresh_without(&mut notifier);
+    assert_eq!(condition(&phone.lose(&mut notifier)), Some("t1"));
+}
+
+// PA-71
+#[test]
+fn one_who_errs_in_turns_is_not_asked_without_end() {
+    // Whatever has a condition is refused, whatever has none is taken, and every dialog is ended at once.
+    let mut phone = Phone::new();
+    let (_, mut notifier) = phone.holding();
+    let mut next = Some(phone.lose(&mut notifier));
+    let end = phone.now + SECOND * 3600;
+    let mut asked = 0;
+    while phone.now < end && asked < 20 {
+        let Some(subscribe) = next.take() else {
+            let taken = phone.pass_until_something(SECOND * 3600);
+            next = taken.requests.first().cloned();
+            continue;
+        };
+        asked += 1;
+        if condition(&subscribe).is_some() {
+            next = Some(phone.answer(&subscribe, 400, &[]).request().clone());
+            continue;
+        }
+        let tag = format!("pb{asked}");
+        phone.accept(&subscribe, &tag, 3600);
+        let mut notifier = Notifier::of(&subscribe, &tag);
+        phone.notify(&notifier.name("active;expires=3600", "t1", "one"));
+        let ended = phone.notify(&notifier.notify("terminated;reason=deactivated"));
+        next = ended.requests.first().cloned();
+    }
+    assert!((4..20).contains(&asked), "{asked} SUBSCRIBEs in an hour");
 }
 
 // PA-71

@@ -18,6 +18,7 @@ mod conditional;
 mod documents;
 mod entity;
 mod filters;
+mod heap;
 mod life;
 mod notifies;
 mod outdated;

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use presentity::event::{NotifiedState, OwnSubscriptionPhase, RefusedBody, SubscriptionEnd};
+use presentity::event::{
+    NotifiedState, OwnSubscriptionPhase, RefusedBody, SubscribeFailure, SubscriptionEnd,
+};
 use presentity::presence::WatcherEvent;
 use presentity::sip::HeaderName;
 
-use crate::common::field;
+use crate::common::{Message, field};
 use crate::phone::{BOB, Notifier, Phone, document};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -415,6 +417,79 @@ fn bodies_that_nobody_asked_for_are_refused_and_the_state_is_heard() {
         .with("Content-Type", "Application/PIDF+xml;charset=\"UTF-8\"");
     assert_eq!(phone.notify(&shouted).status(), 200);
     assert_eq!(phone.note(key).as_deref(), Some("shouted"));
+}
+
+// SUB-12 SUB-28
+#[test]
+fn a_notify_whose_body_is_refused_is_one_that_came() {
+    // Timer N waits for the receipt of a NOTIFY, whatever the answer (RFC 6665 sections 4.1.2.2 and
+    // 4.1.2.4), and a dialog begins when its transaction is complete, not when it went well (section
+    // 4.4.1). None of the statuses that a body is answered by lets the notifier drop its subscription
+    // (section 4.2.2): if this side did, it would leave one behind every 32 s.
+    let foreign = |notify: Message| notify.with("Content-Type", "text/plain");
+    let zipped = |notify: Message| notify.with("Content-Encoding", "gzip");
+    let long = |notify: Message| notify.with_body(&"x".repeat(1_048_577));
+    let refusals: [(&dyn Fn(Message) -> Message, u16); 3] =
+        [(&foreign, 415), (&zipped, 415), (&long, 413)];
+    for (refused, status) in refusals {
+        let mut phone = Phone::new();
+        let (key, subscribe) = phone.watch();
+        let mut notifier = Notifier::of(&subscribe, "pa1");
+        assert!(phone.accept(&subscribe, "pa1", 3600).nothing());
+        let first = refused(notifier.tell("active;expires=3600", "anything"));
+        assert_eq!(phone.notify(&first).status(), status);
+        let held = OwnSubscriptionPhase::Held(NotifiedState::Active);
+        assert_eq!(phone.phase(key), held);
+        assert!(phone.pass(SECOND * 40).nothing());
+        assert_eq!(phone.phase(key), held);
+        let mut other = Notifier::of(&subscribe, "pa2");
+        assert_eq!(phone.notify(&other.notify("active")).status(), 481);
+        let next = notifier.tell("active;expires=3500", &document("open", "at last"));
+        assert_eq!(phone.notify(&next).status(), 200);
+        assert_eq!(phone.note(key).as_deref(), Some("at last"));
+
+        // So it is with what follows a refresh.
+        let refresh = phone.pass_until_something(SECOND * 3600).request().clone();
+        assert!(phone.accept(&refresh, "pa1", 3600).nothing());
+        let next = refused(notifier.tell("active;expires=3600", "anything"));
+        assert_eq!(phone.notify(&next).status(), status);
+        assert!(phone.pass(SECOND * 40).nothing());
+        assert_eq!(phone.phase(key), held);
+    }
+}
+
+// SUB-12 SUB-28 SUB-51
+#[test]
+fn a_notify_that_is_not_understood_is_none_that_came() {
+    // What it says of the subscription is not known, or is older than the refresh.
+    let refusals: [(&dyn Fn(Message) -> Message, u16); 3] = [
+        (&|notify| notify.without("Subscription-State"), 400),
+        (&|notify| notify.with("Require", "eventlist"), 420),
+        (&|notify| notify.with("CSeq", "1 NOTIFY"), 500),
+    ];
+    for (refused, status) in refusals {
+        let mut phone = Phone::new();
+        let (key, mut notifier) = phone.watching();
+        let refresh = phone.pass_until_something(SECOND * 3600).request().clone();
+        assert!(phone.accept(&refresh, "pa1", 3600).nothing());
+        let next = refused(notifier.notify("active;expires=3600"));
+        assert_eq!(phone.notify(&next).status(), status);
+        let taken = phone.pass_until_something(SECOND * 33);
+        assert_eq!(taken.end().0, SubscriptionEnd::Silent, "{status}");
+        if status == 500 {
+            continue;
+        }
+
+        // It makes no dialog either.
+        let subscribe = taken.request().clone();
+        let mut notifier = Notifier::of(&subscribe, "pa2");
+        assert!(phone.accept(&subscribe, "pa2", 3600).nothing());
+        let first = refused(notifier.notify("active;expires=3600"));
+        assert_eq!(phone.notify(&first).status(), status);
+        assert_eq!(phone.phase(key), OwnSubscriptionPhase::Trying);
+        let taken = phone.pass_until_something(SECOND * 33);
+        assert_eq!(taken.failure().0, SubscribeFailure::Silent, "{status}");
+    }
 }
 
 #[test]

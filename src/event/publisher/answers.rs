@@ -182,7 +182,11 @@ impl EventPublicationAgent {
         if let Some(partial) = &mut publication.partial
             && open.kind != PublishKind::Refresh
         {
-            partial.taken(&open.form);
+            match tag {
+                Some(_) => partial.taken(&open.form),
+                // What the old one stands for now is not known.
+                None => partial.forget(),
+            }
         }
         publication.refresh_due = false;
         publication.credentials.clear();

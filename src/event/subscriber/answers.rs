@@ -243,6 +243,7 @@ impl Subscriber {
     /// 2xx outside dialogs: the NOTIFY makes the dialog, and may have come before.
     fn accepted(&mut self, open: &OpenSubscribe, response: &ResponseRef<'_>) {
         let key = open.subscription;
+        self.heed_success(open);
         // What it grants beyond what was asked for is not to be trusted.
         let granted = seconds(response, HeaderName::Expires);
         let granted = granted.map(|granted| granted.min(open.asked));
@@ -254,7 +255,7 @@ impl Subscriber {
         subscription.in_a_row.too_brief = 0;
         subscription.in_a_row.redirected = 0;
         if !subscription.news.body {
-            subscription.content_before = None;
+            subscription.rare.change(|it| it.content_before = None);
         }
         if let Some(attempt) = &mut subscription.attempt {
             attempt.is_accepted = true;
@@ -315,10 +316,11 @@ impl Subscriber {
                     // No NOTIFY will come (RFC 6665 section 4.1.2.2).
                     dialog.notify_by = None;
                 }
-                if !dialog.again
-                    && let Some(subscription) = self.subscriptions.get_mut(open.subscription)
+                let is_last = !dialog.again;
+                self.heed_success(open);
+                if is_last && let Some(subscription) = self.subscriptions.get_mut(open.subscription)
                 {
-                    subscription.media_types_before = &[];
+                    subscription.rare.change(|it| it.media_types_before = &[]);
                 }
                 self.body_is_taken(open);
                 // Where no condition was set it says nothing of the state.

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use super::condition::Standing;
 use super::ordered::is_about_body;
 use super::subscription::{InARow, Phase, Way, Wish};
 use super::{OwnSubscriptionKey, SubscribeFailure, Subscriber, SubscriberEvent, SubscriptionEnd};
@@ -66,7 +67,7 @@ impl Subscriber {
             });
             return;
         }
-        subscription.granted_rates = None;
+        subscription.set_granted_rates(None);
         if end.reason() == Some(Reason::BadFilter) {
             subscription.body_is_refused = subscription.content.is_some();
         }
@@ -117,10 +118,10 @@ impl Subscriber {
             return;
         }
         let accepted = subscription.attempt.is_some_and(|it| it.is_accepted);
-        let on_condition = accepted && subscription.conditions.outside.is_some();
+        let on_condition = accepted && subscription.condition().is_some();
         if on_condition {
             // Its NOTIFY has no body, which not everybody on its way may let pass.
-            subscription.conditions.has_failed = true;
+            subscription.conditions.standing = Standing::GivenUp;
         }
         let failure = match accepted {
             true => SubscribeFailure::Silent,

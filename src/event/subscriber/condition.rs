@@ -36,17 +36,26 @@ impl Condition {
 /// What the conditions of one subscription follow from.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
-    /// The entity-tag of the state that the application has; each dialog has its own where the package
-    /// allows several.
-    pub(super) held: Option<Arc<str>>,
     /// Whether a new dialog may be asked by what another one has brought.
     pub(super) is_resumable: bool,
     /// No state is wanted for now.
     pub(super) is_quiet: bool,
-    /// That of the last SUBSCRIBE outside dialogs.
-    pub(super) outside: Option<Condition>,
-    /// Something on the way or at the notifier does not know what to do with conditions.
-    pub(super) has_failed: bool,
+    pub(super) standing: Standing,
+}
+
+/// Whether those on the way and at the notifier know what to do with conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Standing {
+    /// Nothing speaks against it.
+    #[default]
+    Good,
+    /// A SUBSCRIBE with a condition was refused, be it for that or because somebody was unwell. There is
+    /// none in this dialog any more.
+    Suspect { is_taken_without: bool },
+    /// They did without; now conditions are tried once more, in another dialog.
+    OnTrial,
+    /// They do not.
+    GivenUp,
 }
 
 impl Subscriber {
@@ -75,18 +84,15 @@ impl Subscriber {
         };
         let held = entity_tag.filter(|tag| is_entity_tag(tag));
         let is_known = held.is_some() || entity_tag.is_none();
-        let place = match self.profile.forks {
-            Forks::One => Some(&mut subscription.conditions.held),
-            Forks::Several => notifier
-                .and_then(|notifier| self.dialogs.get_mut(notifier.0))
-                .filter(|dialog| dialog.subscription == key.0)
-                .map(|dialog| &mut dialog.held),
-        };
-        let Some(place) = place else {
-            return false;
-        };
-        if place.as_deref() != held {
-            *place = held.map(Into::into);
+        match self.profile.forks {
+            Forks::One => subscription.hold(held),
+            Forks::Several => {
+                let dialog = notifier.and_then(|notifier| self.dialogs.get_mut(notifier.0));
+                let Some(dialog) = dialog.filter(|dialog| dialog.subscription == key.0) else {
+                    return false;
+                };
+                dialog.hold(held);
+            }
         }
         is_known
     }
@@ -96,8 +102,9 @@ impl Subscriber {
     /// told at once. When it is of interest again the state is sent if it is not the one that is
     /// [held](Self::hold).
     ///
-    /// A notifier that does not know of conditions sends the state as ever. False when it has no effect:
-    /// there is no such subscription, or it is no lasting one, or conditions are not used
+    /// A notifier that does not know of conditions sends the state as ever, and so does one that has
+    /// refused a condition until there is another dialog. False when it has no effect: there is no such
+    /// subscription, or it is no lasting one, or conditions are not used
     /// ([`SubscriberConfig::conditional`](super::SubscriberConfig::conditional)) or have been given up for
     /// it.
     pub fn set_quiet(&mut self, now: Timestamp, key: OwnSubscriptionKey, is_quiet: bool) -> bool {
@@ -107,7 +114,8 @@ impl Subscriber {
             return false;
         };
         subscription.conditions.is_quiet = is_quiet;
-        let has_effect = self.config.conditional && !subscription.conditions.has_failed;
+        let standing = subscription.conditions.standing;
+        let has_effect = self.config.conditional && standing != Standing::GivenUp;
         for dialog in self.dialogs_of(key.0) {
             self.see_to_quiet(dialog);
         }
@@ -123,14 +131,15 @@ impl Subscriber {
             return;
         };
         let wanted = self.is_conditional(subscription) && subscription.conditions.is_quiet;
-        let is_told = dialog.condition == Some(Condition::Any);
+        let is_told = dialog.condition() == Some(&Condition::Any);
         if subscription.wish == Wish::Watch && wanted != is_told {
             self.queue_dialog(key);
         }
     }
 
     fn is_conditional(&self, subscription: &Subscription) -> bool {
-        self.config.conditional && !subscription.conditions.has_failed
+        let standing = subscription.conditions.standing;
+        self.config.conditional && matches!(standing, Standing::Good | Standing::OnTrial)
     }
 
     /// That of the next SUBSCRIBE outside dialogs.
@@ -138,10 +147,9 @@ impl Subscriber {
         if !self.is_conditional(subscription) {
             return None;
         }
-        let conditions = &subscription.conditions;
-        match conditions.is_quiet {
+        match subscription.conditions.is_quiet {
             true => Some(Condition::Any),
-            false => conditions.held.clone().map(Condition::Tag),
+            false => subscription.held().cloned().map(Condition::Tag),
         }
     }
 
@@ -163,27 +171,55 @@ impl Subscriber {
     }
 
     fn held(&self, subscription: &Subscription, dialog: &Dialog) -> Option<Arc<str>> {
-        match self.profile.forks {
-            Forks::One => subscription.conditions.held.clone(),
-            Forks::Several => dialog.held.clone(),
-        }
+        let held = match self.profile.forks {
+            Forks::One => subscription.held(),
+            Forks::Several => dialog.held(),
+        };
+        held.cloned()
     }
 
     /// Whether a refused SUBSCRIBE is sent again without its condition, which something on the way may
-    /// not have understood (RFC 5839 section 5.8). There are no more conditions for this subscription
-    /// then.
+    /// not have understood (RFC 5839 section 5.8). There are no more conditions in this dialog then; in
+    /// the next one they are tried once more if they were to blame, which shows when the same is taken
+    /// without.
     pub(super) fn gives_conditions_up(&mut self, open: &OpenSubscribe, status: u16) -> bool {
         if open.condition.is_none() || !may_be_about_condition(status) {
             return false;
         }
-        self.condition_has_failed(open.subscription);
+        if let Some(subscription) = self.subscriptions.get_mut(open.subscription) {
+            let standing = &mut subscription.conditions.standing;
+            *standing = match *standing {
+                Standing::Good => Standing::Suspect {
+                    is_taken_without: false,
+                },
+                // It left before, in another dialog.
+                Standing::Suspect { .. } => *standing,
+                Standing::OnTrial | Standing::GivenUp => Standing::GivenUp,
+            };
+        }
         true
     }
 
-    /// Nothing is asked on a condition any more.
+    /// A SUBSCRIBE was taken.
+    pub(super) fn heed_success(&mut self, open: &OpenSubscribe) {
+        if let Some(subscription) = self.subscriptions.get_mut(open.subscription) {
+            let standing = &mut subscription.conditions.standing;
+            match (*standing, &open.condition) {
+                (Standing::Suspect { .. }, None) => {
+                    *standing = Standing::Suspect {
+                        is_taken_without: true,
+                    };
+                }
+                (Standing::OnTrial, Some(_)) => *standing = Standing::Good,
+                _ => {}
+            }
+        }
+    }
+
+    /// Nothing is asked on a condition any more: what went wrong was worse than a refusal.
     pub(super) fn condition_has_failed(&mut self, key: Key) {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
-            subscription.conditions.has_failed = true;
+            subscription.conditions.standing = Standing::GivenUp;
         }
     }
 
@@ -202,11 +238,8 @@ impl Subscriber {
         };
         let dialog = dialog_key.and_then(|key| self.dialogs.get(key));
         let (condition, held) = match dialog {
-            Some(dialog) => (&dialog.condition, self.held(subscription, dialog)),
-            None => {
-                let conditions = &subscription.conditions;
-                (&conditions.outside, conditions.held.clone())
-            }
+            Some(dialog) => (dialog.condition(), self.held(subscription, dialog)),
+            None => (subscription.condition(), subscription.held().cloned()),
         };
         let Some(condition) = condition else {
             return;
@@ -264,7 +297,7 @@ impl Subscriber {
             }
             // A refresh brings it as well.
             Turn::Queued => dialog.unconditional = true,
-            Turn::Open(_) if dialog.condition.is_none() && dialog.notify_by.is_some() => {}
+            Turn::Open(_) if dialog.condition().is_none() && dialog.notify_by.is_some() => {}
             Turn::Open(_) => {
                 dialog.state_only |= !dialog.again && dialog.ordered.is_none();
                 dialog.unconditional = true;
@@ -274,7 +307,64 @@ impl Subscriber {
     }
 }
 
+impl Conditions {
+    /// Another dialog is asked for. There is one trial for each at most, so that one who errs in turns is
+    /// not asked without end.
+    pub(super) fn begin_anew(&mut self) {
+        let is_taken_without = true;
+        if self.standing == (Standing::Suspect { is_taken_without }) {
+            self.standing = Standing::OnTrial;
+        }
+    }
+}
+
+impl Subscription {
+    /// The entity-tag of the state that the application has, unless each dialog has its own.
+    pub(super) fn held(&self) -> Option<&Arc<str>> {
+        self.rare.get()?.held.as_ref()
+    }
+
+    pub(super) fn hold(&mut self, held: Option<&str>) {
+        if self.held().map(AsRef::as_ref) != held {
+            self.rare.change(|it| it.held = held.map(Into::into));
+        }
+    }
+
+    /// That of the last SUBSCRIBE outside dialogs.
+    pub(super) fn condition(&self) -> Option<&Condition> {
+        self.rare.get()?.condition.as_ref()
+    }
+
+    pub(super) fn set_condition(&mut self, condition: Option<&Condition>) {
+        if self.condition() != condition {
+            self.rare.change(|it| it.condition = condition.cloned());
+        }
+    }
+}
+
 impl Dialog {
+    /// The entity-tag of the state that the application has, where each notifier has its own.
+    pub(super) fn held(&self) -> Option<&Arc<str>> {
+        self.rare.get()?.held.as_ref()
+    }
+
+    pub(super) fn hold(&mut self, held: Option<&str>) {
+        if self.held().map(AsRef::as_ref) != held {
+            self.rare.change(|it| it.held = held.map(Into::into));
+        }
+    }
+
+    /// That of the last SUBSCRIBE, which holds until the next.
+    pub(super) fn condition(&self) -> Option<&Condition> {
+        self.rare.get()?.condition.as_ref()
+    }
+
+    pub(super) fn set_condition(&mut self, condition: Option<&Condition>) {
+        if self.condition() != condition {
+            self.rare.change(|it| it.condition = condition.cloned());
+        }
+    }
+
     /// What was asked for by a SUBSCRIBE that has failed is asked for by the next.
     pub(super) fn ask_again(&mut self, open: &OpenSubscribe) {
         self.unconditional |= open.condition.is_none() && matches!(open.within, Within::Dialog(_));

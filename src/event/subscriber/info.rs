@@ -80,7 +80,7 @@ impl Subscriber {
             phase,
             notifiers: subscription.dialogs.len(),
             expires_at: dialogs().map(|dialog| dialog.expires_at).max(),
-            rates: subscription.granted_rates,
+            rates: subscription.granted_rates(),
             retry_at: match subscription.phase {
                 Phase::Waiting { .. } => subscription.timer.0.as_ref().map(|(_, at)| *at),
                 Phase::Resolving | Phase::Queued | Phase::Trying | Phase::Held | Phase::Refused => {

@@ -10,6 +10,7 @@ mod openings;
 mod order;
 mod ordered;
 mod output;
+mod rare;
 mod request;
 mod subscription;
 mod targets;
@@ -484,8 +485,9 @@ impl Subscriber {
         };
         let subscription = self.subscriptions.get_mut(key)?;
         subscription.attempt = Some(attempt);
+        subscription.conditions.begin_anew();
         if !subscription.conditions.is_resumable {
-            subscription.conditions.held = None;
+            subscription.hold(None);
         }
         subscription.since = self.now;
         subscription.accepted_by = None;
@@ -533,7 +535,7 @@ impl Subscriber {
         };
         dialog.timer = Alarm::default();
         if is_due(dialog.notify_by) {
-            if dialog.condition.is_some() {
+            if dialog.condition().is_some() {
                 // Its NOTIFY may have been suppressed, and the 204 made a 200 on its way.
                 let subscription = dialog.subscription;
                 self.condition_has_failed(subscription);

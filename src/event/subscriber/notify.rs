@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::condition::entity_tag;
 use super::openings::ProtectedNotify;
 use super::output::{NotifiedBody, RefusedBody};
+use super::rare::{RareInDialog, Rarely};
 use super::subscription::{Alarm, Dialog, FirstNo, Phase, Subscription, Turn, Wish};
 use super::{
     NotifiedState, NotifierKey, OwnSubscriptionKey, Subscriber, SubscriberEvent, SubscriberOutput,
@@ -321,8 +322,10 @@ impl Subscriber {
             turn: Turn::None,
             state_only: false,
             unconditional: false,
-            condition: subscription.conditions.outside.clone(),
-            held: None,
+            rare: Rarely::new(RareInDialog {
+                condition: subscription.condition().cloned(),
+                held: None,
+            }),
             again: false,
             is_ending: false,
             expires_at: self.now + Duration::from_secs(asked.into()),
@@ -381,7 +384,7 @@ impl Subscriber {
             self.heed(key, dialog, state, said.expires);
             let rates = Rates::read(HeaderName::SubscriptionState, said.params).ok();
             if let Some(subscription) = self.subscriptions.get_mut(key) {
-                subscription.granted_rates = rates.filter(|rates| !rates.is_none());
+                subscription.set_granted_rates(rates.filter(|rates| !rates.is_none()));
             }
             let dialog = self.dialogs.get(dialog);
             expires = dialog.map_or(0, |dialog| dialog.seconds_left(self.now));
@@ -580,7 +583,7 @@ impl Subscriber {
             return Err(self.foreign(subscription, written));
         };
         let before = self.subscriptions.get(subscription);
-        let before = before.map_or(&[][..], |it| it.media_types_before);
+        let before = before.map_or(&[][..], Subscription::media_types_before);
         let mut types = types.iter().chain(before);
         let known = types.find(|known| media_type.essence_eq(known));
         let Some(known) = known else {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::condition::{Conditions, is_entity_tag};
+use super::rare::{Rare, Rarely};
 use super::subscription::{Alarm, InARow, News, Phase, Subscription, Ways, Wish};
 use super::terms::check_rates;
 use super::{OwnSubscriptionKey, SubscribeError, Subscriber};
@@ -100,18 +101,18 @@ impl Subscriber {
             resource: order.resource.into(),
             event_id: order.event_id.map(Into::into),
             content,
-            content_before: None,
             body_is_refused: false,
-            rates: order.rates,
             rates_have_failed: false,
-            granted_rates: None,
-            media_types: order.media_types,
-            media_types_before: &[],
             conditions: Conditions {
-                held: held.map(Into::into),
                 is_resumable: order.is_resumable,
                 ..Conditions::default()
             },
+            rare: Rarely::new(Rare {
+                rates: order.rates,
+                media_types: order.media_types,
+                held: held.map(Into::into),
+                ..Rare::default()
+            }),
             wish,
             expires: expires.unwrap_or(self.profile.default_expires).max(1),
             phase: Phase::Queued,

@@ -93,9 +93,11 @@ impl Subscriber {
         let subscription = self.kept(key)?;
         let is_some = content.is_some();
         let before = core::mem::replace(&mut subscription.content, content);
-        let before = (subscription.content_before.take()).unwrap_or(before);
-        subscription.content_before = is_some.then_some(before);
-        subscription.conditions.held = None;
+        subscription.rare.change(|it| {
+            let before = it.content_before.take().unwrap_or(before);
+            it.content_before = is_some.then_some(before);
+            it.held = None;
+        });
         subscription.news.body = is_some && subscription.may_make_dialogs(now);
         let was_refused = core::mem::take(&mut subscription.body_is_refused);
         let ordered = subscription.ordered();
@@ -104,7 +106,7 @@ impl Subscriber {
         }
         for dialog_key in self.dialogs_of(key.0) {
             if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
-                dialog.held = None;
+                dialog.hold(None);
                 if ordered.is_some() {
                     dialog.ordered.clone_from(&ordered);
                     dialog.state_only = false;
@@ -121,7 +123,7 @@ impl Subscriber {
             && let Some(sent) = &open.ordered
             && subscription.has_content(sent)
         {
-            subscription.content_before = None;
+            subscription.rare.change(|it| it.content_before = None);
         }
     }
 
@@ -136,7 +138,7 @@ impl Subscriber {
         }
         if let Some(subscription) = self.subscriptions.get_mut(open.subscription)
             && subscription.has_content(sent)
-            && let Some(before) = subscription.content_before.take()
+            && let Some(before) = subscription.rare.change(|it| it.content_before.take())
         {
             subscription.content = before;
         }

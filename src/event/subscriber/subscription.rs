@@ -9,8 +9,9 @@ use crate::engine::slab::Key;
 use crate::event::account::{Account, hop_of};
 use crate::event::open_requests::{Challenges, Credentials};
 use crate::event::subscriber::SubscriptionEnd;
-use crate::event::subscriber::condition::{Condition, Conditions};
-use crate::sip::{Content, Rates};
+use crate::event::subscriber::condition::Conditions;
+use crate::event::subscriber::rare::{Rare, RareInDialog, Rarely};
+use crate::sip::Content;
 
 /// What is to be watched, on whose behalf, and how far it has come.
 #[derive(Debug)]
@@ -21,20 +22,12 @@ pub(super) struct Subscription {
     pub(super) event_id: Option<Box<str>>,
     /// The body of SUBSCRIBEs that make a dialog.
     pub(super) content: Option<Arc<Content>>,
-    /// What new dialogs had before that body, until a notifier has said that it takes it.
-    pub(super) content_before: Option<Option<Arc<Content>>>,
     /// A notifier does not take the body, and it is not asked again by itself.
     pub(super) body_is_refused: bool,
-    pub(super) rates: Rates,
     /// To the notifier an event with rates is another event.
     pub(super) rates_have_failed: bool,
-    /// What the notifier that was heard last says of them.
-    pub(super) granted_rates: Option<Rates>,
-    /// The types that are asked for, best first, unless those of the profile are.
-    pub(super) media_types: Option<&'static [&'static str]>,
-    /// Those that were asked for before, until a notifier has heard of it.
-    pub(super) media_types_before: &'static [&'static str],
     pub(super) conditions: Conditions,
+    pub(super) rare: Rarely<Rare>,
     pub(super) wish: Wish,
     /// The seconds to ask for.
     pub(super) expires: u32,
@@ -176,10 +169,7 @@ pub(super) struct Dialog {
     pub(super) state_only: bool,
     /// The next SUBSCRIBE has no condition.
     pub(super) unconditional: bool,
-    /// The condition of the last SUBSCRIBE, which holds until the next.
-    pub(super) condition: Option<Condition>,
-    /// The entity-tag of the state that the application has, where each notifier has its own.
-    pub(super) held: Option<Arc<str>>,
+    pub(super) rare: Rarely<RareInDialog>,
     /// Another SUBSCRIBE is to follow the one under way.
     pub(super) again: bool,
     /// The SUBSCRIBE that ends it has left.

@@ -28,8 +28,8 @@ impl Subscriber {
         self.advance(now);
         check_rates(rates)?;
         let subscription = self.kept(key)?;
-        if subscription.rates != rates {
-            subscription.rates = rates;
+        if subscription.rates() != rates {
+            subscription.rare.change(|it| it.rates = rates);
             if !subscription.rates_have_failed {
                 self.tell_terms(key.0);
             }
@@ -51,9 +51,11 @@ impl Subscriber {
         self.advance(now);
         let before = self.media_types(key.0);
         let subscription = self.kept(key)?;
-        if subscription.media_types != media_types {
-            subscription.media_types = media_types;
-            subscription.media_types_before = before;
+        if subscription.media_types() != media_types {
+            subscription.rare.change(|it| {
+                it.media_types = media_types;
+                it.media_types_before = before;
+            });
             self.tell_terms(key.0);
         }
         Ok(())
@@ -117,14 +119,17 @@ impl Subscriber {
     /// The types of bodies that are taken.
     pub(super) fn media_types(&self, key: Key) -> &'static [&'static str] {
         let subscription = self.subscriptions.get(key);
-        let own = subscription.and_then(|it| it.media_types);
+        let own = subscription.and_then(Subscription::media_types);
         own.unwrap_or(self.profile.media_types)
     }
 
     /// The value of Accept.
     pub(super) fn accept(&self, key: Key) -> String {
         let opens = self.config.opens_bodies;
-        let own = self.subscriptions.get(key).and_then(|it| it.media_types);
+        let own = self
+            .subscriptions
+            .get(key)
+            .and_then(Subscription::media_types);
         let Some(types) = own else {
             return accepted_types(self.profile.media_types, opens);
         };
@@ -154,8 +159,33 @@ impl Subscription {
     pub(super) fn asked_rates(&self) -> Rates {
         match self.rates_have_failed {
             true => Rates::NONE,
-            false => self.rates,
+            false => self.rates(),
         }
+    }
+
+    fn rates(&self) -> Rates {
+        self.rare.get().map_or(Rates::NONE, |it| it.rates)
+    }
+
+    /// What the notifier that was heard last says of them.
+    pub(super) fn granted_rates(&self) -> Option<Rates> {
+        self.rare.get()?.granted_rates
+    }
+
+    pub(super) fn set_granted_rates(&mut self, rates: Option<Rates>) {
+        if self.granted_rates() != rates {
+            self.rare.change(|it| it.granted_rates = rates);
+        }
+    }
+
+    /// The types that are asked for, unless those of the profile are.
+    fn media_types(&self) -> Option<&'static [&'static str]> {
+        self.rare.get()?.media_types
+    }
+
+    /// Those that were asked for before, until a notifier has heard of it.
+    pub(super) fn media_types_before(&self) -> &'static [&'static str] {
+        self.rare.get().map_or(&[], |it| it.media_types_before)
     }
 }
 

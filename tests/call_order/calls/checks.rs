@@ -14,6 +14,7 @@ use super::course::{Course, TICK};
 use super::model::{
     Credentials, ExpectedOf, Open, PRESENTITIES, Phase, Shown, Subscription, WATCHERS, watcher_name,
 };
+use super::parts::PARTIAL;
 use super::protecting::Head;
 use super::requests::AGENT;
 use crate::common::{field, response_field, state_of};
@@ -163,7 +164,12 @@ impl Course {
         self.give_up_open(place);
         let head = self.next_head(place);
         self.check_head(place, &head, request);
-        let plain = self.plain_body(place, request);
+        let mut plain = self.plain_body(place, request);
+        if field(request, "Content-Type") == Some(PARTIAL) {
+            plain = self.subscriptions[place].parts.put_together(&plain);
+        } else if !plain.is_empty() {
+            self.subscriptions[place].parts.type_changed();
+        }
         let (attempts, credentials) = self.leaves(place, state_of(request), &plain);
         let clock = self.clock;
         let one = &mut self.subscriptions[place];
@@ -228,26 +234,13 @@ impl Course {
     /// A NOTIFY is made, with this state and, before any protection, this body.
     pub(super) fn leaves(&mut self, place: usize, state: &str, body: &Bytes) -> (u8, Credentials) {
         let step = self.step;
-        let interval = self.setting.config.server.notify_interval;
         let one = &self.subscriptions[place];
         match &one.phase {
             Phase::Live => {
                 self.check_live(one, state, body);
                 // What waits for its document leaves when that is there.
                 if !one.owed && one.retry.is_none() && !one.awaits_documents() {
-                    // For a change of the presentity's state.
-                    assert!(
-                        one.unsure || one.denied || one.taken.as_ref() != Some(body),
-                        "the watcher has this already, step {step}: {one:#?}"
-                    );
-                    if let Some(last) = one.change_sent {
-                        assert!(
-                            last + interval <= self.clock,
-                            "too soon at step {step}: {last:?} {:?}",
-                            self.clock
-                        );
-                    }
-                    self.subscriptions[place].change_sent = Some(self.clock);
+                    self.leaves_by_itself(place, body);
                 }
             }
             Phase::Ending(word) | Phase::Last(word) => {
@@ -277,9 +270,38 @@ impl Course {
         one.owed = false;
         one.spoken = false;
         one.held_until = None;
+        one.sent = Some(self.clock);
         retry.map_or_else(Default::default, |retry| {
             (retry.attempts, retry.credentials)
         })
+    }
+
+    /// For a change of the presentity's state, or because the watcher wants to be told the same again.
+    fn leaves_by_itself(&mut self, place: usize, body: &Bytes) {
+        let (clock, step) = (self.clock, self.step);
+        let interval = self.setting.config.server.notify_interval;
+        let one = &mut self.subscriptions[place];
+        let since = one.sent.map(|sent| clock.saturating_since(sent));
+        if !one.unsure && !one.denied && one.taken.as_ref() == Some(body) {
+            let longest = one.intervals.longest;
+            assert!(
+                longest.is_some() && since >= longest,
+                "the watcher has this already, step {step}: {one:#?}"
+            );
+            return;
+        }
+        if let Some(last) = one.change_sent {
+            assert!(
+                last + interval <= clock,
+                "too soon at step {step}: {last:?} {clock:?}"
+            );
+        }
+        let shortest = one.intervals.shortest;
+        assert!(
+            since.is_none() || since >= shortest,
+            "too soon for it at step {step}: {one:#?}"
+        );
+        one.change_sent = Some(clock);
     }
 
     /// What the next NOTIFY of a subscription has to have in front.
@@ -291,6 +313,7 @@ impl Course {
             contact: one.contact.clone(),
             flow: one.flow,
             old_type: one.old_type,
+            is_partial: one.tells_parts(),
             is_protected: one.protection != Protection::None,
             credentials: (one.retry.iter())
                 .flat_map(|retry| retry.credentials.clone())
@@ -336,6 +359,7 @@ impl Course {
                 let made = self.made.get(request.body()).expect("it was protected");
                 Some(&*made.content_type)
             }
+            _ if head.is_partial => Some(PARTIAL),
             (_, false) => Some("application/pidf+xml"),
             (_, true) => Some("application/cpim-pidf+xml"),
         };
@@ -360,7 +384,9 @@ impl Course {
             _ => "active",
         };
         let left = one.expires_at.saturating_since(self.clock).as_secs();
-        assert_eq!(state, format!("{name};expires={left}"), "step {step}");
+        let rates = one.intervals.told();
+        let due = format!("{name};expires={left}{rates}");
+        assert_eq!(state, due, "step {step}");
         if let Some(until) = one.held_until {
             assert!(until <= self.clock, "no patience at step {step}: {one:#?}");
         }

@@ -18,6 +18,7 @@ mod course;
 mod model;
 mod operations;
 mod outcomes;
+mod parts;
 mod protecting;
 mod publishing;
 mod requests;

@@ -1,5 +1,6 @@
 //! What a course of events should have led to, as far as a watcher and a publisher can tell.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -10,8 +11,10 @@ use presentity::event::{
 };
 use presentity::pidf::{Basic, Note, Presence, Tuple};
 use presentity::presence::Policy;
+use presentity::sip::{Rate, Rates};
 
 use super::operations::{Demand, Rule};
+use super::parts::Parts;
 use super::protecting::Signing;
 
 /// The last one is nobody.
@@ -99,11 +102,17 @@ impl Policy for Table {
     }
 }
 
+/// More of it stays than changes.
+fn tuple(id: &str, note: &str) -> Tuple {
+    let contact = format!("sip:{id}@{}.example.com", "long.".repeat(30));
+    Tuple::open(id).with_contact(contact).with_note(note)
+}
+
 /// A document with a mark in each of its parts. Ids are the same in all, so that they clash.
 pub fn document(presentity: usize, mark: u32) -> Presence {
     Presence::new(format!("sip:{}", PRESENTITIES[presentity]))
-        .with_tuple(Tuple::open("desk").with_note(format!("{mark} public").as_str()))
-        .with_tuple(Tuple::open("home").with_note(format!("{mark} private").as_str()))
+        .with_tuple(tuple("desk", &format!("{mark} public")))
+        .with_tuple(tuple("home", &format!("{mark} private")))
         .with_note(format!("{mark} remark").as_str())
 }
 
@@ -221,6 +230,23 @@ pub struct Retry {
     pub attempts: u8,
 }
 
+/// How far apart NOTIFYs are, where a watcher has asked for that: those of changes, and any.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Intervals {
+    pub shortest: Option<Duration>,
+    pub longest: Option<Duration>,
+}
+
+impl Intervals {
+    /// As Subscription-State tells them.
+    pub fn told(self) -> String {
+        let mut rates = Rates::NONE;
+        rates.max = self.shortest.map(Rate::per);
+        rates.min = self.longest.map(Rate::per);
+        rates.to_string()
+    }
+}
+
 #[derive(Debug)]
 pub struct Subscription {
     pub watcher: usize,
@@ -236,6 +262,12 @@ pub struct Subscription {
     pub route: Option<String>,
     pub event_id: Option<&'static str>,
     pub old_type: bool,
+    /// It is told what has changed, where that need not be protected.
+    pub is_partial: bool,
+    pub parts: Parts,
+    pub intervals: Intervals,
+    /// When the last NOTIFY left.
+    pub sent: Option<Timestamp>,
     pub remote_cseq: u32,
     pub flow: Option<FlowId>,
     pub key: Option<SubscriptionKey>,
@@ -280,6 +312,11 @@ impl Subscription {
         since.is_some_and(|since| since + after <= clock)
     }
 
+    /// Whether its NOTIFYs tell what has changed.
+    pub fn tells_parts(&self) -> bool {
+        self.is_partial && self.protection == Protection::None
+    }
+
     /// Whether documents for it are made before its NOTIFYs.
     pub fn awaits_documents(&self) -> bool {
         !matches!(
@@ -298,6 +335,7 @@ impl Subscription {
     pub fn fail(&mut self, reason: EndReason) {
         if self.spoken {
             self.late.extend(self.signing.take());
+            self.parts.is_unsure();
             self.open = None;
             self.unsure = true;
         } else {

@@ -206,6 +206,14 @@ pub enum Oddity {
     NobodysTag,
     /// A filter that is not in force.
     IdleFilter,
+    /// What has changed is enough.
+    Parts,
+    /// The same, but not often.
+    RareParts,
+    /// Not often.
+    Rarely,
+    /// Often, be there news or not.
+    Often,
     // Wrong.
     NoRate,
     TwoConditions,
@@ -290,8 +298,17 @@ const ODDITIES: [Oddity; 42] = [
 impl Oddity {
     fn read(byte: u8) -> Self {
         // Most requests are in order.
-        let place = usize::from(byte.saturating_sub(255 - 2 * 41) / 2);
-        ODDITIES.get(place).copied().unwrap_or(Self::None)
+        const ODD: u8 = 255 - 2 * 41;
+        match byte {
+            130..=142 => Self::Parts,
+            143..=152 => Self::RareParts,
+            153..=162 => Self::Rarely,
+            163..ODD => Self::Often,
+            _ => {
+                let place = usize::from(byte.saturating_sub(ODD) / 2);
+                ODDITIES.get(place).copied().unwrap_or(Self::None)
+            }
+        }
     }
 }
 

@@ -97,6 +97,11 @@ impl Course {
             | Outcome::RetryAfter(status, _)
             | Outcome::Challenge(status) => status,
         };
+        match status {
+            200..=299 => subscription.parts.are_taken(),
+            401 | 407 => subscription.parts.are_not_taken(),
+            _ => subscription.parts.is_unsure(),
+        }
         if matches!(outcome, Outcome::Challenge(_)) && open.attempts < 2 {
             subscription.open = Some(super::model::Open {
                 challenged: Some(match status {

@@ -69,6 +69,7 @@ pub struct Head {
     pub contact: String,
     pub flow: Option<FlowId>,
     pub old_type: bool,
+    pub is_partial: bool,
     pub is_protected: bool,
     pub credentials: Credentials,
 }

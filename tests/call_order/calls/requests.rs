@@ -1,9 +1,13 @@
 //! The requests of a course, each with the status that it should get.
 
-use presentity::engine::FlowId;
+use core::time::Duration;
 
-use super::model::{NOBODY, PRESENTITIES, WATCHERS};
+use presentity::engine::FlowId;
+use presentity::sip::{Rate, Rates};
+
+use super::model::{Intervals, NOBODY, PRESENTITIES, WATCHERS};
 use super::operations::{Accepts, Oddity, PublishFault, Wish};
+use super::parts::PARTIAL;
 use crate::common::{Message, contact_of};
 
 /// Where the agent is reached.
@@ -44,7 +48,11 @@ pub fn fault(oddity: Oddity, in_dialog: bool) -> Option<(Stage, u16)> {
         | Oddity::BothTypes
         | Oddity::UnwantedParts
         | Oddity::NobodysTag
-        | Oddity::IdleFilter => return None,
+        | Oddity::IdleFilter
+        | Oddity::Parts
+        | Oddity::RareParts
+        | Oddity::Rarely
+        | Oddity::Often => return None,
         // Ids, repetitions and what concerns dialogs are dealt with by the caller.
         Oddity::EventId
         | Oddity::Repeated
@@ -177,6 +185,10 @@ pub fn odd(mut message: Message, oddity: Oddity, watcher: usize, event_id: &str)
                 "<filter-set xmlns=\"urn:ietf:params:xml:ns:simple-filter\">\
                  <filter id=\"one\" enabled=\"false\"/></filter-set>",
             ),
+        Oddity::Parts => in_parts(message),
+        Oddity::RareParts => at_rate(in_parts(message), Rates::at_most(rate(RARELY))),
+        Oddity::Rarely => at_rate(message, Rates::at_most(rate(RARELY))),
+        Oddity::Often => at_rate(message, Rates::NONE.at_least(rate(OFTEN))),
         Oddity::NoRate => message.with("Event", "presence;max-rate=0"),
         Oddity::TwoConditions => message
             .with("Suppress-If-Match", "one")
@@ -221,6 +233,43 @@ pub fn odd(mut message: Message, oddity: Oddity, watcher: usize, event_id: &str)
         Oddity::Cancel => method(message, "CANCEL"),
         Oddity::Options => method(message, "OPTIONS"),
         Oddity::Ack => method(message, "ACK"),
+    }
+}
+
+/// No NOTIFY of a change comes sooner after another one.
+const RARELY: Duration = Duration::from_secs(20);
+/// And none comes later.
+const OFTEN: Duration = Duration::from_secs(15);
+
+fn rate(interval: Duration) -> Rate {
+    Rate::per(interval)
+}
+
+fn at_rate(message: Message, rates: Rates) -> Message {
+    let event = message.field("Event").to_owned();
+    message.with("Event", &format!("{event}{rates}"))
+}
+
+fn in_parts(message: Message) -> Message {
+    message.with("Accept", &format!("{PARTIAL}, application/pidf+xml;q=0.5"))
+}
+
+/// Whether a request would rather have what has changed than everything.
+pub fn is_partial(message: &Message) -> bool {
+    let mut values = message.fields.iter().filter(|(name, _)| name == "Accept");
+    values
+        .next()
+        .is_some_and(|(_, value)| value.starts_with(PARTIAL))
+}
+
+/// The intervals between NOTIFYs that a request is granted, the shortest and the longest.
+pub fn intervals(message: &Message, least: Duration) -> Intervals {
+    let event = |name: &str| matches!(name, "Event" | "o");
+    let mut values = message.fields.iter().filter(|(name, _)| event(name));
+    let value = values.next().map_or("", |(_, value)| value);
+    Intervals {
+        shortest: value.contains(";max-rate=").then(|| RARELY.max(least)),
+        longest: value.contains(";min-rate=").then(|| OFTEN.max(least)),
     }
 }
 

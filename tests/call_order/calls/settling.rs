@@ -119,6 +119,7 @@ impl Course {
                 && self.setting.idle_host
                 && self.is_protecting();
             let interval = self.setting.config.server.notify_interval;
+            let interval = interval.max(one.intervals.shortest.unwrap_or_default());
             let in_change = self.clock <= self.changed_at[one.presentity] + interval + 2 * TICK;
             if held
                 || is_delayed
@@ -133,6 +134,10 @@ impl Course {
                 !one.owed && one.open.is_none() && one.signing.is_none(),
                 "{one:#?}"
             );
+            if let Some(longest) = one.intervals.longest {
+                let since = one.sent.map(|sent| self.clock.saturating_since(sent));
+                assert!(since <= Some(longest + 2 * TICK), "in vain: {one:#?}");
+            }
             let body = one
                 .taken
                 .clone()
@@ -142,7 +147,8 @@ impl Course {
                 self.shown(one),
                 "a watcher is behind: {one:#?}"
             );
-            let variant = (&one.entity, format!("{:?}", one.decision), one.old_type);
+            let media_type = (one.old_type, one.tells_parts());
+            let variant = (&one.entity, format!("{:?}", one.decision), media_type);
             let same = bodies.entry(variant).or_insert_with(|| body.clone());
             if !one.awaits_documents() {
                 assert_eq!(*same, body, "two documents of one state");

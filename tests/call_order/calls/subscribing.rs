@@ -8,6 +8,7 @@ use presentity::event::{EndReason, Protection, SubscriptionKey};
 use super::course::{Course, Effect};
 use super::model::{ExpectedOf, NOBODY, Phase, Subscription, WATCHERS};
 use super::operations::{Accepts, Oddity, Rule, Wish, Within};
+use super::parts::Parts;
 use super::requests::{self, AGENT, Stage};
 use crate::common::{Message, contact_of};
 
@@ -182,6 +183,7 @@ impl Course {
             found.map(|(_, value)| value.clone())
         };
         let granted = self.granted(wish);
+        let interval = self.setting.config.server.notify_interval;
         let place = self.subscriptions.len();
         let contact = value("Contact", "m").expect("a contact");
         let event = value("Event", "o").expect("an event");
@@ -198,6 +200,10 @@ impl Course {
             route: value("Record-Route", "").map(|route| route.trim_matches(['<', '>']).into()),
             event_id: event.contains("id=x1").then_some("x1"),
             old_type: accept.split(", ").next() == Some("application/cpim-pidf+xml"),
+            is_partial: requests::is_partial(message),
+            parts: Parts::default(),
+            intervals: requests::intervals(message, interval),
+            sent: None,
             remote_cseq: 1,
             flow,
             key: None,
@@ -394,7 +400,7 @@ impl Course {
         if effect == Effect::Backlog {
             return;
         }
-        let clock = self.clock;
+        let (clock, interval) = (self.clock, self.setting.config.server.notify_interval);
         let subscription = &mut self.subscriptions[place];
         if heard {
             subscription.remote_cseq = cseq;
@@ -422,6 +428,8 @@ impl Course {
             subscription.contact = given.trim_matches(['<', '>']).into();
         }
         subscription.old_type = oddity == Oddity::OldType;
+        subscription.is_partial = requests::is_partial(&message);
+        subscription.intervals = requests::intervals(&message, interval);
         subscription.protection = protection.expect("it was accepted");
         subscription.spoken = true;
         if granted == 0 {
