@@ -647,16 +647,17 @@ impl<P: Package> Server<P> {
         self.counters.subscriptions_ended += 1;
         self.counters.notifies_sent += 1;
         let document = self.document_once(&named.resource, &entity, &decision);
-        self.lanes.output(Output::Deliver(Box::new(DirectNotification {
-            transaction: None,
-            key: None,
-            name,
-            entity,
-            flow: named.request.flow,
-            state: DirectState::Fetched,
-            media_type: self.media_type(),
-            body: document.map_or(Bytes::new(), |document| document.content.body().clone()),
-        })));
+        self.lanes
+            .output(Output::Deliver(Box::new(DirectNotification {
+                transaction: None,
+                key: None,
+                name,
+                entity,
+                flow: named.request.flow,
+                state: DirectState::Fetched,
+                media_type: self.media_type(),
+                body: document.map_or(Bytes::new(), |document| document.content.body().clone()),
+            })));
         Ok(DirectOutcome {
             operation: DirectOperation::Fetched,
             key: None,

@@ -1,12 +1,10 @@
 //! The text of elements and the values of attributes.
 
-use core::cmp::Ordering;
 use core::fmt;
-use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 use std::borrow::Cow;
 
-use super::byte_search::first_word;
+use compact_str::CompactString;
 
 /// Text in a tree: a `str` that takes no memory of its own while it is short.
 ///
@@ -22,101 +20,27 @@ use super::byte_search::first_word;
 /// assert!(text.starts_with("opened"));
 /// assert_eq!(String::from(text), "opened");
 /// ```
-#[derive(Clone)]
-pub struct Text(Held);
-
-#[derive(Clone)]
-enum Held {
-    Short { len: u8, octets: Octets },
-    Long(String),
-}
-
-/// Aligned, so that they are moved in whole words.
-#[derive(Clone)]
-#[repr(align(8))]
-struct Octets([u8; Text::SHORT]);
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(CompactString);
 
 impl Text {
     /// Octets of the longest text that takes no memory of its own.
-    pub const SHORT: usize = 24;
+    pub const SHORT: usize = size_of::<CompactString>();
 
     /// No text.
     pub const fn new() -> Self {
-        Self(Held::Short {
-            len: 0,
-            octets: Octets([0; Self::SHORT]),
-        })
-    }
-
-    /// The same when it is short enough to stand here.
-    #[inline]
-    fn short(text: &str) -> Option<Self> {
-        if text.len() > Self::SHORT {
-            return None;
-        }
-        let len = u8::try_from(text.len()).ok()?;
-        // Word by word: copies of any other length are slow to move on.
-        let mut rest = text.as_bytes();
-        let mut octets = Octets([0; Self::SHORT]);
-        for to in octets.0.as_chunks_mut::<8>().0 {
-            *to = first_word(rest).to_le_bytes();
-            rest = rest.get(8..).unwrap_or_default();
-        }
-        Some(Self(Held::Short { len, octets }))
+        Self(CompactString::const_new(""))
     }
 
     /// As a slice.
     #[inline]
     pub fn as_str(&self) -> &str {
-        match &self.0 {
-            // What was put in is valid.
-            Held::Short { .. } => core::str::from_utf8(self.as_bytes()).unwrap_or_default(),
-            Held::Long(text) => text,
-        }
-    }
-
-    /// As octets, in UTF-8.
-    #[inline]
-    pub fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Held::Short { octets, .. } => octets.0.get(..self.len()).unwrap_or_default(),
-            Held::Long(text) => text.as_bytes(),
-        }
-    }
-
-    /// How many octets it has.
-    #[inline]
-    pub fn len(&self) -> usize {
-        match &self.0 {
-            Held::Short { len, .. } => usize::from(*len),
-            Held::Long(text) => text.len(),
-        }
-    }
-
-    /// Whether there is none.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        &self.0
     }
 
     /// Puts more at the end.
     pub fn push_str(&mut self, more: &str) {
-        match &mut self.0 {
-            Held::Long(text) => text.push_str(more),
-            Held::Short { .. } => {
-                let text = self.as_str();
-                let mut all = String::with_capacity(text.len().saturating_add(more.len()));
-                all.push_str(text);
-                all.push_str(more);
-                *self = all.into();
-            }
-        }
-    }
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self::new()
+        self.0.push_str(more);
     }
 }
 
@@ -138,13 +62,13 @@ impl AsRef<str> for Text {
 impl From<&str> for Text {
     #[inline]
     fn from(text: &str) -> Self {
-        Self::short(text).unwrap_or_else(|| Self(Held::Long(text.to_owned())))
+        Self(text.into())
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self::short(&text).unwrap_or(Self(Held::Long(text)))
+        Self(text.into())
     }
 }
 
@@ -157,10 +81,7 @@ impl From<&String> for Text {
 impl From<Cow<'_, str>> for Text {
     #[inline]
     fn from(text: Cow<'_, str>) -> Self {
-        match text {
-            Cow::Borrowed(text) => text.into(),
-            Cow::Owned(text) => text.into(),
-        }
+        Self(text.into())
     }
 }
 
@@ -172,10 +93,7 @@ impl From<&Text> for Text {
 
 impl From<Text> for String {
     fn from(text: Text) -> Self {
-        match text.0 {
-            Held::Short { .. } => text.as_str().to_owned(),
-            Held::Long(text) => text,
-        }
+        text.0.into()
     }
 }
 
@@ -185,18 +103,9 @@ impl From<&Text> for String {
     }
 }
 
-impl PartialEq for Text {
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && (self.is_empty() || self.as_bytes() == other.as_bytes())
-    }
-}
-
-impl Eq for Text {}
-
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.as_str() == other
     }
 }
 
@@ -224,26 +133,6 @@ impl PartialEq<Text> for &str {
     }
 }
 
-impl PartialOrd for Text {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Text {
-    /// As slices are ordered: by octets.
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
-    }
-}
-
-impl Hash for Text {
-    /// As slices are hashed.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
-
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
@@ -258,6 +147,7 @@ impl fmt::Display for Text {
 
 #[cfg(test)]
 mod tests {
+    use core::hash::{Hash, Hasher};
     use std::collections::hash_map::DefaultHasher;
 
     use super::*;
@@ -274,7 +164,7 @@ mod tests {
         let ends = (0..=long.len()).filter(|&end| long.is_char_boundary(end));
         for (text, rest) in ends.map(|end| long.split_at(end)) {
             let held = Text::from(text);
-            assert_eq!(matches!(held.0, Held::Short { .. }), text.len() <= 24);
+            assert_eq!(held.0.is_heap_allocated(), text.len() > Text::SHORT);
             assert_eq!((held.as_str(), held.len()), (text, text.len()));
             assert_eq!(held.is_empty(), text.is_empty());
             assert_eq!(held, Text::from(text.to_owned()));
@@ -305,7 +195,7 @@ mod tests {
 
     #[test]
     fn text_takes_little_room() {
-        assert_eq!(size_of::<Text>(), 32);
+        assert_eq!(size_of::<Text>(), 24);
         // Nor does it widen what it stands in.
         assert_eq!(size_of::<crate::xml::Element>(), 96);
     }
