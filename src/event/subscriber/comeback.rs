@@ -118,7 +118,7 @@ impl Subscriber {
             return;
         }
         let accepted = subscription.attempt.is_some_and(|it| it.is_accepted);
-        let on_condition = accepted && subscription.condition().is_some();
+        let on_condition = accepted && subscription.rare.condition().is_some();
         if on_condition {
             // Its NOTIFY has no body, which not everybody on its way may let pass.
             subscription.conditions.standing = Standing::GivenUp;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::rare::Rarely;
 use super::subscription::{Dialog, Subscription, Turn, Wish};
 use super::{
     NotifiedState, NotifierKey, OpenSubscribe, OwnSubscriptionKey, Subscriber, SubscriberEvent,
@@ -33,6 +34,16 @@ impl Condition {
     }
 }
 
+/// What is known by its entity-tag, and what was asked for on that account.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Claim {
+    /// The entity-tag of the state that the application has: of the subscription, or of a dialog where
+    /// each notifier has its own.
+    pub(super) held: Option<Arc<str>>,
+    /// The condition of the last SUBSCRIBE, which holds until the next.
+    pub(super) condition: Option<Condition>,
+}
+
 /// What the conditions of one subscription follow from.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
@@ -52,7 +63,7 @@ pub(super) enum Standing {
     /// A SUBSCRIBE with a condition was refused, be it for that or because somebody was unwell. There is
     /// none in this dialog any more.
     Suspect { is_taken_without: bool },
-    /// They did without; now conditions are tried once more, in another dialog.
+    /// It was taken without one; now conditions are tried once more, in another dialog.
     OnTrial,
     /// They do not.
     GivenUp,
@@ -85,13 +96,13 @@ impl Subscriber {
         let held = entity_tag.filter(|tag| is_entity_tag(tag));
         let is_known = held.is_some() || entity_tag.is_none();
         match self.profile.forks {
-            Forks::One => subscription.hold(held),
+            Forks::One => subscription.rare.hold(held),
             Forks::Several => {
                 let dialog = notifier.and_then(|notifier| self.dialogs.get_mut(notifier.0));
                 let Some(dialog) = dialog.filter(|dialog| dialog.subscription == key.0) else {
                     return false;
                 };
-                dialog.hold(held);
+                dialog.rare.hold(held);
             }
         }
         is_known
@@ -131,7 +142,7 @@ impl Subscriber {
             return;
         };
         let wanted = self.is_conditional(subscription) && subscription.conditions.is_quiet;
-        let is_told = dialog.condition() == Some(&Condition::Any);
+        let is_told = dialog.rare.condition() == Some(&Condition::Any);
         if subscription.wish == Wish::Watch && wanted != is_told {
             self.queue_dialog(key);
         }
@@ -149,7 +160,7 @@ impl Subscriber {
         }
         match subscription.conditions.is_quiet {
             true => Some(Condition::Any),
-            false => subscription.held().cloned().map(Condition::Tag),
+            false => subscription.rare.held().cloned().map(Condition::Tag),
         }
     }
 
@@ -172,8 +183,8 @@ impl Subscriber {
 
     fn held(&self, subscription: &Subscription, dialog: &Dialog) -> Option<Arc<str>> {
         let held = match self.profile.forks {
-            Forks::One => subscription.held(),
-            Forks::Several => dialog.held(),
+            Forks::One => subscription.rare.held(),
+            Forks::Several => dialog.rare.held(),
         };
         held.cloned()
     }
@@ -238,8 +249,11 @@ impl Subscriber {
         };
         let dialog = dialog_key.and_then(|key| self.dialogs.get(key));
         let (condition, held) = match dialog {
-            Some(dialog) => (dialog.condition(), self.held(subscription, dialog)),
-            None => (subscription.condition(), subscription.held().cloned()),
+            Some(dialog) => (dialog.rare.condition(), self.held(subscription, dialog)),
+            None => (
+                subscription.rare.condition(),
+                subscription.rare.held().cloned(),
+            ),
         };
         let Some(condition) = condition else {
             return;
@@ -297,7 +311,7 @@ impl Subscriber {
             }
             // A refresh brings it as well.
             Turn::Queued => dialog.unconditional = true,
-            Turn::Open(_) if dialog.condition().is_none() && dialog.notify_by.is_some() => {}
+            Turn::Open(_) if dialog.rare.condition().is_none() && dialog.notify_by.is_some() => {}
             Turn::Open(_) => {
                 dialog.state_only |= !dialog.again && dialog.ordered.is_none();
                 dialog.unconditional = true;
@@ -311,60 +325,56 @@ impl Conditions {
     /// Another dialog is asked for. There is one trial for each at most, so that one who errs in turns is
     /// not asked without end.
     pub(super) fn begin_anew(&mut self) {
-        let is_taken_without = true;
-        if self.standing == (Standing::Suspect { is_taken_without }) {
+        let is_taken_without = Standing::Suspect {
+            is_taken_without: true,
+        };
+        if self.standing == is_taken_without {
             self.standing = Standing::OnTrial;
         }
     }
 }
 
-impl Subscription {
-    /// The entity-tag of the state that the application has, unless each dialog has its own.
+/// What has a claim, which few do.
+pub(super) trait HasClaim {
+    fn claim(&self) -> &Claim;
+    fn claim_mut(&mut self) -> &mut Claim;
+}
+
+impl HasClaim for Claim {
+    fn claim(&self) -> &Claim {
+        self
+    }
+
+    fn claim_mut(&mut self) -> &mut Claim {
+        self
+    }
+}
+
+impl<T: Default + PartialEq + HasClaim> Rarely<T> {
+    /// The entity-tag of the state that the application has.
     pub(super) fn held(&self) -> Option<&Arc<str>> {
-        self.rare.get()?.held.as_ref()
+        self.get()?.claim().held.as_ref()
     }
 
     pub(super) fn hold(&mut self, held: Option<&str>) {
         if self.held().map(AsRef::as_ref) != held {
-            self.rare.change(|it| it.held = held.map(Into::into));
+            self.change(|it| it.claim_mut().held = held.map(Into::into));
         }
     }
 
-    /// That of the last SUBSCRIBE outside dialogs.
+    /// The condition of the last SUBSCRIBE.
     pub(super) fn condition(&self) -> Option<&Condition> {
-        self.rare.get()?.condition.as_ref()
+        self.get()?.claim().condition.as_ref()
     }
 
     pub(super) fn set_condition(&mut self, condition: Option<&Condition>) {
         if self.condition() != condition {
-            self.rare.change(|it| it.condition = condition.cloned());
+            self.change(|it| it.claim_mut().condition = condition.cloned());
         }
     }
 }
 
 impl Dialog {
-    /// The entity-tag of the state that the application has, where each notifier has its own.
-    pub(super) fn held(&self) -> Option<&Arc<str>> {
-        self.rare.get()?.held.as_ref()
-    }
-
-    pub(super) fn hold(&mut self, held: Option<&str>) {
-        if self.held().map(AsRef::as_ref) != held {
-            self.rare.change(|it| it.held = held.map(Into::into));
-        }
-    }
-
-    /// That of the last SUBSCRIBE, which holds until the next.
-    pub(super) fn condition(&self) -> Option<&Condition> {
-        self.rare.get()?.condition.as_ref()
-    }
-
-    pub(super) fn set_condition(&mut self, condition: Option<&Condition>) {
-        if self.condition() != condition {
-            self.rare.change(|it| it.condition = condition.cloned());
-        }
-    }
-
     /// What was asked for by a SUBSCRIBE that has failed is asked for by the next.
     pub(super) fn ask_again(&mut self, open: &OpenSubscribe) {
         self.unconditional |= open.condition.is_none() && matches!(open.within, Within::Dialog(_));

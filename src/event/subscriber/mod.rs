@@ -487,7 +487,7 @@ impl Subscriber {
         subscription.attempt = Some(attempt);
         subscription.conditions.begin_anew();
         if !subscription.conditions.is_resumable {
-            subscription.hold(None);
+            subscription.rare.hold(None);
         }
         subscription.since = self.now;
         subscription.accepted_by = None;
@@ -535,7 +535,7 @@ impl Subscriber {
         };
         dialog.timer = Alarm::default();
         if is_due(dialog.notify_by) {
-            if dialog.condition().is_some() {
+            if dialog.rare.condition().is_some() {
                 // Its NOTIFY may have been suppressed, and the 204 made a 200 on its way.
                 let subscription = dialog.subscription;
                 self.condition_has_failed(subscription);

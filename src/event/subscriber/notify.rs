@@ -4,10 +4,11 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::condition::Claim;
 use super::condition::entity_tag;
 use super::openings::ProtectedNotify;
 use super::output::{NotifiedBody, RefusedBody};
-use super::rare::{RareInDialog, Rarely};
+use super::rare::Rarely;
 use super::subscription::{Alarm, Dialog, FirstNo, Phase, Subscription, Turn, Wish};
 use super::{
     NotifiedState, NotifierKey, OwnSubscriptionKey, Subscriber, SubscriberEvent, SubscriberOutput,
@@ -322,8 +323,8 @@ impl Subscriber {
             turn: Turn::None,
             state_only: false,
             unconditional: false,
-            rare: Rarely::new(RareInDialog {
-                condition: subscription.condition().cloned(),
+            rare: Rarely::new(Claim {
+                condition: subscription.rare.condition().cloned(),
                 held: None,
             }),
             again: false,

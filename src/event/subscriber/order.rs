@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::condition::{Conditions, is_entity_tag};
+use super::condition::{Claim, Conditions, is_entity_tag};
 use super::rare::{Rare, Rarely};
 use super::subscription::{Alarm, InARow, News, Phase, Subscription, Ways, Wish};
 use super::terms::check_rates;
@@ -110,7 +110,10 @@ impl Subscriber {
             rare: Rarely::new(Rare {
                 rates: order.rates,
                 media_types: order.media_types,
-                held: held.map(Into::into),
+                claim: Claim {
+                    held: held.map(Into::into),
+                    condition: None,
+                },
                 ..Rare::default()
             }),
             wish,

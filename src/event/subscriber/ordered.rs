@@ -96,7 +96,7 @@ impl Subscriber {
         subscription.rare.change(|it| {
             let before = it.content_before.take().unwrap_or(before);
             it.content_before = is_some.then_some(before);
-            it.held = None;
+            it.claim.held = None;
         });
         subscription.news.body = is_some && subscription.may_make_dialogs(now);
         let was_refused = core::mem::take(&mut subscription.body_is_refused);
@@ -106,7 +106,7 @@ impl Subscriber {
         }
         for dialog_key in self.dialogs_of(key.0) {
             if let Some(dialog) = self.dialogs.get_mut(dialog_key) {
-                dialog.hold(None);
+                dialog.rare.hold(None);
                 if ordered.is_some() {
                     dialog.ordered.clone_from(&ordered);
                     dialog.state_only = false;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::condition::Condition;
+use super::condition::{Claim, HasClaim};
 use crate::sip::{Content, Rates};
 
 /// Something that is nearly always as it is by default, and takes the room of a pointer then.
@@ -23,20 +23,19 @@ pub(super) struct Rare {
     pub(super) media_types: Option<&'static [&'static str]>,
     /// Those that were asked for before, until a notifier has heard of it.
     pub(super) media_types_before: &'static [&'static str],
-    /// The entity-tag of the state that the application has; each dialog has its own where the package
-    /// allows several.
-    pub(super) held: Option<Arc<str>>,
-    /// The condition of the last SUBSCRIBE outside dialogs.
-    pub(super) condition: Option<Condition>,
+    /// The state that the application has, unless each dialog has its own; and the condition of the last
+    /// SUBSCRIBE outside dialogs.
+    pub(super) claim: Claim,
 }
 
-/// What few dialogs have.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct RareInDialog {
-    /// The condition of the last SUBSCRIBE, which holds until the next.
-    pub(super) condition: Option<Condition>,
-    /// The entity-tag of the state that the application has, where each notifier has its own.
-    pub(super) held: Option<Arc<str>>,
+impl HasClaim for Rare {
+    fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    fn claim_mut(&mut self) -> &mut Claim {
+        &mut self.claim
+    }
 }
 
 impl<T: Default + PartialEq> Rarely<T> {
@@ -74,13 +73,16 @@ mod tests {
     fn what_is_as_usual_takes_no_room() {
         let mut rare = Rarely::new(Rare::default());
         assert!(rare.get().is_none());
-        rare.change(|it| it.held = None);
+        rare.change(|it| it.claim.held = None);
         assert!(rare.get().is_none());
 
-        rare.change(|it| it.held = Some("a7".into()));
-        assert_eq!(rare.get().and_then(|it| it.held.as_deref()), Some("a7"));
+        rare.change(|it| it.claim.held = Some("a7".into()));
+        assert_eq!(
+            rare.get().and_then(|it| it.claim.held.as_deref()),
+            Some("a7")
+        );
         rare.change(|it| it.media_types = Some(&["text/plain"]));
-        let held = rare.change(|it| it.held.take());
+        let held = rare.change(|it| it.claim.held.take());
         assert_eq!(held.as_deref(), Some("a7"));
         assert!(rare.get().is_some());
         rare.change(|it| it.media_types = None);

@@ -57,7 +57,7 @@ impl Subscriber {
         let accept = self.accept(key);
         let condition = self.condition_outside(self.subscriptions.get(key)?);
         let subscription = self.subscriptions.get_mut(key)?;
-        subscription.set_condition(condition.as_ref());
+        subscription.rare.set_condition(condition.as_ref());
         let asked = subscription.asked();
         let hop = subscription.next_hop().into();
         let attempt = subscription.attempt.as_mut()?;
@@ -160,7 +160,7 @@ impl Subscriber {
         dialog.local_cseq += 1;
         dialog.state_only = false;
         dialog.unconditional = false;
-        dialog.set_condition(condition.as_ref());
+        dialog.rare.set_condition(condition.as_ref());
         dialog.notify_by = Some(self.now + self.config.timer_n);
         dialog.is_ending = leaving;
         let parts = Parts {

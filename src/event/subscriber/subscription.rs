@@ -9,8 +9,9 @@ use crate::engine::slab::Key;
 use crate::event::account::{Account, hop_of};
 use crate::event::open_requests::{Challenges, Credentials};
 use crate::event::subscriber::SubscriptionEnd;
+use crate::event::subscriber::condition::Claim;
 use crate::event::subscriber::condition::Conditions;
-use crate::event::subscriber::rare::{Rare, RareInDialog, Rarely};
+use crate::event::subscriber::rare::{Rare, Rarely};
 use crate::sip::Content;
 
 /// What is to be watched, on whose behalf, and how far it has come.
@@ -169,7 +170,7 @@ pub(super) struct Dialog {
     pub(super) state_only: bool,
     /// The next SUBSCRIBE has no condition.
     pub(super) unconditional: bool,
-    pub(super) rare: Rarely<RareInDialog>,
+    pub(super) rare: Rarely<Claim>,
     /// Another SUBSCRIBE is to follow the one under way.
     pub(super) again: bool,
     /// The SUBSCRIBE that ends it has left.
