@@ -19,6 +19,8 @@
 
 #[path = "common/documents.rs"]
 mod documents;
+#[path = "common/ns_reader.rs"]
+mod ns_reader;
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -26,27 +28,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
+use ns_reader::ns_reader;
 use presentity::pidf::{Presence, ReadOptions};
-use quick_xml::NsReader;
-use quick_xml::events::Event;
-
-/// What quick-xml spends on looking at everything, names resolved.
-fn ns_reader(document: &[u8]) -> usize {
-    let mut reader = NsReader::from_reader(document);
-    let mut elements = 0;
-    loop {
-        match reader.read_resolved_event().expect("well-formed") {
-            (_, Event::Eof) => return elements,
-            (name, Event::Start(_) | Event::Empty(_)) => {
-                black_box(name);
-                elements += 1;
-            }
-            (_, event) => {
-                black_box(event);
-            }
-        }
-    }
-}
 
 fn roxmltree(document: &str) -> usize {
     let tree = roxmltree::Document::parse(document).expect("well-formed");

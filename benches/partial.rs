@@ -3,6 +3,9 @@
 //! `NsReader` on the same octets, which resolves names and builds nothing. Times are CPU time of the thread.
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark")]
 
+#[path = "common/ns_reader.rs"]
+mod ns_reader;
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::Duration;
@@ -10,12 +13,11 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use ns_reader::ns_reader;
 use presentity::pidf::partial::{Numbered, PartialDocument, Reconstruction};
 use presentity::pidf::{Presence, ReadOptions};
 use presentity::xml::patch::{Steps, apply, difference};
 use presentity::xml::{Element, XmlLimits};
-use quick_xml::NsReader;
-use quick_xml::events::Event;
 
 /// What else runs on the machine is not counted.
 struct CpuTime;
@@ -72,23 +74,6 @@ fn document(basic: &str) -> Vec<u8> {
     text.push_str("</presence>");
     let presence = Presence::read(text.as_bytes()).expect("readable");
     presence.write().expect("writable").to_vec()
-}
-
-fn ns_reader(document: &[u8]) -> usize {
-    let mut reader = NsReader::from_reader(document);
-    let mut elements = 0;
-    loop {
-        match reader.read_resolved_event().expect("well-formed") {
-            (_, Event::Eof) => return elements,
-            (name, Event::Start(_) | Event::Empty(_)) => {
-                black_box(name);
-                elements += 1;
-            }
-            (_, event) => {
-                black_box(event);
-            }
-        }
-    }
 }
 
 fn benches(criterion: &mut Criterion<CpuTime>) {

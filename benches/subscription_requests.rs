@@ -11,13 +11,16 @@
     reason = "no part of the library; prints its findings"
 )]
 
+#[path = "common/ns_reader.rs"]
+mod ns_reader;
+
 use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cpu_time::ThreadTime;
+use ns_reader::ns_reader;
 use presentity::sdf::{ReadOptions, Request, Token};
-use quick_xml::NsReader;
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
@@ -27,20 +30,6 @@ fn reader(document: &[u8]) -> usize {
     loop {
         match reader.read_event().expect("well-formed") {
             Event::Eof => return events,
-            event => {
-                black_box(event);
-                events += 1;
-            }
-        }
-    }
-}
-
-fn ns_reader(document: &[u8]) -> usize {
-    let mut reader = NsReader::from_reader(document);
-    let mut events = 0;
-    loop {
-        match reader.read_resolved_event().expect("well-formed") {
-            (_, Event::Eof) => return events,
             event => {
                 black_box(event);
                 events += 1;
