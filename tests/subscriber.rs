@@ -343,3 +343,37 @@ fn what_is_held_of_one_notifier_is_not_asked_of_others() {
     let refused = world.subscriber.subscribe(world.now, order);
     assert!(refused.is_err(), "{refused:?}");
 }
+
+// PA-71
+#[test]
+fn conditions_that_two_notifiers_refuse_at_once_are_refused_once() {
+    let mut world = World::new();
+    let (key, subscribe) = world.subscribe();
+    world.answer(&subscribe, 200);
+    for tag in ["r1", "r2"] {
+        world.notify(&subscribe, tag, 1, "active;expires=600");
+    }
+    world.pass(100);
+    assert!(world.subscriber.set_quiet(world.now, key, true));
+    world.poll();
+    let asked = core::mem::take(&mut world.requests);
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    for request in &asked {
+        assert_eq!(field(request, "Suppress-If-Match"), Some("*"));
+        world.answer(request, 400);
+        let again = world.requests.pop().unwrap();
+        assert_eq!(field(&again, "Suppress-If-Match"), None);
+        world.answer(&again, 200);
+        let tag = name_of(&again);
+        world.notify(&subscribe, &tag, 2, "active;expires=600");
+        assert!(world.requests.is_empty(), "{:?}", world.requests);
+    }
+    for tag in ["r1", "r2"] {
+        world.notify(&subscribe, tag, 3, "terminated;reason=timeout");
+    }
+    let anew = world.requests.pop().unwrap();
+    assert_eq!(field(&anew, "Suppress-If-Match"), Some("*"));
+    // The next time it is for good.
+    world.answer(&anew, 400);
+    assert!(!world.subscriber.set_quiet(world.now, key, true));
+}

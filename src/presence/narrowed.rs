@@ -13,8 +13,8 @@ use crate::xml::{Element, XmlLimits};
 const BUDGET: usize = 200_000;
 /// How many trees an agent keeps: a document and the one before it, whole and as some filters show them.
 const MOST_KEPT: usize = 8;
-/// Octets of the documents whose trees are kept, beside the two that are looked at: a tree takes some four
-/// times that.
+/// Octets of the documents whose trees are kept: a tree takes some four times that. The two that are looked
+/// at are kept whatever they have.
 const MOST_OCTETS: usize = 64 * 1024;
 
 /// Documents as trees, each read once for all that is made of it in a row. There is one such list in an

@@ -37,7 +37,7 @@ static NAMES: [&str; 235] = [
     "winfo", "work", "working", "worried", "worship",
 ];
 
-/// Twice the room that the names need, a power of two.
+/// Four times the room that the names need, a power of two.
 const SLOTS: usize = 1024;
 
 /// For each slot the position of a name plus one, or zero.

@@ -24,8 +24,9 @@ pub struct SubscriberConfig {
     /// Whether SUBSCRIBEs carry the entity-tag of the state that is [held](super::Subscriber::hold), so
     /// that it is not sent again while it stays the same (RFC 5839). Default: yes. A notifier that does
     /// not know of it sends its state as ever, a refresh without news costs two messages instead of four
-    /// where it does. Where something on the way stumbles over them there are none until the subscription
-    /// is made anew, and after a second time none for it any more. Without them each refresh brings the
+    /// where it does. Where one is refused there are none until the subscription is made anew, and none
+    /// for it any more when the first one after that is refused as well, or when one that was taken is
+    /// followed by silence or leaves out a state that is not held. Without them each refresh brings the
     /// state, which heals what was lost at a notifier that gives two states one entity-tag.
     pub conditional: bool,
     /// CSeq of the first request of each dialog, less one. Default 0; at most 2^31 - 2^24.
