@@ -448,7 +448,8 @@ impl Host {
             "unanswered: {:?}",
             self.pending
         );
-        self.ledger.check_idle(self.reached);
+        let leaves_off = goes_on && self.agent.occupancy().outputs > 0;
+        self.ledger.check_idle(self.reached, leaves_off);
         self.drains += 1;
         if self.ledger.states.len() < 10 || self.drains.is_multiple_of(64) {
             self.check_tables(goes_on);

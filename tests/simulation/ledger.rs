@@ -70,6 +70,8 @@ pub struct Ledger {
     pub lateness: Lateness,
     /// NOTIFYs that may be open at once.
     pub window: usize,
+    /// The agent has left off with outputs waiting, since filters and differences took what one poll may do.
+    leaves_off: bool,
     pub records: BTreeMap<u64, Record>,
     pub tally: Tally,
     pub next: u64,
@@ -120,6 +122,7 @@ impl Ledger {
             limits,
             lateness,
             window,
+            leaves_off: false,
             records: BTreeMap::new(),
             tally: Tally::default(),
             next: 0,
@@ -596,7 +599,8 @@ impl Ledger {
 
     // ---- what must hold when the agent has nothing more to do -------------------------------
 
-    pub fn check_idle(&mut self, now: u64) {
+    pub fn check_idle(&mut self, now: u64, leaves_off: bool) {
+        self.leaves_off = leaves_off;
         assert!(self.starting.is_empty() && self.asking.is_empty());
         assert_eq!(
             self.by_key.len(),
@@ -662,8 +666,8 @@ impl Ledger {
         );
         let is_open = record.open.is_some() || record.unanswered;
         let waits = is_open || late || record.held_until.is_some();
-        if record.owed && !waits && self.tally.open >= self.window {
-            // Its turn comes when others have been answered.
+        if record.owed && !waits && (self.leaves_off || self.tally.open >= self.window) {
+            // Its turn comes with the next poll, or when others have been answered.
             self.look_again(id, Some(now));
             return;
         }

@@ -213,7 +213,12 @@ impl Ledger {
     pub fn repeat_at(&self, record: &Record) -> Option<u64> {
         let adaptive = record.pace.adaptive.then_some(ADAPTIVE);
         let longest = record.pace.longest.or(adaptive)?;
-        let since = record.last_sent?.max(record.agreed_at);
+        let mut since = record.last_sent?.max(record.agreed_at);
+        if let Some(Condition::Unless(_)) = record.condition {
+            // Until it changed the watcher was spared what was due.
+            let changed_at = self.states[record.presentity].changed_at;
+            since = since.max(changed_at).max(record.changed_at);
+        }
         Some((since + longest).max(record.settled_at))
     }
 
