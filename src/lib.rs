@@ -90,7 +90,8 @@
 //! while let Some(output) = agent.poll_output() {
 //!     match output {
 //!         Output::Respond(response) => assert_eq!(response.status(), 200),
-//!         Output::Challenge(_) => unreachable!("she is known"),
+//!         // With WWW-Authenticate added.
+//!         Output::Challenge(response) => assert_eq!(response.status(), 401),
 //!         Output::Send(notify) => {
 //!             notify.write_to("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK77\r\n", &mut sent);
 //!             // When the answer to it comes:

@@ -9,8 +9,7 @@ use crate::engine::slab::Key;
 use crate::event::account::{Account, hop_of};
 use crate::event::open_requests::{Challenges, Credentials};
 use crate::event::subscriber::SubscriptionEnd;
-use crate::event::subscriber::condition::Claim;
-use crate::event::subscriber::condition::Conditions;
+use crate::event::subscriber::condition::{Claim, Conditions};
 use crate::event::subscriber::rare::{Rare, Rarely};
 use crate::sip::Content;
 

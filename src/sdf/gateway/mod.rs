@@ -37,7 +37,7 @@
 //!             assert_eq!(subscribe.body(), request.octets());
 //!         }
 //!         // Answer the document's sender, bring a state to the watcher.
-//!         ToSipOutput::Respond { .. } | ToSipOutput::Notify(_) => unreachable!("not yet"),
+//!         ToSipOutput::Respond { .. } | ToSipOutput::Notify(_) => unreachable!("nobody has answered yet"),
 //!         _ => {}
 //!     }
 //! }
